@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * btf-type.c - read BTF types as C, and notice a base that isn't theirs.
+ *
+ * btf_dump of libbpf isn't used: it renames every second type of one name
+ * (struct bio___2), and a module's BTF often has such.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "btf-type.h"
+
+static const struct btf_type *type(const struct types *types, int id)
+{
+	return btf__type_by_id(types->btf, id);
+}
+
+static const char *name_at(const struct types *types, __u32 off)
+{
+	return btf__str_by_offset(types->btf, off) ?: "";
+}
+
+int type_resolve(const struct types *types, int id)
+{
+	const struct btf_type *t = type(types, id);
+
+	while (btf_is_mod(t) || btf_is_typedef(t) ||
+	       btf_kind(t) == BTF_KIND_TYPE_TAG) {
+		id = t->type;
+		t = type(types, id);
+	}
+	return id;
+}
+
+static bool in_base(const struct types *types, const struct btf_type *t)
+{
+	int id = btf__find_by_name_kind(btf__base_btf(types->btf),
+					name_at(types, t->name_off),
+					btf_kind(t));
+
+	return id > 0;
+}
+
+/* A typedef or enum that only the module knows: no header declares it. */
+static bool is_private(const struct types *types, int id)
+{
+	const struct btf_type *t = type(types, id);
+
+	if ((unsigned int)id < types->own || in_base(types, t))
+		return false;
+	if (!btf_is_typedef(t)) {
+		for (struct want_item *i = types->want->items; i; i = i->next)
+			if (i->kind == WANT_ENUM && i->name &&
+			    !strcmp(i->name, name_at(types, t->name_off)))
+				return false;
+		return true;
+	}
+	t = type(types, type_resolve(types, id));
+	return !btf_is_composite(t) ||
+	       t->name_off; /* else it has no other name */
+}
+
+char *type_private(const struct types *types, const char *name)
+{
+	for (__u32 id = types->own; id < btf__type_cnt(types->btf); id++) {
+		const struct btf_type *t = type(types, id);
+
+		if (btf_is_typedef(t) &&
+		    !strcmp(name_at(types, t->name_off), name))
+			return is_private(types, id) ?
+				       type_text(types, t->type, name, true) :
+				       NULL;
+	}
+	return NULL;
+}
+
+static char *params(const struct types *types, const struct btf_type *proto,
+		    bool portable)
+{
+	const struct btf_param *p = btf_params(proto);
+	int n = btf_vlen(proto);
+	char *s = NULL;
+
+	for (int i = 0; i < n; i++) {
+		char *one = p[i].type ? type_text(types, p[i].type,
+						  name_at(types, p[i].name_off),
+						  portable) :
+					text("...");
+
+		s = s ? text("%s, %s", s, one) : one;
+	}
+	return s ?: text("void");
+}
+
+static char *base_text(const char *tag, const char *base, const char *name)
+{
+	const char *gap = !*name ? "" : *name == '[' ? "" : " ";
+
+	return text("%s%s%s%s%s", tag, *tag ? " " : "", base, gap, name);
+}
+
+char *type_text(const struct types *types, int id, const char *name,
+		bool portable)
+{
+	const struct btf_type *t = type(types, id), *to;
+	const char *own;
+
+	if (!id)
+		return base_text("", "void", name);
+	own = name_at(types, t->name_off);
+
+	switch (btf_kind(t)) {
+	case BTF_KIND_PTR:
+		id = t->type;
+		to = type(types, id);
+		while (portable && btf_is_typedef(to) &&
+		       is_private(types, id)) {
+			id = to->type;
+			to = type(types, id);
+		}
+		if (btf_is_array(to) || btf_is_func_proto(to))
+			return type_text(types, id, text("(*%s)", name),
+					 portable);
+		return type_text(types, id, text("*%s", name), portable);
+	case BTF_KIND_CONST:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_RESTRICT: {
+		const char *word = btf_is_const(t)    ? "const" :
+				   btf_is_volatile(t) ? "volatile" :
+							"__restrict";
+
+		if (btf_is_ptr(type(types, t->type)))
+			return type_text(types, t->type,
+					 base_text("", word, name), portable);
+		return text("%s %s", word,
+			    type_text(types, t->type, name, portable));
+	}
+	case BTF_KIND_TYPE_TAG:
+		return type_text(types, t->type, name, portable);
+	case BTF_KIND_ARRAY:
+		return type_text(types, btf_array(t)->type,
+				 text("%s[%u]", name, btf_array(t)->nelems),
+				 portable);
+	case BTF_KIND_FUNC_PROTO:
+		return type_text(types, t->type,
+				 text("%s(%s)", name,
+				      params(types, t, portable)),
+				 portable);
+	case BTF_KIND_TYPEDEF:
+		if (portable && is_private(types, id))
+			return type_text(types, t->type, name, portable);
+		return base_text("", own, name);
+	case BTF_KIND_STRUCT:
+		return base_text("struct", *own ? own : "{ ... }", name);
+	case BTF_KIND_UNION:
+		return base_text("union", *own ? own : "{ ... }", name);
+	case BTF_KIND_FWD:
+		return base_text(btf_kflag(t) ? "union" : "struct", own, name);
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+		if (*own && !(portable && is_private(types, id)))
+			return base_text("enum", own, name);
+		return base_text("",
+				 text("%s%s", btf_kflag(t) ? "" : "unsigned ",
+				      t->size == 8 ? "long long" :
+				      t->size == 4 ? "int" :
+				      t->size == 2 ? "short" :
+						     "char"),
+				 name);
+	default:
+		return base_text("", own, name);
+	}
+}
+
+/* u64 and uint64_t are both __u64, one is no step of the other's chain. */
+static bool same_int(const struct types *types, int id, const char *name)
+{
+	int named = btf__find_by_name_kind(types->btf, name, BTF_KIND_TYPEDEF);
+	const struct btf_type *a, *b;
+
+	if (named <= 0)
+		return false;
+	a = type(types, type_resolve(types, id));
+	b = type(types, type_resolve(types, named));
+	return btf_is_int(a) && btf_is_int(b) &&
+	       !strcmp(name_at(types, a->name_off),
+		       name_at(types, b->name_off));
+}
+
+bool type_is(const struct types *types, int id, const char *name)
+{
+	const struct btf_type *t = type(types, id);
+	size_t len = strlen(name);
+	int to;
+
+	if (!strcmp(type_canon(type_text(types, id, "", false)), name) ||
+	    same_int(types, id, name))
+		return true;
+	switch (btf_kind(t)) {
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_TYPE_TAG:
+		return type_is(types, t->type, name);
+	case BTF_KIND_CONST:
+		if (len > 6 && !strncmp(name, "const ", 6))
+			return type_is(types, t->type, name + 6);
+		return false;
+	case BTF_KIND_VOLATILE:
+		if (len > 9 && !strncmp(name, "volatile ", 9))
+			return type_is(types, t->type, name + 9);
+		return false;
+	case BTF_KIND_PTR:
+		/* closure_fn * is a void (*)(struct work_struct *) */
+		to = type_resolve(types, t->type);
+		if (to && btf_is_func_proto(type(types, to)))
+			return !strcmp(
+				type_canon(type_text(types, to, "(*)", false)),
+				name);
+		if (len < 2 || name[len - 1] != '*')
+			return false;
+		len -= name[len - 2] == ' ' ? 2 : 1;
+		return type_is(types, t->type, text("%.*s", (int)len, name));
+	default:
+		return false;
+	}
+}
+
+/* A name must begin where a string begins, and read like a name. */
+static bool name_ok(const struct types *types, __u32 off)
+{
+	const char *s = btf__str_by_offset(types->btf, off), *before;
+
+	if (!off)
+		return true;
+	before = btf__str_by_offset(types->btf, off - 1);
+	if (!s || !before || *before)
+		return false;
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("_ .$-:", *s))
+			return false;
+	return true;
+}
+
+/* Something a variable can be of. */
+static bool is_type(const struct types *types, __u32 id, bool may_be_void)
+{
+	const struct btf_type *t = type(types, id);
+
+	if (!id)
+		return may_be_void;
+	if (!t)
+		return false;
+	switch (btf_kind(t)) {
+	case BTF_KIND_FUNC:
+	case BTF_KIND_VAR:
+	case BTF_KIND_DATASEC:
+	case BTF_KIND_DECL_TAG:
+		return false;
+	case BTF_KIND_FUNC_PROTO:
+		return may_be_void; /* what a pointer points at */
+	default:
+		return true;
+	}
+}
+
+static bool members_ok(const struct types *types, const struct btf_type *t)
+{
+	const struct btf_member *m = btf_members(t);
+
+	for (int i = 0; i < btf_vlen(t); i++) {
+		long long size;
+
+		if (!name_ok(types, m[i].name_off) ||
+		    !is_type(types, m[i].type, false))
+			return false;
+		if (btf_member_bitfield_size(t, i))
+			continue;
+		size = btf__resolve_size(types->btf, m[i].type);
+		if (size < 0 ||
+		    btf_member_bit_offset(t, i) / 8 + size > t->size)
+			return false;
+	}
+	return true;
+}
+
+static bool type_ok(const struct types *types, const struct btf_type *t)
+{
+	if (!name_ok(types, t->name_off))
+		return false;
+	switch (btf_kind(t)) {
+	case BTF_KIND_PTR:
+	case BTF_KIND_CONST:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_TYPE_TAG:
+		return is_type(types, t->type, true);
+	case BTF_KIND_VAR:
+		return is_type(types, t->type, false);
+	case BTF_KIND_ARRAY:
+		return is_type(types, btf_array(t)->type, false) &&
+		       is_type(types, btf_array(t)->index_type, false);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return members_ok(types, t);
+	case BTF_KIND_ENUM:
+		for (int i = 0; i < btf_vlen(t); i++)
+			if (!name_ok(types, btf_enum(t)[i].name_off))
+				return false;
+		return true;
+	case BTF_KIND_ENUM64:
+		for (int i = 0; i < btf_vlen(t); i++)
+			if (!name_ok(types, btf_enum64(t)[i].name_off))
+				return false;
+		return true;
+	case BTF_KIND_FUNC_PROTO:
+		for (int i = 0; i < btf_vlen(t); i++)
+			if (!name_ok(types, btf_params(t)[i].name_off) ||
+			    !is_type(types, btf_params(t)[i].type, true))
+				return false;
+		return is_type(types, t->type, true);
+	case BTF_KIND_FUNC:
+		t = type(types, t->type);
+		return t && btf_is_func_proto(t);
+	default:
+		return true;
+	}
+}
+
+const char *types_check(const struct types *types)
+{
+	static const char *const known[] = { "list_head", "work_struct", "bio",
+					     "module" };
+	struct btf *base = (struct btf *)btf__base_btf(types->btf);
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		int id =
+			btf__find_by_name_kind(base, known[i], BTF_KIND_STRUCT);
+
+		if (id <= 0 || !btf__type_by_id(base, id)->size)
+			return text("it has no struct %s", known[i]);
+	}
+	for (__u32 id = types->own; id < btf__type_cnt(types->btf); id++)
+		if (!type_ok(types, type(types, id)))
+			return text(
+				"type %u of the target makes no sense with it",
+				id);
+	return NULL;
+}

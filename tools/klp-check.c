@@ -1,0 +1,816 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * klp-check: read a finished livepatch module against the very objects that it
+ * fastens to, and refuse at build what the kernel would refuse at load. At load
+ * it would refuse the *target*, and that machine might not boot.
+ */
+#define _GNU_SOURCE
+#include "klp.h"
+#include "ko.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PLACES ".outrigger.places"
+
+/* As in attach/: what the module knows of each function that it hooks. */
+struct place {
+	uint64_t name; /* a relocation */
+	uint32_t offset; /* in the target's .text */
+	uint32_t size;
+	uint32_t body; /* just past the ftrace site */
+	uint32_t pad;
+};
+
+struct target {
+	struct target *next;
+	char *object;
+	struct ko ko;
+};
+
+/* A .klp.sym.OBJ.NAME,0 by its index in the symbol table. */
+struct klp {
+	char object[KLP_OBJ_MAX + 1], *name;
+	struct target *target; /* NULL for vmlinux */
+	GElf_Sym sym; /* there; valid if found */
+	bool found;
+	unsigned int calls, relative, absolute;
+};
+
+static const char *path;
+static struct ko mod;
+static struct target *targets; /* the first is the one that is hooked */
+static struct klp **klps;
+static size_t nklps, nhooks;
+static const char **hooks;
+static Elf_Data *syms;
+static GElf_Shdr symtab;
+static size_t symtab_index;
+static unsigned int problems;
+static bool verbose, ibt;
+
+static void __attribute__((format(printf, 1, 2))) problem(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "klp-check: %s: ", path);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	problems++;
+}
+
+static void *must(void *p)
+{
+	if (p)
+		return p;
+	fprintf(stderr, "klp-check: out of memory\n");
+	exit(1);
+}
+
+static const char *symbol_name(struct ko *ko, const GElf_Shdr *table,
+			       const GElf_Sym *sym)
+{
+	const char *name = elf_strptr(ko->elf, table->sh_link, sym->st_name);
+
+	return name ? name : "";
+}
+
+static bool is_func(const GElf_Sym *sym)
+{
+	return GELF_ST_TYPE(sym->st_info) == STT_FUNC;
+}
+
+static bool is_init(struct ko *ko, const GElf_Sym *sym)
+{
+	return !strncmp(ko_section_name(ko, sym->st_shndx), ".init", 5);
+}
+
+/* What the compiler made of a function instead: NAME.isra.0, NAME.part.0 ... */
+static bool is_clone(const char *name, const char *of)
+{
+	size_t n = strlen(of);
+
+	return !strncmp(name, of, n) && name[n] == '.' &&
+	       !strstr(name + n, ".cold");
+}
+
+static const char *find_clone(struct ko *ko, const char *of)
+{
+	Elf_Data *data;
+	GElf_Shdr sh;
+	GElf_Sym s;
+	int i;
+
+	if (!ko_symtab(ko, &data, &sh))
+		return NULL;
+	for (i = 1; gelf_getsym(data, i, &s); i++)
+		if (is_func(&s) && is_clone(symbol_name(ko, &sh, &s), of))
+			return symbol_name(ko, &sh, &s);
+	return NULL;
+}
+
+/* Livepatch finds a thing by its name alone: it must be there, once, and stay. */
+static bool resolve(struct target *t, const char *what, const char *name,
+		    GElf_Sym *sym)
+{
+	const char *clone;
+	int n;
+
+	if (strchr(name, '.')) {
+		problem("%s '%s' has a suffix of the compiler's: its arguments are unknown",
+			what, name);
+		return false;
+	}
+	n = ko_symbol(&t->ko, name, sym);
+	if (!n) {
+		clone = find_clone(&t->ko, name);
+		if (clone)
+			problem("%s '%s' is not in %s: the compiler made it %s",
+				what, name, t->ko.path, clone);
+		else
+			problem("%s '%s' is not in %s", what, name, t->ko.path);
+	} else if (n > 1) {
+		problem("%s '%s' is ambiguous: %s has %d of that name", what,
+			name, t->ko.path, n);
+	} else if (is_init(&t->ko, sym)) {
+		problem("%s '%s' is gone after %s has loaded: it is in %s",
+			what, name, t->object,
+			ko_section_name(&t->ko, sym->st_shndx));
+	} else {
+		return true;
+	}
+	return false;
+}
+
+static struct target *find_target(const char *object)
+{
+	struct target *t;
+
+	for (t = targets; t && strcmp(t->object, object); t = t->next)
+		;
+	return t;
+}
+
+static struct btf *load_base(const char *base)
+{
+	struct btf *btf = NULL;
+	struct ko ko;
+	GElf_Shdr sh;
+	Elf_Scn *scn;
+	Elf_Data *data;
+	char magic[2] = "";
+	FILE *f = fopen(base, "r");
+
+	if (f && fread(magic, 2, 1, f) == 1 && !memcmp(magic, "\x9f\xeb", 2)) {
+		btf = btf__parse_raw(base); /* /sys/kernel/btf/vmlinux */
+	} else if (!ko_open(&ko, base)) {
+		scn = ko_section(&ko, ".BTF", &sh);
+		data = scn ? elf_rawdata(scn, NULL) : NULL;
+		if (data && data->d_buf)
+			btf = btf__new(data->d_buf, data->d_size);
+		ko_close(&ko);
+	}
+	if (f)
+		fclose(f);
+	if (btf)
+		return btf;
+	fprintf(stderr, "klp-check: no BTF of the kernel can be read from %s\n",
+		base);
+	exit(1);
+}
+
+/*
+ * A kernel image has no symbols; its BTF lists its functions and per-CPU
+ * variables, but no others: see check_vmlinux().
+ */
+static void resolve_vmlinux(struct klp *k, struct btf *base)
+{
+	if (!base)
+		problem("klp symbol '%s' of vmlinux can't be looked up without --base",
+			k->name);
+	else if (btf__find_by_name_kind(base, k->name, BTF_KIND_FUNC) > 0 ||
+		 btf__find_by_name_kind(base, k->name, BTF_KIND_VAR) > 0)
+		k->found = true;
+}
+
+static void add_klp(size_t index, const char *name, struct btf *base)
+{
+	struct klp *k = klps[index] = must(calloc(1, sizeof(*k)));
+	unsigned long pos;
+	int end = 0;
+
+	if (sscanf(name, KLP_SYM "%55[^.].%m[^,],%lu%n", k->object, &k->name,
+		   &pos, &end) != 3 ||
+	    name[end] || strlen(k->name) > 511) {
+		problem("klp symbol '%s' is not of the form " KLP_SYM
+			"<object>.<name>,<position>",
+			name);
+		return;
+	}
+	if (pos)
+		problem("klp symbol '%s' goes by its position, which may differ elsewhere",
+			name);
+	if (!strcmp(k->object, "vmlinux")) {
+		resolve_vmlinux(k, base);
+		return;
+	}
+	k->target = find_target(k->object);
+	if (k->target)
+		k->found = resolve(k->target, "klp symbol", k->name, &k->sym);
+	else
+		problem("klp symbol '%s' is of '%s', for which no --target is given",
+			k->name, k->object);
+}
+
+/* The line of Module.symvers that exports @name: sets @from to the module's name. */
+static bool exported(const char *symvers, const char *name, char *from,
+		     size_t size)
+{
+	const char *field, *slash;
+	char *key;
+	size_t n;
+
+	if (asprintf(&key, "\t%s\t", name) < 0)
+		must(NULL);
+	/* 0x<crc> TAB <name> TAB <module> TAB EXPORT_SYMBOL...; nothing else looks like it */
+	field = strstr(symvers, key);
+	if (field) {
+		field += strlen(key);
+		n = strcspn(field, "\t\n");
+		slash = memrchr(field, '/', n);
+		if (slash) {
+			n -= slash + 1 - field;
+			field = slash + 1;
+		}
+		snprintf(from, size, "%.*s", (int)n, field);
+		for (; *from; from++)
+			if (*from == '-')
+				*from = '_';
+	}
+	free(key);
+	return field;
+}
+
+static void check_symbols(const char *symvers, struct btf *base)
+{
+	GElf_Sym sym;
+	char from[128];
+	size_t i;
+
+	for (i = 1; i < nklps && gelf_getsym(syms, i, &sym); i++) {
+		const char *name = symbol_name(&mod, &symtab, &sym);
+
+		if (sym.st_shndx == SHN_LIVEPATCH) {
+			add_klp(i, name, base);
+		} else if (sym.st_shndx != SHN_UNDEF) {
+			continue;
+		} else if (!strncmp(name, KLP_PREFIX, strlen(KLP_PREFIX))) {
+			problem("'%s' is still to be linked by klp-link", name);
+		} else if (GELF_ST_BIND(sym.st_info) == STB_WEAK) {
+			problem("weak undefined symbol '%s' would be 0 at run time",
+				name);
+		} else if (symvers &&
+			   !exported(symvers, name, from, sizeof(from))) {
+			problem("'%s' is not exported by this kernel", name);
+		} else if (symvers && find_target(from)) {
+			problem("'%s' is bound to the export of '%s', which would load it before us",
+				name, from);
+		}
+	}
+}
+
+/* call, jmp or jcc: the linker is free to write either PC32 or PLT32 there. */
+static bool is_branch(size_t section, GElf_Addr offset)
+{
+	const uint8_t *p =
+		offset >= 2 ? ko_bytes(&mod, section, offset - 2, 6) : NULL;
+
+	return p && (p[1] == 0xe8 || p[1] == 0xe9 ||
+		     (p[0] == 0x0f && (p[1] & 0xf0) == 0x80));
+}
+
+static void check_address_taken(const struct klp *k, const char *place,
+				GElf_Rela *r)
+{
+	unsigned int type = GELF_R_TYPE(r->r_info);
+	GElf_Sxword addend = r->r_addend + (type == R_X86_64_PC32 ? 4 : 0);
+
+	if (!ibt || (k->target && !is_func(&k->sym)))
+		return;
+	if (!k->target)
+		problem("%s+%#" PRIx64
+			" takes the address of '%s' of vmlinux, whose ENDBR can't be checked",
+			place, r->r_offset, k->name);
+	else if (addend || !ko_endbr(&k->target->ko, &k->sym))
+		problem("%s+%#" PRIx64
+			" takes the address of '%s', but %s %s: a call through it would fault under IBT",
+			place, r->r_offset, k->name, k->target->object,
+			addend ? "has no ENDBR in its middle" :
+				 "keeps no ENDBR there");
+}
+
+static void check_klp_rela(const char *name, const char *place,
+			   const GElf_Shdr *sh, GElf_Rela *r)
+{
+	unsigned int type = GELF_R_TYPE(r->r_info);
+	size_t i, n = klp_type_size(type), sym = GELF_R_SYM(r->r_info), len;
+	struct klp *k = sym < nklps ? klps[sym] : NULL;
+	const uint8_t *bytes;
+
+	if (!k) {
+		problem("%s holds a relocation against what is no livepatch symbol",
+			name);
+		return;
+	}
+	if (!k->name)
+		return;
+	len = strlen(k->object);
+	name += strlen(KLP_RELA);
+	if (strncmp(name, k->object, len) || name[len] != '.')
+		problem(KLP_RELA "%s holds a relocation against '%s' of '%s'",
+			name, k->name, k->object);
+	if (!n) {
+		problem("%s+%#" PRIx64
+			" uses '%s' by relocation type %u, which livepatch does not know",
+			place, r->r_offset, k->name, type);
+		return;
+	}
+	bytes = ko_bytes(&mod, sh->sh_info, r->r_offset, n);
+	for (i = 0; bytes && i < n && !bytes[i]; i++)
+		;
+	if (!bytes || i < n)
+		problem("%s+%#" PRIx64 " is %s, where '%s' is to be written",
+			place, r->r_offset, bytes ? "not zero" : "outside",
+			k->name);
+
+	if (type == R_X86_64_PLT32) {
+		k->calls++;
+	} else if (type == R_X86_64_PC32 || type == R_X86_64_PC64) {
+		if (is_branch(sh->sh_info, r->r_offset)) {
+			k->calls++;
+			return;
+		}
+		k->relative++;
+		if (k->found)
+			check_address_taken(k, place, r);
+	} else {
+		k->absolute++;
+		if (k->found)
+			check_address_taken(k, place, r);
+	}
+}
+
+/*
+ * A variable that is not there makes the kernel refuse our module, and does no
+ * harm else; a function that is called must be known.
+ */
+static void check_vmlinux(void)
+{
+	size_t i;
+
+	for (i = 0; i < nklps; i++)
+		if (klps[i] && klps[i]->name && !klps[i]->target &&
+		    !klps[i]->found && !strcmp(klps[i]->object, "vmlinux") &&
+		    klps[i]->calls)
+			problem("klp symbol '%s' is not in the kernel's BTF",
+				klps[i]->name);
+}
+
+static void check_relocations(void)
+{
+	const GElf_Xword want = SHF_ALLOC | SHF_INFO_LINK | SHF_RELA_LIVEPATCH;
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh, to;
+	Elf_Data *data;
+	GElf_Rela r;
+	int i;
+
+	while ((scn = elf_nextscn(mod.elf, scn))) {
+		const char *name = ko_section_name(&mod, elf_ndxscn(scn)),
+			   *place, *rest;
+		bool klp = !strncmp(name, KLP_RELA, strlen(KLP_RELA));
+
+		if (!gelf_getshdr(scn, &sh))
+			continue;
+		if (sh.sh_type != SHT_RELA) {
+			if (klp)
+				problem("%s is no relocation section", name);
+			continue;
+		}
+		place = ko_section_name(&mod, sh.sh_info);
+		if (!gelf_getshdr(elf_getscn(mod.elf, sh.sh_info), &to) ||
+		    !(to.sh_flags & SHF_ALLOC)) {
+			if (klp)
+				problem("%s is for a section that is not loaded",
+					name);
+			continue;
+		}
+		data = elf_getdata(scn, NULL);
+		if (klp != !!(sh.sh_flags & SHF_RELA_LIVEPATCH))
+			problem("%s: a livepatch section needs both its name and its flag",
+				name);
+		if (klp) {
+			rest = strchr(name + strlen(KLP_RELA), '.');
+			if (!rest || strcmp(rest + 1, place) ||
+			    (sh.sh_flags & want) != want ||
+			    sh.sh_entsize != sizeof(Elf64_Rela) ||
+			    sh.sh_link != symtab_index)
+				problem("%s is not what a livepatch section for %s must be",
+					name, place);
+			if (!klp_section_ok(place))
+				problem("%s: the kernel can't write a livepatch relocation there",
+					place);
+		}
+		for (i = 0; data && gelf_getrela(data, i, &r); i++) {
+			size_t sym = GELF_R_SYM(r.r_info);
+
+			if (klp)
+				check_klp_rela(name, place, &sh, &r);
+			else if (sym < nklps && klps[sym])
+				problem("%s+%#" PRIx64
+					" uses '%s' by a relocation that livepatch never sees",
+					place, r.r_offset,
+					klps[sym]->name ? klps[sym]->name :
+							  "?");
+		}
+	}
+}
+
+static bool is_hooked(const char *name)
+{
+	size_t i, n = strcspn(name,
+			      "."); /* foo.part.0 is reached through foo only */
+
+	for (i = 0; i < nhooks; i++)
+		if (hooks[i] && !strncmp(hooks[i], name, n) && !hooks[i][n])
+			return true;
+	return false;
+}
+
+/* Names the function that holds the branch, unless our hooks cover it. */
+static void list_caller(struct ko *ko, size_t section, GElf_Addr at,
+			const char *callee)
+{
+	static char last[512];
+	Elf_Data *data;
+	GElf_Shdr sh;
+	GElf_Sym s;
+	int i;
+
+	if (!ko_symtab(ko, &data, &sh))
+		return;
+	for (i = 1; gelf_getsym(data, i, &s); i++) {
+		const char *name = symbol_name(ko, &sh, &s);
+
+		if (!is_func(&s) || s.st_shndx != section || at < s.st_value ||
+		    at >= s.st_value + s.st_size || is_hooked(name) ||
+		    !strcmp(name, last))
+			continue;
+		snprintf(last, sizeof(last), "%s", name);
+		printf("  note: %s is not hooked and runs the stock %s\n", name,
+		       callee);
+	}
+}
+
+/* Branches within a section carry no relocation: those are found in the code itself. */
+static void list_callers(struct ko *ko, const char *callee, const GElf_Sym *to)
+{
+	Elf_Data *table, *data;
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh, code;
+	GElf_Rela r;
+	GElf_Sym s;
+	int32_t rel;
+	size_t i;
+
+	if (!ko_symtab(ko, &table, &sh))
+		return;
+	while ((scn = elf_nextscn(ko->elf, scn))) {
+		data = elf_getdata(scn, NULL);
+		if (!data || !data->d_buf || !gelf_getshdr(scn, &sh))
+			continue;
+		if (sh.sh_type == SHT_PROGBITS &&
+		    elf_ndxscn(scn) == to->st_shndx) {
+			const uint8_t *p = data->d_buf;
+
+			for (i = 1; i + 4 <= data->d_size; i++) {
+				bool jcc = i >= 2 && p[i - 2] == 0x0f &&
+					   (p[i - 1] & 0xf0) == 0x80;
+
+				memcpy(&rel, p + i, 4);
+				if ((p[i - 1] == 0xe8 || p[i - 1] == 0xe9 ||
+				     jcc) &&
+				    i + 4 + rel == to->st_value)
+					list_caller(ko, elf_ndxscn(scn), i,
+						    callee);
+			}
+		} else if (sh.sh_type == SHT_RELA &&
+			   gelf_getshdr(elf_getscn(ko->elf, sh.sh_info),
+					&code) &&
+			   (code.sh_flags & SHF_EXECINSTR)) {
+			for (i = 0; gelf_getrela(data, i, &r); i++)
+				if (gelf_getsym(table, GELF_R_SYM(r.r_info),
+						&s) &&
+				    s.st_shndx == to->st_shndx &&
+				    s.st_value + r.r_addend + 4 == to->st_value)
+					list_caller(ko, sh.sh_info, r.r_offset,
+						    callee);
+		}
+	}
+}
+
+static void list_clones(struct ko *ko, const char *hook)
+{
+	Elf_Data *data;
+	GElf_Shdr sh;
+	GElf_Sym s;
+	int i;
+
+	if (!ko_symtab(ko, &data, &sh))
+		return;
+	for (i = 1; gelf_getsym(data, i, &s); i++) {
+		const char *name = symbol_name(ko, &sh, &s);
+
+		if (is_func(&s) && is_clone(name, hook))
+			list_callers(ko, name, &s);
+	}
+}
+
+static const char *place_name(Elf_Data *rela, size_t offset)
+{
+	const char *name = NULL;
+	GElf_Rela r;
+	GElf_Sym s;
+	size_t n;
+	int i;
+
+	for (i = 0; rela && gelf_getrela(rela, i, &r); i++)
+		if (r.r_offset == offset &&
+		    GELF_R_TYPE(r.r_info) == R_X86_64_64 &&
+		    gelf_getsym(syms, GELF_R_SYM(r.r_info), &s))
+			break;
+	if (!rela || !gelf_getrela(rela, i, &r))
+		return NULL;
+	for (n = 1;
+	     (name = ko_bytes(&mod, s.st_shndx, s.st_value + r.r_addend, n));
+	     n++)
+		if (!name[n - 1])
+			return n > 1 ? name : NULL;
+	return NULL;
+}
+
+static void check_hook(struct target *t, const char *name,
+		       const struct place *p)
+{
+	GElf_Sym sym;
+	int body;
+
+	if (!resolve(t, "hook", name, &sym))
+		return;
+	body = ko_ftrace_site(&t->ko, &sym);
+	if (!is_func(&sym)) {
+		problem("hook '%s' is no function of %s", name, t->object);
+		return;
+	}
+	if (body < 0) {
+		problem("hook '%s' has no ftrace site in %s", name, t->ko.path);
+		return;
+	}
+	if (strcmp(ko_section_name(&t->ko, sym.st_shndx), ".text") ||
+	    sym.st_value != p->offset || sym.st_size != p->size ||
+	    (uint32_t)body != p->body)
+		problem("hook '%s' was built for .text+%#x, size %u, body +%u, but in %s it is %s+%#llx, size %llu, body +%d",
+			name, p->offset, p->size, p->body, t->ko.path,
+			ko_section_name(&t->ko, sym.st_shndx),
+			(unsigned long long)sym.st_value,
+			(unsigned long long)sym.st_size, body);
+	if (verbose) {
+		printf("hook %s: .text+%#x size %u body +%u%s\n", name,
+		       p->offset, p->size, p->body,
+		       !ibt		      ? "" :
+		       ko_endbr(&t->ko, &sym) ? " endbr" :
+		       body == 9	      ? " endbr-sealed" :
+						" no-endbr");
+		list_clones(&t->ko, name);
+	}
+}
+
+static void check_hooks(void)
+{
+	Elf_Data *data, *rela;
+	struct place place;
+	GElf_Shdr sh;
+	Elf_Scn *scn = ko_section(&mod, PLACES, &sh);
+	size_t i, j;
+
+	data = scn ? elf_getdata(scn, NULL) : NULL;
+	if (!data || !data->d_buf || !data->d_size ||
+	    data->d_size % sizeof(place)) {
+		problem("has no table of hooks (section " PLACES ")");
+		return;
+	}
+	if (!targets) {
+		problem("has hooks, but no --target is given");
+		return;
+	}
+	scn = ko_section(&mod, ".rela" PLACES, &sh);
+	rela = scn ? elf_getdata(scn, NULL) : NULL;
+	nhooks = data->d_size / sizeof(place);
+	hooks = must(calloc(nhooks, sizeof(*hooks)));
+	for (i = 0; i < nhooks; i++) {
+		hooks[i] = place_name(rela, i * sizeof(place));
+		if (!hooks[i])
+			problem("entry %zu of " PLACES " names no function", i);
+		for (j = 0; hooks[i] && j < i; j++)
+			if (hooks[j] && !strcmp(hooks[i], hooks[j]))
+				problem("hook '%s' is there twice", hooks[i]);
+	}
+	for (i = 0; i < nhooks; i++) {
+		memcpy(&place, (char *)data->d_buf + i * sizeof(place),
+		       sizeof(place));
+		if (hooks[i])
+			check_hook(targets, hooks[i], &place);
+	}
+}
+
+static void check_kver(struct ko *ko, const char *kver)
+{
+	const char *magic = ko_modinfo(ko, "vermagic");
+	size_t n = strlen(kver);
+
+	if (!magic || strncmp(magic, kver, n) || (magic[n] && magic[n] != ' '))
+		problem("%s is not built for %s but for %.*s",
+			ko == &mod ? "it" : ko->path, kver,
+			magic ? (int)strcspn(magic, " ") : 9,
+			magic ? magic : "no kernel");
+}
+
+static void check_modinfo(const char *kver)
+{
+	const char *livepatch = ko_modinfo(&mod, "livepatch");
+	const char *depends = ko_modinfo(&mod, "depends");
+	struct target *t;
+	const char *p;
+
+	if (!livepatch || livepatch[0] != 'Y')
+		problem("is not marked as a livepatch: MODULE_INFO(livepatch, \"Y\")");
+	for (t = targets; t; t = t->next) {
+		size_t n = strlen(t->object);
+
+		for (p = depends ? depends : ""; *p;
+		     p += strcspn(p, ","), p += *p == ',')
+			if (strcspn(p, ",") == n && !strncmp(p, t->object, n))
+				problem("depends on '%s': modpost has bound it to an export of the target",
+					t->object);
+		if (kver)
+			check_kver(&t->ko, kver);
+	}
+	if (kver)
+		check_kver(&mod, kver);
+}
+
+static void list_klps(void)
+{
+	struct klp *k;
+	size_t i;
+
+	for (i = 0; i < nklps; i++) {
+		k = klps[i];
+		if (!k || !k->name)
+			continue;
+		printf("klp %s.%s: %u calls, %u relative, %u absolute",
+		       k->object, k->name, k->calls, k->relative, k->absolute);
+		if (k->found && k->target && is_func(&k->sym) && ibt)
+			printf(", %s", ko_endbr(&k->target->ko, &k->sym) ?
+					       "endbr" :
+					       "no endbr kept");
+		printf("%s\n", k->found		       ? "" :
+			       !k->target && !k->calls ? ", looked up at load" :
+							 ", NOT FOUND");
+	}
+}
+
+static struct target *add_target(char *arg)
+{
+	struct target **p = &targets, *t = must(calloc(1, sizeof(*t)));
+	char *eq = strchr(arg, '=');
+
+	if (!eq || eq == arg || !eq[1]) {
+		fprintf(stderr,
+			"klp-check: --target wants OBJECT=PATH, not '%s'\n",
+			arg);
+		exit(2);
+	}
+	t->object = must(strndup(arg, eq - arg));
+	if (ko_open(&t->ko, eq + 1))
+		exit(1);
+	while (*p)
+		p = &(*p)->next;
+	return *p = t;
+}
+
+static char *read_text(const char *name)
+{
+	FILE *f = fopen(name, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!f || getdelim(&text, &size, '\0', f) < 0) {
+		fprintf(stderr, "klp-check: %s: %s\n", name,
+			f ? "is empty" : strerror(errno));
+		exit(1);
+	}
+	fclose(f);
+	return text;
+}
+
+static void __attribute__((noreturn)) usage(void)
+{
+	fprintf(stderr,
+		"usage: klp-check [-v] [--target OBJECT=PATH]... [--symvers Module.symvers]\n"
+		"                 [--kver VERSION] [--base VMLINUX] MODULE.ko\n"
+		"The hooks are looked for in the first target.\n");
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "target", required_argument, NULL, 't' },
+		{ "symvers", required_argument, NULL, 's' },
+		{ "kver", required_argument, NULL, 'k' },
+		{ "base", required_argument, NULL, 'b' },
+		{ 0 }
+	};
+	const char *kver = NULL, *base_path = NULL, *depends;
+	struct btf *base = NULL;
+	struct target *t;
+	char *symvers = NULL;
+	Elf_Scn *scn;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+		switch (opt) {
+		case 'v':
+			verbose = true;
+			break;
+		case 't':
+			add_target(optarg);
+			break;
+		case 's':
+			symvers = read_text(optarg);
+			break;
+		case 'k':
+			kver = optarg;
+			break;
+		case 'b':
+			base_path = optarg;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc - 1)
+		usage();
+	path = argv[optind];
+	if (ko_open(&mod, path))
+		return 1;
+	scn = ko_symtab(&mod, &syms, &symtab);
+	if (!scn) {
+		problem("has no symbol table");
+		return 1;
+	}
+	symtab_index = elf_ndxscn(scn);
+	ibt = ko_ibt(&mod);
+	for (t = targets; t; t = t->next)
+		ibt |= ko_ibt(&t->ko);
+	nklps = symtab.sh_size / symtab.sh_entsize;
+	klps = must(calloc(nklps, sizeof(*klps)));
+	if (base_path)
+		base = load_base(base_path);
+
+	check_modinfo(kver);
+	check_symbols(symvers, base);
+	check_relocations();
+	check_vmlinux();
+	check_hooks();
+
+	if (verbose) {
+		list_klps();
+		depends = ko_modinfo(&mod, "depends");
+		printf("depends: %s\n",
+		       depends && *depends ? depends : "(nothing)");
+		printf("%s: %s\n", path, problems ? "REFUSED" : "ok");
+	}
+	btf__free(base);
+	free(symvers);
+	return problems ? 1 : 0;
+}

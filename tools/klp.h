@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What klp-link writes and klp-check reads. A source refers to an unexported
+ * thing of the stock object OBJ by the assembler name __klp_OBJ__NAME; in the
+ * finished module that is the symbol .klp.sym.OBJ.NAME,0, and the relocations
+ * which use it stand in .klp.rela.OBJ.SECTION.
+ */
+#ifndef OUTRIGGER_KLP_H
+#define OUTRIGGER_KLP_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#define KLP_PREFIX "__klp_"
+#define KLP_SYM ".klp.sym."
+#define KLP_RELA ".klp.rela."
+#define KLP_OBJ_MAX 55 /* the kernel's sscanf() width */
+
+#ifndef SHN_LIVEPATCH
+#define SHN_LIVEPATCH 0xff20
+#endif
+#ifndef SHF_RELA_LIVEPATCH
+#define SHF_RELA_LIVEPATCH 0x00100000
+#endif
+
+/**
+ * klp_type_size - how many bytes a relocation writes
+ * @type: R_X86_64_*
+ *
+ * Returns 0 for a type that livepatch can't write.
+ */
+static inline size_t klp_type_size(unsigned int type)
+{
+	switch (type) {
+	case R_X86_64_64:
+	case R_X86_64_PC64:
+		return 8;
+	case R_X86_64_32:
+	case R_X86_64_32S:
+	case R_X86_64_PC32:
+	case R_X86_64_PLT32:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * klp_section_ok - may a klp relocation write there?
+ * @name: of the section
+ *
+ * Only where nothing but our own code looks: what the kernel itself reads while
+ * it loads us (jump labels, static calls, alternatives, unwind tables ...) it
+ * has read before the relocation is written, per-CPU data it has copied, and
+ * .init.* may be gone by then.
+ */
+static inline bool klp_section_ok(const char *name)
+{
+	static const char *const ok[] = {
+		".text",      ".noinstr.text", ".sched.text", ".ref.text",
+		".exit.text", ".data",	       ".rodata",     ".ref.data",
+	};
+	size_t i, n;
+
+	if (!strncmp(name, ".data..percpu", 13))
+		return false;
+	for (i = 0; i < sizeof(ok) / sizeof(*ok); i++) {
+		n = strlen(ok[i]);
+		if (!strncmp(name, ok[i], n) && (!name[n] || name[n] == '.'))
+			return true;
+	}
+	return false;
+}
+
+#endif

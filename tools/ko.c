@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "ko.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* In the order of the bytes that a file starts with; one program unpacks each. */
+static const struct packer {
+	const char *magic;
+	size_t len;
+	const char *argv[4];
+} packers[] = {
+	{ "\xfd\x37zXZ", 6, { "xz", "-dcq" } }, /* its 6th byte is 0 */
+	{ "\x28\xb5\x2f\xfd", 4, { "zstd", "-dcq" } },
+	{ "\x1f\x8b", 2, { "gzip", "-dcq" } },
+	{ "\x02\x21\x4c\x18", 4, { "lz4", "-dcq" } },
+	{ "BZh", 3, { "bzip2", "-dcq" } },
+	{ "\x89LZO", 4, { "lzop", "-dcq" } },
+	{ "\x5d\0\0", 3, { "xz", "-dcq", "--format=lzma" } },
+};
+
+static int complain(const char *path, const char *what)
+{
+	fprintf(stderr, "%s: %s\n", path, what);
+	return -1;
+}
+
+static const struct packer *packed_by(const void *data, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(packers) / sizeof(*packers); i++)
+		if (size > packers[i].len &&
+		    !memcmp(data, packers[i].magic, packers[i].len))
+			return &packers[i];
+	return NULL;
+}
+
+static int map(struct ko *ko, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return complain(ko->path, strerror(errno));
+	if (!st.st_size)
+		return complain(ko->path, "is empty");
+	ko->size = st.st_size;
+	ko->data = mmap(NULL, ko->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+			0);
+	if (ko->data != MAP_FAILED)
+		return 0;
+	ko->data = NULL;
+	return complain(ko->path, strerror(errno));
+}
+
+static int write_all(int fd, const char *buf, size_t n)
+{
+	while (n) {
+		ssize_t done = write(fd, buf, n);
+
+		if (done < 0)
+			return -1;
+		buf += done;
+		n -= done;
+	}
+	return lseek(fd, 0, SEEK_SET);
+}
+
+/* Replaces the image by what @p makes of the @n bytes at @data within it. */
+static int unpack(struct ko *ko, const struct packer *p, const void *data,
+		  size_t n)
+{
+	int in = memfd_create("packed", MFD_CLOEXEC),
+	    out = memfd_create("unpacked", MFD_CLOEXEC);
+	posix_spawn_file_actions_t to;
+	char what[80];
+	pid_t pid;
+	int err, status, ret = -1;
+
+	if (in < 0 || out < 0 || write_all(in, data, n) < 0) {
+		complain(ko->path, strerror(errno));
+		goto out;
+	}
+	posix_spawn_file_actions_init(&to);
+	posix_spawn_file_actions_adddup2(&to, in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&to, out, STDOUT_FILENO);
+	err = posix_spawnp(&pid, p->argv[0], &to, NULL, (char **)p->argv,
+			   environ);
+	posix_spawn_file_actions_destroy(&to);
+	if (err) {
+		snprintf(what, sizeof(what), "cannot run %s to unpack it: %s",
+			 p->argv[0], strerror(err));
+		complain(ko->path, what);
+		goto out;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status) {
+		snprintf(what, sizeof(what), "%s cannot unpack it", p->argv[0]);
+		complain(ko->path, what);
+		goto out;
+	}
+	munmap(ko->data, ko->size);
+	ko->data = NULL;
+	ko->packed = true;
+	ret = map(ko, out);
+out:
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
+	return ret;
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+/* A bzImage says in its boot header (2.08 and later) where its payload lies. */
+static int unpack_bzimage(struct ko *ko)
+{
+	const uint8_t *image = ko->data;
+	size_t start = ((image[0x1f1] ? image[0x1f1] : 4) + 1) * 512;
+	size_t off = le32(image + 0x248), len = le32(image + 0x24c);
+	const struct packer *p;
+
+	if (ko->size < start || ko->size - start < off ||
+	    ko->size - start - off < len || len < 8)
+		return complain(ko->path, "is not a whole kernel image");
+	p = packed_by(image + start + off, len);
+	if (!p)
+		return complain(ko->path,
+				"is a kernel image packed in an unknown way");
+	/* All but gzip are followed by the unpacked size, 4 bytes of kbuild's. */
+	return unpack(ko, p, image + start + off,
+		      strcmp(p->argv[0], "gzip") ? len - 4 : len);
+}
+
+/**
+ * ko_open - load a module or a kernel, whatever it is packed in
+ * @ko: is filled
+ * @path: .ko (plain, .xz, .zst, .gz ...), vmlinux, or a bzImage; told by content
+ *
+ * Returns 0, or -1 after a message on stderr that names @path.
+ */
+int ko_open(struct ko *ko, const char *path)
+{
+	const struct packer *p;
+	int fd;
+
+	*ko = (struct ko){ .path = strdup(path) };
+	elf_version(EV_CURRENT);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		complain(path, strerror(errno));
+		goto fail;
+	}
+	if (map(ko, fd)) {
+		close(fd);
+		goto fail;
+	}
+	close(fd);
+	p = packed_by(ko->data, ko->size);
+	if (p) {
+		if (unpack(ko, p, ko->data, ko->size))
+			goto fail;
+	} else if (ko->size > 0x250 &&
+		   !memcmp((char *)ko->data + 0x202, "HdrS", 4)) {
+		if (unpack_bzimage(ko))
+			goto fail;
+	}
+	ko->elf = elf_memory(ko->data, ko->size);
+	if (!ko->elf || elf_kind(ko->elf) != ELF_K_ELF) {
+		complain(path, "is not an ELF object");
+		goto fail;
+	}
+	if (gelf_getclass(ko->elf) != ELFCLASS64 ||
+	    elf64_getehdr(ko->elf)->e_machine != EM_X86_64) {
+		complain(path, "is not for x86-64");
+		goto fail;
+	}
+	return 0;
+fail:
+	ko_close(ko);
+	return -1;
+}
+
+/**
+ * ko_close - let go of what ko_open() took; harmless when repeated
+ * @ko: the object
+ */
+void ko_close(struct ko *ko)
+{
+	elf_end(ko->elf);
+	if (ko->data)
+		munmap(ko->data, ko->size);
+	free(ko->path);
+	*ko = (struct ko){ 0 };
+}
+
+/**
+ * ko_section_name - name of a section by its index
+ * @ko: the object
+ * @index: its index in the table of sections
+ *
+ * Returns the name, "" if there is none.
+ */
+const char *ko_section_name(struct ko *ko, size_t index)
+{
+	Elf_Scn *scn = elf_getscn(ko->elf, index);
+	const char *name = NULL;
+	GElf_Shdr sh;
+	size_t str;
+
+	if (scn && gelf_getshdr(scn, &sh) && !elf_getshdrstrndx(ko->elf, &str))
+		name = elf_strptr(ko->elf, str, sh.sh_name);
+	return name ? name : "";
+}
+
+/**
+ * ko_section - find a section by name
+ * @ko: the object
+ * @name: the section's name
+ * @shdr: is filled with its header
+ *
+ * Returns the first of that name, or NULL.
+ */
+Elf_Scn *ko_section(struct ko *ko, const char *name, GElf_Shdr *shdr)
+{
+	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(ko->elf, scn)))
+		if (!strcmp(ko_section_name(ko, elf_ndxscn(scn)), name) &&
+		    gelf_getshdr(scn, shdr))
+			return scn;
+	return NULL;
+}
+
+/**
+ * ko_symtab - the symbol table
+ * @ko: the object
+ * @data: is filled with its contents
+ * @shdr: is filled with its header
+ *
+ * Returns its section, or NULL (a stripped kernel has none).
+ */
+Elf_Scn *ko_symtab(struct ko *ko, Elf_Data **data, GElf_Shdr *shdr)
+{
+	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(ko->elf, scn))) {
+		if (!gelf_getshdr(scn, shdr) || shdr->sh_type != SHT_SYMTAB ||
+		    !shdr->sh_entsize)
+			continue;
+		*data = elf_getdata(scn, NULL);
+		if (*data)
+			return scn;
+	}
+	return NULL;
+}
+
+/**
+ * ko_symbol - look a defined symbol up
+ * @ko: the object
+ * @name: its exact name
+ * @sym: is filled with the first of that name
+ *
+ * Returns how many symbols of that name are defined, local ones included, as
+ * livepatch counts them: only 1 can be resolved.
+ */
+int ko_symbol(struct ko *ko, const char *name, GElf_Sym *sym)
+{
+	Elf_Data *data;
+	GElf_Shdr sh;
+	GElf_Sym s;
+	int i, count = 0;
+
+	if (!ko_symtab(ko, &data, &sh))
+		return 0;
+	for (i = 1; gelf_getsym(data, i, &s); i++) {
+		const char *n = elf_strptr(ko->elf, sh.sh_link, s.st_name);
+
+		if (s.st_shndx == SHN_UNDEF ||
+		    GELF_ST_TYPE(s.st_info) == STT_SECTION ||
+		    GELF_ST_TYPE(s.st_info) == STT_FILE || !n ||
+		    strcmp(n, name))
+			continue;
+		if (!count++)
+			*sym = s;
+	}
+	return count;
+}
+
+/**
+ * ko_bytes - contents of a section
+ * @ko: the object
+ * @section: its index
+ * @offset: from its start
+ * @n: how many bytes
+ *
+ * Returns a pointer to them, or NULL where the section does not reach so far.
+ */
+const void *ko_bytes(struct ko *ko, size_t section, GElf_Addr offset, size_t n)
+{
+	Elf_Scn *scn = elf_getscn(ko->elf, section);
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+
+	if (!data || !data->d_buf || offset > data->d_size ||
+	    data->d_size - offset < n)
+		return NULL;
+	return (char *)data->d_buf + offset;
+}
+
+/* Does the table of places, e.g. __mcount_loc, have an entry for that address? */
+static bool listed(struct ko *ko, const char *rela_section, size_t section,
+		   GElf_Addr addr)
+{
+	Elf_Data *syms, *data;
+	GElf_Shdr sh;
+	GElf_Rela r;
+	GElf_Sym s;
+	Elf_Scn *scn;
+	int i;
+
+	if (!ko_symtab(ko, &syms, &sh))
+		return false;
+	scn = ko_section(ko, rela_section, &sh);
+	data = scn ? elf_getdata(scn, NULL) : NULL;
+	for (i = 0; data && gelf_getrela(data, i, &r); i++)
+		if (gelf_getsym(syms, GELF_R_SYM(r.r_info), &s) &&
+		    s.st_shndx == section && s.st_value + r.r_addend == addr)
+			return true;
+	return false;
+}
+
+/* The instruction itself; a kernel built without IBT has none anywhere. */
+static bool starts_with_endbr(struct ko *ko, const GElf_Sym *func)
+{
+	const void *p = ko_bytes(ko, func->st_shndx, func->st_value, 4);
+
+	return p && !memcmp(p, "\xf3\x0f\x1e\xfa", 4);
+}
+
+/**
+ * ko_ftrace_site - where a function's ftrace site ends
+ * @ko: the object that defines it
+ * @func: its symbol
+ *
+ * Livepatch redirects at that site; a direct call just past it runs the stock
+ * body of a patched function.
+ *
+ * Returns the offset in the function just past the site, or -1 if it has none.
+ */
+int ko_ftrace_site(struct ko *ko, const GElf_Sym *func)
+{
+	int at = starts_with_endbr(ko, func) ? 4 : 0;
+
+	return listed(ko, ".rela__mcount_loc", func->st_shndx,
+		      func->st_value + at) ?
+		       at + 5 :
+		       -1;
+}
+
+/**
+ * ko_ibt - was the object built for indirect branch tracking?
+ * @ko: the object
+ *
+ * Only then does an indirect call need ENDBR at its destination. Such a kernel
+ * gives ENDBR to at least every global function of a module.
+ */
+bool ko_ibt(struct ko *ko)
+{
+	Elf_Data *data;
+	GElf_Shdr sh;
+	GElf_Sym s;
+	int i;
+
+	if (ko_section(ko, ".ibt_endbr_seal", &sh))
+		return true;
+	if (!ko_symtab(ko, &data, &sh))
+		return false;
+	for (i = 1; gelf_getsym(data, i, &s); i++)
+		if (GELF_ST_TYPE(s.st_info) == STT_FUNC &&
+		    starts_with_endbr(ko, &s))
+			return true;
+	return false;
+}
+
+/**
+ * ko_endbr - may a function be called through a pointer under IBT?
+ * @ko: the object that defines it
+ * @func: its symbol
+ *
+ * Returns true if it starts with ENDBR64 and the kernel will not seal that,
+ * i.e. overwrite it while loading since stock never takes the address.
+ */
+bool ko_endbr(struct ko *ko, const GElf_Sym *func)
+{
+	return starts_with_endbr(ko, func) &&
+	       !listed(ko, ".rela.ibt_endbr_seal", func->st_shndx,
+		       func->st_value);
+}
+
+/**
+ * ko_modinfo - a module's own description
+ * @ko: the module
+ * @key: e.g. "vermagic" or "depends"
+ *
+ * Returns the first value of that key, or NULL.
+ */
+const char *ko_modinfo(struct ko *ko, const char *key)
+{
+	size_t len = strlen(key);
+	GElf_Shdr sh;
+	Elf_Scn *scn = ko_section(ko, ".modinfo", &sh);
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+	const char *p, *end;
+
+	if (!data || !data->d_buf || !data->d_size)
+		return NULL;
+	p = data->d_buf;
+	end = p + data->d_size;
+	if (end[-1]) /* unterminated: not ours to trust */
+		return NULL;
+	for (; p < end; p += strlen(p) + 1)
+		if (!strncmp(p, key, len) && p[len] == '=')
+			return p + len + 1;
+	return NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A kernel object (module or vmlinux) as the host tools see it: the
+ * uncompressed ELF image in memory, whatever it is packed in on disk, and the
+ * few questions that the build asks of it.
+ */
+#ifndef OUTRIGGER_KO_H
+#define OUTRIGGER_KO_H
+
+#include <gelf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ko {
+	char *path;
+	void *data; /* private and writable */
+	size_t size;
+	Elf *elf;
+	bool packed; /* the file is not this image itself */
+};
+
+int ko_open(struct ko *ko, const char *path);
+void ko_close(struct ko *ko);
+
+Elf_Scn *ko_section(struct ko *ko, const char *name, GElf_Shdr *shdr);
+const char *ko_section_name(struct ko *ko, size_t index);
+Elf_Scn *ko_symtab(struct ko *ko, Elf_Data **data, GElf_Shdr *shdr);
+int ko_symbol(struct ko *ko, const char *name, GElf_Sym *sym);
+const void *ko_bytes(struct ko *ko, size_t section, GElf_Addr offset, size_t n);
+
+int ko_ftrace_site(struct ko *ko, const GElf_Sym *func);
+bool ko_ibt(struct ko *ko);
+bool ko_endbr(struct ko *ko, const GElf_Sym *func);
+const char *ko_modinfo(struct ko *ko, const char *key);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * want.h - a .want file, parsed: all that a module takes from a stock driver.
+ *
+ * The grammar stands in want.c.
+ */
+#ifndef WANT_H
+#define WANT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_DIMS 4
+
+/* A named constant that BTF can't carry, on one series of kernels or on all. */
+struct want_const {
+	struct want_const *next;
+	char *name;
+	char *value;
+	char **series; /* NULL-ended; NULL: on every vetted series */
+	bool optional;
+	int line;
+};
+
+struct want_include {
+	struct want_include *next;
+	char *header; /* with its <> or "" */
+};
+
+struct want_member {
+	struct want_member *next;
+	char *name;
+	char *pre, *post; /* the type's text before and behind the name */
+	char *type; /* the same as one type name, canonical */
+	struct want_member *sub; /* members of an anonymous struct or union */
+	bool is_union; /* of sub */
+	bool optional;
+	int ndims;
+	long dims[MAX_DIMS]; /* -1: whatever the target has */
+	int bits; /* width of a bitfield, or -1 */
+	int line;
+
+	/* filled in from the target's BTF */
+	bool present;
+	uint32_t bit_off; /* in the struct or union that holds it */
+	uint32_t size; /* in bytes, all elements */
+	uint32_t align;
+	int id; /* its BTF type, arrays stripped */
+	bool is_signed;
+	long btf_dims[MAX_DIMS];
+};
+
+struct want_enumerator {
+	struct want_enumerator *next;
+	char *name;
+	bool optional;
+	int line;
+
+	bool present;
+	char *value;
+};
+
+enum want_kind {
+	WANT_STRUCT,
+	WANT_UNION,
+	WANT_ENUM,
+	WANT_FUNC,
+	WANT_HOOK,
+	WANT_DATA
+};
+
+struct want_item {
+	struct want_item *next;
+	enum want_kind kind;
+	char *name; /* NULL: anonymous enums */
+	bool optional;
+	char *header; /* `from`: the header that defines it, or NULL */
+	bool header_optional; /* `from <...>?` */
+	struct want_member *members;
+	struct want_enumerator *enumerators;
+	char *type; /* of data */
+	int line;
+
+	bool present;
+	bool emitted;
+	int id;
+	uint32_t size;
+	uint32_t offset, body; /* of a hook: in .text, past the ftrace site */
+	char *proto;
+};
+
+struct want {
+	char *target;
+	int target_line;
+	char **vetted;
+	struct want_const *consts;
+	struct want_include *includes;
+	struct want_item *items;
+};
+
+/**
+ * want_parse() - read a want file
+ * @want: to fill in
+ * @path: of the file
+ *
+ * What is wrong with the file ends the program through fail().
+ */
+void want_parse(struct want *want, const char *path);
+
+/**
+ * type_canon() - one spelling for a C type name
+ * @text: for example "long unsigned int *" or "unsigned long*"
+ *
+ * Return: the same with single blanks and the shortest names of the integers.
+ */
+char *type_canon(const char *text);
+
+/**
+ * series_in() - is a kernel series in a list
+ * @list: NULL-ended
+ * @series: for example "6.12"
+ */
+bool series_in(char *const *list, const char *series);
+
+/**
+ * fail() - say in one sentence what is wrong, and exit
+ * @line: of the want file, or 0
+ * @format: of the sentence, as for printf
+ */
+void fail(int line, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+
+/* These never return NULL. */
+char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void *zalloc(size_t size);
+
+#endif
