@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: the life of an Outrigger module
+ *
+ * modprobe *arms* the module. It *attaches* when the stock module is there:
+ * at once if it is loaded, else from a module notifier while it is COMING.
+ * The livepatch is never enabled while the target is absent, because then the
+ * kernel would refuse to load the *target* if anything went wrong in patching
+ * it; enabled afterwards, a failure is ours alone. The notifier always
+ * answers NOTIFY_OK.
+ *
+ * Before that, the loaded target is compared with the table of places made at
+ * build: a rebuilt kernel can carry the same release name.
+ *
+ * While attached we hold a reference on the target, so rmmod of it is refused
+ * until we are detached (echo 0 > /sys/kernel/livepatch/<us>/enabled). The
+ * klp relocations of a module are written once, so there is one attach per
+ * load: to attach again, unload and load us.
+ *
+ *      armed ---> attaching ---> attached ---> detaching ---> inert
+ *        |            |             |                           ^
+ *        +------------+-------------+---------------------------+
+ *
+ * State moves on in one work item on an ordered workqueue, and in the module
+ * notifier: from armed to attaching, which must come before the target's init
+ * function runs, and to detaching when that function fails.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/jiffies.h>
+#include <linux/kallsyms.h>
+#include <linux/livepatch.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sysfs.h>
+#include <linux/timekeeping.h>
+#include <linux/utsname.h>
+#include <linux/workqueue.h>
+
+#include "../attach/attach.h"
+#include "../attach/compat.h"
+
+static bool off;
+module_param(off, bool, 0444);
+MODULE_PARM_DESC(off, "load but do nothing: the stock driver is left alone");
+
+static unsigned int transition_timeout = 60;
+module_param(transition_timeout, uint, 0644);
+MODULE_PARM_DESC(
+	transition_timeout,
+	"seconds after which a stalled attach is reversed (default 60)");
+
+/* What livepatch and the module loader do not export; see OUTRIGGER_KLP. */
+extern struct klp_patch *
+	stock_klp_transition OUTRIGGER_KLP(vmlinux, klp_transition_patch);
+extern struct module *stock_find_module(const char *name)
+	OUTRIGGER_KLP(vmlinux, find_module);
+
+enum outrigger_state {
+	ARMED,
+	ATTACHING,
+	ATTACHED,
+	DETACHING,
+	INERT,
+};
+
+static const char *const state_names[] = {
+	[ARMED] = "armed",	 [ATTACHING] = "attaching",
+	[ATTACHED] = "attached", [DETACHING] = "detaching",
+	[INERT] = "inert",
+};
+
+/* How often a change that nobody tells us about is looked for. */
+#define POLL_TRANSITION msecs_to_jiffies(50)
+#define POLL_ATTACHED round_jiffies_relative(30 * HZ)
+
+static DEFINE_MUTEX(lock); /* guards what follows */
+static enum outrigger_state state;
+static char reason[160];
+static struct module *target; /* held while not NULL */
+static bool started; /* start() ran, stop() did not */
+static bool give_up; /* we want the patch disabled */
+static bool unpatching; /* somebody did; set without the lock */
+static unsigned long since; /* jiffies of the last change of state */
+static time64_t attached_at;
+static unsigned long next_report;
+
+static struct workqueue_struct *wq;
+static void watch(struct work_struct *work);
+static DECLARE_DELAYED_WORK(watch_work, watch);
+
+static unsigned long timeout_secs(void)
+{
+	return clamp(READ_ONCE(transition_timeout), 1U, 86400U);
+}
+
+static void set_state(enum outrigger_state to, const char *why)
+{
+	lockdep_assert_held(&lock);
+	state = to;
+	since = jiffies;
+	strscpy(reason, why, sizeof(reason));
+	next_report = jiffies + timeout_secs() * HZ;
+}
+
+static bool in_transition(void)
+{
+	return READ_ONCE(stock_klp_transition) == outrigger.patch;
+}
+
+/*
+ * Is the patch enabled for good, or on its way? One look: a whole transition
+ * could pass between two.
+ */
+static bool patch_settled(bool *enabled)
+{
+	bool moving = in_transition();
+
+	smp_rmb(); /* klp writes enabled before it lets go of the transition */
+	*enabled = READ_ONCE(outrigger.patch->enabled);
+	smp_rmb(); /* and takes it before it writes enabled */
+	return !moving && !in_transition();
+}
+
+/*
+ * Is the loaded target the file we were built for? Compares every hook's
+ * distance from the first one, and its size, with the build's table. Sets the
+ * reason and returns false if not. Caller holds a reference on @mod.
+ */
+static bool places_match(struct module *mod)
+{
+	const struct outrigger_place *end =
+		outrigger.places + outrigger.nr_places;
+	const struct outrigger_place *p;
+	const struct mod_kallsyms *syms;
+	unsigned long base = 0;
+	unsigned int i, found = 0;
+	bool differs = false;
+
+	rcu_read_lock();
+	preempt_disable(); /* 6.1 and 6.12 use RCU-sched for kallsyms */
+	syms = rcu_dereference_check(mod->kallsyms, true);
+	for (i = 1; i < syms->num_symtab; i++) {
+		const Elf_Sym *sym = &syms->symtab[i];
+		const char *name = syms->strtab + sym->st_name;
+
+		for (p = outrigger.places; p < end && strcmp(p->name, name);
+		     p++)
+			;
+		if (p == end)
+			continue;
+		if (!found++)
+			base = sym->st_value - p->offset;
+		if (sym->st_value - p->offset != base ||
+		    sym->st_size != p->size)
+			differs = true;
+	}
+	preempt_enable();
+	rcu_read_unlock();
+
+	if (found == outrigger.nr_places && !differs)
+		return true;
+
+	snprintf(
+		reason, sizeof(reason),
+		"the loaded %s is not the one we were built for: rebuild with dkms",
+		outrigger.target);
+	return false;
+}
+
+/* Name up to five tasks that have not yet switched sides. */
+static void report_stalled(void)
+{
+	struct task_struct *g, *t;
+	int n = 0;
+
+	rcu_read_lock();
+	for_each_process_thread(g, t) {
+		if (!test_tsk_thread_flag(t, TIF_PATCH_PENDING))
+			continue;
+		if (n++ < 5)
+			pr_warn("  waiting for task %s/%d (see /proc/%d/stack)\n",
+				t->comm, task_pid_nr(t), task_pid_nr(t));
+	}
+	rcu_read_unlock();
+	if (n > 5)
+		pr_warn("  and %d more\n", n - 5);
+}
+
+/*
+ * Disable the patch, or reverse its running transition, exactly as
+ * "echo 0 > enabled" does: livepatch has no other way in for it. Called
+ * without our lock: the callbacks run inside.
+ */
+static int disable_patch(void)
+{
+	struct kobject *kobj = &outrigger.patch->kobj;
+	const struct kobj_type *type = kobj->ktype;
+	const struct attribute_group **group;
+	struct attribute **attr;
+
+	if (!type || !type->default_groups)
+		return -ENODEV;
+
+	for (group = type->default_groups; *group; group++)
+		for (attr = (*group)->attrs; *attr; attr++)
+			if (!strcmp((*attr)->name, "enabled"))
+				return min_t(ssize_t, 0,
+					     type->sysfs_ops->store(kobj, *attr,
+								    "0\n", 2));
+	return -ENOENT;
+}
+
+static void put_target(void)
+{
+	if (target)
+		module_put(target);
+	target = NULL;
+}
+
+/*
+ * From armed to attaching, or to inert with the reason; back to armed with the
+ * work queued if another patch is in transition. @mod is COMING or LIVE.
+ */
+static void attach(struct module *mod)
+{
+	int ret;
+
+	lockdep_assert_held(&lock);
+	if (state != ARMED || !try_module_get(mod))
+		return;
+
+	if (strcmp(utsname()->release, outrigger.built_for)) {
+		set_state(INERT, "built for another kernel: rebuild with dkms");
+		goto put;
+	}
+	if (!places_match(mod)) {
+		state = INERT;
+		goto put;
+	}
+
+	/*
+	 * klp_enable_patch() writes the relocations before it finds out that
+	 * another patch is in transition, and can't be called a second time.
+	 */
+	if (READ_ONCE(stock_klp_transition)) {
+		strscpy(reason,
+			"waiting for the transition of another livepatch",
+			sizeof(reason));
+		module_put(mod);
+		queue_delayed_work(wq, &watch_work, POLL_TRANSITION);
+		return;
+	}
+
+	target = mod;
+	set_state(ATTACHING, "");
+	ret = klp_enable_patch(outrigger.patch);
+	if (ret) {
+		snprintf(
+			reason, sizeof(reason), "livepatch refused us (%d)%s",
+			ret,
+			ret == -EBUSY ?
+				": another patch was faster, reload this module" :
+				"");
+		state = INERT;
+		goto put;
+	}
+	queue_delayed_work(wq, &watch_work, POLL_TRANSITION);
+	return;
+put:
+	target = NULL;
+	module_put(mod);
+	pr_err("not attached to %s: %s; the stock driver runs untouched\n",
+	       outrigger.target, reason);
+}
+
+/*
+ * Only to a target that is LIVE. One that is COMING may not have been seen by
+ * livepatch yet, which would then patch it later and refuse it on failure; the
+ * notifier gets it, unless another patch was in transition then: look again.
+ */
+static void attach_if_loaded(void)
+{
+	struct module *mod;
+	bool coming = false;
+
+	rcu_read_lock();
+	preempt_disable();
+	mod = stock_find_module(outrigger.target);
+	if (mod) {
+		coming = mod->state == MODULE_STATE_COMING;
+		if (mod->state != MODULE_STATE_LIVE || !try_module_get(mod))
+			mod = NULL;
+	}
+	preempt_enable();
+	rcu_read_unlock();
+
+	if (coming)
+		queue_delayed_work(wq, &watch_work, POLL_TRANSITION);
+	if (!mod)
+		return;
+	attach(mod);
+	module_put(mod);
+}
+
+static void set_attached(void)
+{
+	set_state(ATTACHED, "");
+	started = true;
+}
+
+static void watch_attaching(void)
+{
+	bool enabled;
+
+	if (!patch_settled(&enabled)) {
+		if (time_before(jiffies, next_report))
+			return;
+		pr_warn("attaching to %s has stalled for %lu s, going back:\n",
+			outrigger.target, timeout_secs());
+		report_stalled();
+		give_up = true;
+		set_state(
+			DETACHING,
+			"attaching stalled: a task sleeps in a function we replace");
+		return;
+	}
+
+	if (!enabled) {
+		set_state(DETACHING, "disabled while attaching");
+		return;
+	}
+
+	/* Its init function has yet to set up what start() uses. */
+	if (READ_ONCE(target->state) == MODULE_STATE_COMING)
+		return;
+
+	set_attached();
+	attached_at = ktime_get_real_seconds();
+	pr_info("attached to %s (version %s, kernel %s, %u functions)\n",
+		outrigger.target, THIS_MODULE->version, outrigger.built_for,
+		outrigger.nr_places);
+}
+
+static void watch_attached(void)
+{
+	/*
+	 * A patch with .replace takes others out without any callback. Say so:
+	 * whoever installed it may not know.
+	 */
+	if (READ_ONCE(unpatching))
+		set_state(DETACHING, "disabled");
+	else if (!outrigger.patch->enabled)
+		set_state(DETACHING, "replaced by another livepatch");
+}
+
+static void watch_detaching(void)
+{
+	bool enabled, settled = patch_settled(&enabled);
+
+	if (settled && enabled && !give_up) {
+		/* echo 1 > enabled before the end of the transition */
+		WRITE_ONCE(unpatching, false);
+		set_attached();
+		pr_info("still attached to %s: detaching was reversed\n",
+			outrigger.target);
+		return;
+	}
+
+	if (!settled || enabled) {
+		if (time_before(jiffies, next_report))
+			return;
+		pr_warn("detaching from %s has not finished after %u s:\n",
+			outrigger.target,
+			(jiffies_to_msecs(jiffies - since)) / 1000);
+		report_stalled();
+		next_report = jiffies + timeout_secs() * HZ;
+		return;
+	}
+
+	put_target();
+	if (!strcmp(reason, "disabled"))
+		strscpy(reason, "detached; reload this module to attach again",
+			sizeof(reason));
+	state = INERT;
+	pr_info("detached from %s (%s)\n", outrigger.target, reason);
+}
+
+/* Where state moves on, but for what the notifier does. */
+static void watch(struct work_struct *work)
+{
+	bool do_start, do_stop = false, do_disable = false;
+	enum outrigger_state was;
+
+	mutex_lock(&lock);
+	was = state;
+	switch (state) {
+	case ARMED:
+		attach_if_loaded();
+		break;
+	case ATTACHING:
+		watch_attaching();
+		break;
+	case ATTACHED:
+		watch_attached();
+		break;
+	case DETACHING:
+		watch_detaching();
+		break;
+	case INERT:
+		break;
+	}
+	do_start = was != ATTACHED && state == ATTACHED;
+	if (state >= DETACHING && started) {
+		started = false;
+		do_stop = true;
+	}
+	do_disable = give_up && READ_ONCE(outrigger.patch->enabled);
+	mutex_unlock(&lock);
+
+	/* Without the lock: these wait for readers of our files, or for klp. */
+	if (do_start)
+		outrigger.start();
+	if (do_stop)
+		outrigger.stop();
+	/* Refused while another patch is in transition: tried again next time. */
+	if (do_disable && disable_patch() && outrigger.patch->enabled)
+		pr_warn_ratelimited(
+			"could not disable the patch yet; by hand: write 0 to /sys/kernel/livepatch/%s/enabled\n",
+			KBUILD_MODNAME);
+
+	mutex_lock(&lock);
+	if (state == ATTACHED)
+		queue_delayed_work(wq, &watch_work, POLL_ATTACHED);
+	else if (state == ATTACHING || state == DETACHING)
+		queue_delayed_work(wq, &watch_work, POLL_TRANSITION);
+	mutex_unlock(&lock);
+}
+
+static int target_notify(struct notifier_block *nb, unsigned long event,
+			 void *data)
+{
+	struct module *mod = data;
+
+	if (strcmp(mod->name, outrigger.target))
+		return NOTIFY_OK;
+
+	mutex_lock(&lock);
+	switch (event) {
+	case MODULE_STATE_COMING:
+		attach(mod);
+		break;
+	case MODULE_STATE_GOING:
+		if (state == ARMED)
+			reason[0] = '\0';
+		/*
+		 * We hold a reference, so its init function failed: the module
+		 * goes whatever its count says.
+		 */
+		if (target == mod) {
+			target = NULL;
+			give_up = true;
+			set_state(DETACHING, "the stock driver failed to load");
+			mod_delayed_work(wq, &watch_work, 0);
+		}
+		break;
+	}
+	mutex_unlock(&lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block target_nb = { .notifier_call = target_notify };
+
+/* Under klp_mutex, which every module load takes: flip and queue, no more. */
+static void pre_unpatch(struct klp_object *obj)
+{
+	WRITE_ONCE(unpatching, true);
+	mod_delayed_work(wq, &watch_work, 0);
+}
+
+static void post_unpatch(struct klp_object *obj)
+{
+	mod_delayed_work(wq, &watch_work, 0);
+}
+
+static ssize_t state_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%s\n", state_names[READ_ONCE(state)]);
+}
+
+static ssize_t reason_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
+			   char *buf)
+{
+	ssize_t n;
+
+	mutex_lock(&lock);
+	n = sysfs_emit(buf, "%s\n", reason);
+	mutex_unlock(&lock);
+	return n;
+}
+
+static ssize_t target_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%s\n", outrigger.target);
+}
+
+static ssize_t attached_since_show(OUTRIGGER_MATTR *attr,
+				   struct module_kobject *mk, char *buf)
+{
+	time64_t t;
+
+	mutex_lock(&lock);
+	t = state == ATTACHED ? attached_at : 0;
+	mutex_unlock(&lock);
+	return sysfs_emit(buf, "%lld\n", t);
+}
+
+static struct module_attribute state_attr = __ATTR_RO(state);
+static struct module_attribute reason_attr = __ATTR_RO(reason);
+static struct module_attribute target_attr = __ATTR_RO(target);
+static struct module_attribute since_attr = __ATTR_RO(attached_since);
+
+static const struct attribute *const attrs[] = { &state_attr.attr,
+						 &reason_attr.attr,
+						 &target_attr.attr,
+						 &since_attr.attr, NULL };
+
+/**
+ * outrigger_arm - arm the module: attach now or when the target comes
+ *
+ * To be called last in the module's init function. Process context, may sleep.
+ * A target that is loaded already is attached to from our workqueue, shortly
+ * after this returns.
+ *
+ * Return: 0, or a negative errno if our own files or workqueue could not be
+ * made. Not being able to attach is no error: the module stays, inert, and
+ * says why in /sys/module/<us>/reason.
+ */
+int outrigger_arm(void)
+{
+	struct klp_object *obj = outrigger.patch->objs;
+	int ret;
+
+	wq = alloc_ordered_workqueue("%s", 0, KBUILD_MODNAME);
+	if (!wq)
+		return -ENOMEM;
+
+	ret = sysfs_create_files(&THIS_MODULE->mkobj.kobj, attrs);
+	if (ret)
+		goto err_wq;
+
+	if (off) {
+		mutex_lock(&lock);
+		set_state(INERT, "switched off (off=1)");
+		mutex_unlock(&lock);
+		pr_info("off=1: %s is left alone\n", outrigger.target);
+		return 0;
+	}
+
+	obj->callbacks.pre_unpatch = pre_unpatch;
+	obj->callbacks.post_unpatch = post_unpatch;
+	ret = register_module_notifier(&target_nb);
+	if (ret)
+		goto err_files;
+	queue_delayed_work(wq, &watch_work, 0);
+	return 0;
+
+err_files:
+	sysfs_remove_files(&THIS_MODULE->mkobj.kobj, attrs);
+err_wq:
+	destroy_workqueue(wq);
+	return ret;
+}
+
+/**
+ * outrigger_disarm - undo outrigger_arm()
+ *
+ * To be called first in the module's exit function. livepatch holds a
+ * reference on us until the patch is disabled and its transition complete, so
+ * none of our functions is on a task's stack any more. Process context.
+ */
+void outrigger_disarm(void)
+{
+	if (!off)
+		unregister_module_notifier(&target_nb);
+	cancel_delayed_work_sync(&watch_work);
+	destroy_workqueue(wq);
+	sysfs_remove_files(&THIS_MODULE->mkobj.kobj, attrs);
+	if (started)
+		outrigger.stop();
+	put_target();
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Differences between kernels that neither BTF nor a HAVE_ can tell. */
+#ifndef OUTRIGGER_COMPAT_H
+#define OUTRIGGER_COMPAT_H
+
+#include <linux/version.h>
+
+/* 6.14 made the attribute of module_attribute callbacks const. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define OUTRIGGER_MATTR const struct module_attribute
+#else
+#define OUTRIGGER_MATTR struct module_attribute
+#endif
+
+/*
+ * What a tracepoint's probes may rely on while they are called: tracepoints
+ * went from RCU-sched to an SRCU of their own between 6.12 and 7.3.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define OUTRIGGER_CALL_PROBES(call)                         \
+	do {                                                \
+		guard(srcu_fast_notrace)(&tracepoint_srcu); \
+		call;                                       \
+	} while (0)
+#else
+#define OUTRIGGER_CALL_PROBES(call)        \
+	do {                               \
+		preempt_disable_notrace(); \
+		call;                      \
+		preempt_enable_notrace();  \
+	} while (0)
+#endif
+
+#endif
