@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The validator of the bcache journal; see ondisk.h. */
+#include "ondisk.h"
+
+static enum jset_verdict fault(struct jset_fault *where, const char *field,
+			       u64 value, enum jset_verdict v)
+{
+	where->field = field;
+	where->value = value;
+	return v;
+}
+
+/**
+ * jset_check_header() - does a jset begin here, and is its length possible?
+ * @j: the start of a block of the bucket; if @bytes_left_in_bucket are enough
+ *     for a header, a whole header can be read
+ * @g: the geometry
+ * @bytes_left_in_bucket: from @j to the bucket's end
+ *
+ * Only the magic and the length are looked at, since nothing else is worth it
+ * before the checksum. On JSET_OK, jset_bytes(j->keys) and, rounded up,
+ * jset_blocks() of it lie inside the bucket, and the former is at most
+ * g->max_bytes.
+ *
+ * Return: JSET_OK, JSET_EMPTY or JSET_TOO_BIG.
+ */
+enum jset_verdict jset_check_header(const struct jset *j,
+				    const struct jset_geom *g,
+				    u32 bytes_left_in_bucket)
+{
+	if (bytes_left_in_bucket < sizeof(*j) || j->magic != g->magic)
+		return JSET_EMPTY;
+
+	if (jset_bytes(j->keys) > g->max_bytes ||
+	    jset_blocks(j->keys, g) > bytes_left_in_bucket / g->block_bytes)
+		return JSET_TOO_BIG;
+
+	return JSET_OK;
+}
+
+static enum jset_verdict ptr_check(const struct bkey *k, unsigned int i,
+				   const struct jset_geom *g,
+				   struct jset_fault *where)
+{
+	u64 bucket = ptr_bucket(k, i, g);
+	u32 remainder = ptr_offset(k, i) & (g->bucket_sectors - 1);
+
+	/* As for stock, what is on no cache of the set is not followed. */
+	if (ptr_dev(k, i) >= JSET_CACHES)
+		return JSET_OK;
+
+	if (bucket < g->first_bucket || bucket >= g->nbuckets)
+		return fault(where, "pointer's bucket", bucket, JSET_BAD_PTR);
+
+	if (key_size(k) + remainder > g->bucket_sectors)
+		return fault(where, "pointer's offset", ptr_offset(k, i),
+			     JSET_BAD_PTR);
+
+	return JSET_OK;
+}
+
+/**
+ * key_check() - can bcache insert this key into a leaf of its btree?
+ * @k: the key, of which key_u64s() can be read
+ * @g: the geometry
+ * @where: says what is wrong unless JSET_OK is returned; key_index is the
+ *         caller's and stays as it is
+ *
+ * Beyond what stock calls an invalid extent it refuses what makes stock's btree
+ * code hit a BUG_ON, or read beyond the table of devices.
+ *
+ * Return: JSET_OK, JSET_BAD_KEY, JSET_BAD_INODE, JSET_BAD_EXTENT or JSET_BAD_PTR.
+ */
+enum jset_verdict key_check(const struct bkey *k, const struct jset_geom *g,
+			    struct jset_fault *where)
+{
+	unsigned int i;
+
+	if (key_ptrs(k) > KEY_MAX_PTRS)
+		return fault(where, "key's pointer count", key_ptrs(k),
+			     JSET_BAD_KEY);
+
+	if (g->nr_inodes && key_inode(k) >= g->nr_inodes)
+		return fault(where, "key's inode", key_inode(k),
+			     JSET_BAD_INODE);
+
+	if (!key_size(k))
+		return fault(where, "key's size", 0, JSET_BAD_EXTENT);
+
+	if (key_size(k) > key_offset(k) || key_offset(k) > KEY_MAX_OFFSET)
+		return fault(where, "key's offset", key_offset(k),
+			     JSET_BAD_EXTENT);
+
+	for (i = 0; i < key_ptrs(k); i++) {
+		enum jset_verdict v = ptr_check(k, i, g, where);
+
+		if (v != JSET_OK)
+			return v;
+	}
+
+	return JSET_OK;
+}
+
+/**
+ * jset_check_body() - is all that a jset says something bcache can live with?
+ * @j: a jset that jset_check_header() let pass, all jset_bytes() of it in memory
+ * @g: the geometry
+ * @csum_computed: crc64 over jset_csum_start(), jset_csum_bytes() of @j; who
+ *                 checks a jset again that was good on the disk gives @j->csum
+ * @where: says what is wrong unless JSET_OK is returned
+ *
+ * The root's and the uuid bucket's key are only looked at as far as a copy of
+ * them needs: stock reads them of the newest jset alone, and checks them then.
+ *
+ * Return: JSET_OK or the first thing that is wrong, in the order of the fields.
+ */
+enum jset_verdict jset_check_body(const struct jset *j,
+				  const struct jset_geom *g, u64 csum_computed,
+				  struct jset_fault *where)
+{
+	const struct bkey *uuid = (const struct bkey *)j->uuid_bucket_pad;
+	const struct bkey *root = (const struct bkey *)j->btree_root_pad;
+	const struct bkey *k;
+	u32 used, left;
+
+	where->key_index = JSET_NO_KEY;
+
+	if (j->csum != csum_computed)
+		return fault(where, "csum", j->csum, JSET_BAD_CSUM);
+
+	if (j->version > JSET_VERSION)
+		return fault(where, "version", j->version, JSET_BAD_VERSION);
+
+	if (!j->seq)
+		return fault(where, "seq", j->seq, JSET_BAD_SEQ);
+
+	if (j->last_seq > j->seq ||
+	    (g->max_open && j->seq - j->last_seq >= g->max_open))
+		return fault(where, "last_seq", j->last_seq, JSET_BAD_SEQ);
+
+	if (key_ptrs(uuid) > KEY_MAX_PTRS)
+		return fault(where, "uuid_bucket's pointer count",
+			     key_ptrs(uuid), JSET_BAD_UUID);
+
+	if (key_ptrs(root) > KEY_MAX_PTRS)
+		return fault(where, "btree_root's pointer count",
+			     key_ptrs(root), JSET_BAD_ROOT);
+
+	if (j->btree_level > JSET_MAX_LEVEL)
+		return fault(where, "btree_level", j->btree_level,
+			     JSET_BAD_LEVEL);
+
+	where->key_index = 0;
+	for (used = 0; used < j->keys; used += key_u64s(k)) {
+		enum jset_verdict v;
+
+		k = (const struct bkey *)(j->d + used);
+		left = j->keys - used;
+
+		if (left < key_u64s(k))
+			return fault(where, "u64s left for the key", left,
+				     JSET_CUT_KEY);
+
+		v = key_check(k, g, where);
+		if (v != JSET_OK)
+			return v;
+
+		where->key_index++;
+	}
+
+	return JSET_OK;
+}
+
+/**
+ * jset_verdict_text() - the verdict for people
+ * @v: the verdict
+ *
+ * Return: a phrase that completes "journal entry: ...".
+ */
+const char *jset_verdict_text(enum jset_verdict v)
+{
+	switch (v) {
+	case JSET_OK:
+		return "is good";
+	case JSET_EMPTY:
+		return "is not there";
+	case JSET_TOO_BIG:
+		return "is longer than an entry or its bucket can be";
+	case JSET_BAD_CSUM:
+		return "has a wrong checksum";
+	case JSET_BAD_VERSION:
+		return "has a format newer than this software";
+	case JSET_BAD_SEQ:
+		return "has impossible sequence numbers";
+	case JSET_BAD_LEVEL:
+		return "names a btree deeper than one can be";
+	case JSET_BAD_UUID:
+		return "has too many pointers to the uuid bucket";
+	case JSET_BAD_ROOT:
+		return "has too many pointers to the btree's root";
+	case JSET_BAD_KEY:
+		return "has a key with too many pointers";
+	case JSET_CUT_KEY:
+		return "ends in the middle of a key";
+	case JSET_BAD_INODE:
+		return "has a key for a device that can't exist";
+	case JSET_BAD_EXTENT:
+		return "has a key with an impossible size or offset";
+	case JSET_BAD_PTR:
+		return "has a pointer to outside of the cache's buckets";
+	}
+	return "has an unknown fault";
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The bcache journal as it stands on the disk, and its one validator.
+ *
+ * This file and ondisk.c are pure: the kernel module, the tools, the unit tests
+ * and the fuzzer compile the very same text. Nothing here allocates, sleeps,
+ * logs or takes a lock, so all of it may be called from any context.
+ */
+#ifndef BCACHE_JOURNAL_ONDISK_H
+#define BCACHE_JOURNAL_ONDISK_H
+
+#include <linux/types.h>
+
+#ifndef __KERNEL__
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef __u64 u64;
+typedef __u32 u32;
+typedef __u16 u16;
+typedef __u8 u8;
+#endif
+
+/**
+ * DOC: what the journal looks like
+ *
+ * The journal is a ring of buckets. A bucket is filled from its start with
+ * jsets, one after the other, each of which begins on a block and stays inside
+ * the bucket; the rest of the bucket is what an earlier round has left there.
+ * A jset is a header and an array of u64s in which the journalled keys lie one
+ * after the other, a key being two u64s and one more for each pointer.
+ *
+ * All numbers are in the byte order of the machine that wrote them. Sizes and
+ * offsets within keys and pointers count sectors of 512 bytes.
+ *
+ * What a jset says can only be trusted after three steps, in this order:
+ *
+ * 1. jset_check_header() on the first block: is a jset here, and how long is it?
+ * 2. The caller sees to it that jset_bytes() of it are in memory and computes
+ *    the checksum over jset_csum_start() and jset_csum_bytes().
+ * 3. jset_check_body(): is every field and every key something that bcache
+ *    can use without harm?
+ *
+ * Then, and only then, jset_for_each_key() is safe.
+ */
+
+#define JSET_MAGIC 0x245235c1a3625032ULL /* xored with the set's own magic */
+#define JSET_VERSION \
+	1 /* the newest there is; 0 only had an older uuid format */
+#define JSET_CACHES \
+	8 /* caches in a set, so also the bound of a pointer's device */
+#define JSET_MAX_LEVEL 15 /* a tree of 2^40 buckets of 4 KiB is 8 levels deep */
+#define JSET_NO_KEY (~0U) /* jset_fault.key_index of a fault in the header */
+
+#define KEY_U64S 2 /* of a key without pointers */
+#define KEY_MAX_PTRS 6
+#define KEY_PADDED_U64S (KEY_U64S + KEY_MAX_PTRS)
+#define KEY_MAX_OFFSET \
+	(~0ULL >> 1) /* bcache compares offsets as signed numbers */
+#define PTR_CHECK_DEV \
+	0xfff /* not a device: the pointer stands for a cache miss */
+
+/**
+ * struct bkey - an extent of a device and where the cache keeps it
+ * @high: inode, size, flags and the number of pointers, see key_inode() and so on
+ * @low: the sector after the extent's last, see key_offset()
+ * @ptr: one u64 per pointer, see ptr_dev(), ptr_offset() and ptr_gen()
+ */
+struct bkey {
+	__u64 high;
+	__u64 low;
+	__u64 ptr[];
+};
+
+/**
+ * struct jset - a journal entry
+ * @csum: over everything behind this field, up to the last key
+ * @magic: JSET_MAGIC ^ the set's magic
+ * @seq: number of the entry; each entry has one of its own, one more than the last
+ * @version: of the format
+ * @keys: length of @d in u64s (not in keys)
+ * @last_seq: oldest entry that recovery needed when this one was written
+ * @uuid_bucket_pad: the key of the bucket with the uuids of the backing devices
+ * @btree_root_pad: the key of the btree's root
+ * @btree_level: the root's level; 0 is a leaf
+ * @pad: unused
+ * @prio_bucket: per cache of the set, the first bucket with priorities
+ * @d: the keys
+ */
+struct jset {
+	__u64 csum;
+	__u64 magic;
+	__u64 seq;
+	__u32 version;
+	__u32 keys;
+	__u64 last_seq;
+	__u64 uuid_bucket_pad[KEY_PADDED_U64S];
+	__u64 btree_root_pad[KEY_PADDED_U64S];
+	__u16 btree_level;
+	__u16 pad[3];
+	__u64 prio_bucket[JSET_CACHES];
+	__u64 d[];
+};
+
+/**
+ * struct jset_geom - what the validator must know of the cache
+ * @magic: JSET_MAGIC ^ the set's magic
+ * @block_bytes: size of a block; a power of two
+ * @bucket_sectors: size of a bucket; a power of two, not less than a block
+ * @bucket_bits: log2 of @bucket_sectors
+ * @first_bucket: first bucket that a pointer may name
+ * @nbuckets: the number of buckets, and so the first one that it may not
+ * @max_bytes: longest jset that bcache writes or reads (PAGE_SIZE << JSET_BITS)
+ * @max_open: most entries that can be open at once: the length of the fifo of
+ *            pins. 0: not known, not checked
+ * @nr_inodes: the number of devices that the set has room for. 0: not known, not
+ *             checked
+ */
+struct jset_geom {
+	u64 magic;
+	u32 block_bytes;
+	u32 bucket_sectors;
+	u32 bucket_bits;
+	u32 first_bucket;
+	u64 nbuckets;
+	u32 max_bytes;
+	u32 max_open;
+	u32 nr_inodes;
+};
+
+/**
+ * enum jset_verdict - what the validator thinks of a jset
+ * @JSET_OK: nothing is wrong
+ * @JSET_EMPTY: no jset of this set begins here: the bucket ends, as seen from
+ *              the journal
+ * @JSET_TOO_BIG: longer than a jset can be, or than the bucket's rest
+ * @JSET_BAD_CSUM: not what was written, or never written to its end
+ * @JSET_BAD_VERSION: a format newer than ours
+ * @JSET_BAD_SEQ: @seq is 0, or @last_seq is after it or too far before it
+ * @JSET_BAD_LEVEL: no btree is as deep
+ * @JSET_BAD_UUID: the uuid bucket's key has more pointers than fit
+ * @JSET_BAD_ROOT: the root's key has more pointers than fit
+ * @JSET_BAD_KEY: a key has more pointers than a key can have
+ * @JSET_CUT_KEY: the last key is not all there
+ * @JSET_BAD_INODE: a key is for a device that the set has no room for
+ * @JSET_BAD_EXTENT: a key is empty, or begins before 0, or ends too late
+ * @JSET_BAD_PTR: a pointer leads out of the cache or over a bucket's end
+ */
+enum jset_verdict {
+	JSET_OK,
+	JSET_EMPTY,
+	JSET_TOO_BIG,
+	JSET_BAD_CSUM,
+	JSET_BAD_VERSION,
+	JSET_BAD_SEQ,
+	JSET_BAD_LEVEL,
+	JSET_BAD_UUID,
+	JSET_BAD_ROOT,
+	JSET_BAD_KEY,
+	JSET_CUT_KEY,
+	JSET_BAD_INODE,
+	JSET_BAD_EXTENT,
+	JSET_BAD_PTR,
+};
+
+/**
+ * struct jset_fault - what exactly is wrong, for the message
+ * @key_index: which key of the jset, counted from 0, or JSET_NO_KEY
+ * @value: what stands there
+ * @field: the name of what it is the value of
+ */
+struct jset_fault {
+	u32 key_index;
+	u64 value;
+	const char *field;
+};
+
+enum jset_verdict jset_check_header(const struct jset *j,
+				    const struct jset_geom *g,
+				    u32 bytes_left_in_bucket);
+enum jset_verdict jset_check_body(const struct jset *j,
+				  const struct jset_geom *g, u64 csum_computed,
+				  struct jset_fault *where);
+enum jset_verdict key_check(const struct bkey *k, const struct jset_geom *g,
+			    struct jset_fault *where);
+const char *jset_verdict_text(enum jset_verdict v);
+
+/* Keys: all accessors read only the key's own u64s. */
+
+static inline unsigned int key_ptrs(const struct bkey *k)
+{
+	return (k->high >> 60) & 7;
+}
+
+/* the pointers' data has a checksum in the key */
+static inline unsigned int key_csum(const struct bkey *k)
+{
+	return (k->high >> 56) & 3;
+}
+
+/* the cache is the only one to have the data */
+static inline bool key_dirty(const struct bkey *k)
+{
+	return (k->high >> 36) & 1;
+}
+
+static inline unsigned int key_size(const struct bkey *k)
+{
+	return (k->high >> 20) & 0xffff;
+}
+
+static inline unsigned int key_inode(const struct bkey *k)
+{
+	return k->high & 0xfffff;
+}
+
+/* a key is known by where its extent ends: the sector after the last */
+static inline u64 key_offset(const struct bkey *k)
+{
+	return k->low;
+}
+
+static inline u64 key_start(const struct bkey *k)
+{
+	return key_offset(k) - key_size(k);
+}
+
+static inline unsigned int key_u64s(const struct bkey *k)
+{
+	return KEY_U64S + key_ptrs(k);
+}
+
+static inline size_t key_bytes(const struct bkey *k)
+{
+	return key_u64s(k) * sizeof(u64);
+}
+
+static inline const struct bkey *key_next(const struct bkey *k)
+{
+	return (const struct bkey *)((const __u64 *)k + key_u64s(k));
+}
+
+/* a key without pointers; bit 63 is always set and means nothing */
+static inline void key_make(struct bkey *k, u32 inode, u64 offset, u32 size)
+{
+	k->high = 1ULL << 63 | (u64)size << 20 | inode;
+	k->low = offset;
+}
+
+static inline void key_set_ptrs(struct bkey *k, unsigned int ptrs)
+{
+	k->high = (k->high & ~(7ULL << 60)) | (u64)ptrs << 60;
+}
+
+static inline void key_set_dirty(struct bkey *k, bool dirty)
+{
+	k->high = (k->high & ~(1ULL << 36)) | (u64)dirty << 36;
+}
+
+/* Pointers */
+
+static inline unsigned int ptr_dev(const struct bkey *k, unsigned int i)
+{
+	return (k->ptr[i] >> 51) & 0xfff;
+}
+
+static inline u64 ptr_offset(const struct bkey *k, unsigned int i)
+{
+	return (k->ptr[i] >> 8) & (~0ULL >> 21);
+}
+
+static inline unsigned int ptr_gen(const struct bkey *k, unsigned int i)
+{
+	return k->ptr[i] & 0xff;
+}
+
+static inline u64 ptr_make(unsigned int gen, u64 offset, unsigned int dev)
+{
+	return (u64)dev << 51 | offset << 8 | gen;
+}
+
+static inline u64 ptr_bucket(const struct bkey *k, unsigned int i,
+			     const struct jset_geom *g)
+{
+	return ptr_offset(k, i) >> g->bucket_bits;
+}
+
+/* jsets */
+
+static inline size_t jset_bytes(u32 keys)
+{
+	return sizeof(struct jset) + (size_t)keys * sizeof(__u64);
+}
+
+static inline size_t jset_blocks(u32 keys, const struct jset_geom *g)
+{
+	return (jset_bytes(keys) + g->block_bytes - 1) / g->block_bytes;
+}
+
+static inline u32 jset_max_keys(const struct jset_geom *g)
+{
+	return (g->max_bytes - sizeof(struct jset)) / sizeof(__u64);
+}
+
+/* The checksum is crc64 (ECMA-182, not reflected), seeded with ~0 and inverted. */
+static inline const void *jset_csum_start(const struct jset *j)
+{
+	return &j->magic;
+}
+
+static inline size_t jset_csum_bytes(const struct jset *j)
+{
+	return jset_bytes(j->keys) - offsetof(struct jset, magic);
+}
+
+static inline const struct bkey *jset_first_key(const struct jset *j)
+{
+	return (const struct bkey *)j->d;
+}
+
+static inline const struct bkey *jset_end(const struct jset *j)
+{
+	return (const struct bkey *)(j->d + j->keys);
+}
+
+/* Only for a jset that jset_check_body() has found to be good. */
+#define jset_for_each_key(k, j) \
+	for ((k) = jset_first_key(j); (k) < jset_end(j); (k) = key_next(k))
+
+#endif
