@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+#   make                 the modules, for the running kernel
+#   make KVER=...        for another one that is installed with its headers
+#   make dkms-install    through DKMS, without a package
+#   make deb             build/outrigger-dkms_*.deb
+#   make demo            see it work, in a virtual machine
+#   make check           all tests; "make style" alone for how the source looks
+#   make format          clang-format over everything
+#   make clean
+#
+# What lies in unusual places can be named: KDIR= (the headers), BCACHE_KO= (the
+# stock module), VMLINUX_BTF= (the kernel's BTF, or a vmlinux or vmlinuz with it).
+# WANTFLAGS=--allow-unvetted insists on a kernel whose source nobody has read.
+
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+BCACHE_KO ?= $(call stock,drivers/md/bcache/bcache)
+VMLINUX_BTF ?= $(firstword $(wildcard $(KDIR)/vmlinux \
+	/usr/lib/debug/boot/vmlinux-$(KVER) \
+	$(if $(filter $(KVER),$(shell uname -r)),/sys/kernel/btf/vmlinux) \
+	/boot/vmlinuz-$(KVER) /lib/modules/$(KVER)/vmlinuz))
+
+stock = $(firstword $(wildcard $(addprefix /lib/modules/$(KVER)/kernel/$(1), \
+	.ko .ko.xz .ko.zst .ko.gz)))
+
+all: modules
+
+# Each module: its name, what it takes from which stock driver, and where that is.
+MODULES := bcache-journal
+bcache-journal/target.h: bcache-journal/bcache.want
+bcache-journal/target.h .bcache-journal.done: driver = bcache
+bcache-journal/target.h .bcache-journal.done: ko = $(BCACHE_KO)
+
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+TOOLS := tools/btf-want tools/klp-link tools/klp-check
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n')
+
+modules: $(MODULES:%=.%.done)
+	@:
+
+# What we build for. A change of it, down to an upgrade of the package that the
+# headers come from, makes everything stale.
+.kernel: FORCE
+	@no() { echo "outrigger: $$*" >&2; exit 1; }; \
+	[ -e "$(KDIR)/Makefile" ] || no "the headers of kernel $(KVER) are not" \
+		"in $(KDIR): install linux-headers-$(KVER), or name them with KDIR="; \
+	[ -e "$(BCACHE_KO)" ] || no "kernel $(KVER) has no bcache.ko: install" \
+		"linux-image-$(KVER), or name the file with BCACHE_KO="; \
+	[ -e "$(VMLINUX_BTF)" ] || no "the BTF of kernel $(KVER) is not found: install" \
+		"linux-image-$(KVER), or name its vmlinux or vmlinuz with VMLINUX_BTF="; \
+	stat -Lc '%n %s %Y' "$(KDIR)"/Module.symvers "$(VMLINUX_BTF)" "$(BCACHE_KO)" | \
+		cmp -s - $@ || { $(clean-modules); \
+		stat -Lc '%n %s %Y' "$(KDIR)"/Module.symvers "$(VMLINUX_BTF)" \
+			"$(BCACHE_KO)" >$@; }
+
+tools: FORCE
+	+$(Q)$(MAKE) --no-print-directory -C tools
+
+$(TOOLS): tools
+	@:
+
+$(MODULES:=/target.h): .kernel tools/btf-want
+	$(say) WANT $@
+	$(Q)tools/btf-want --kver $(KVER) --target $(ko) --base $(VMLINUX_BTF) \
+		$(WANTFLAGS) -o $@ $(filter %.want,$^)
+
+kbuild: $(MODULES:=/target.h) FORCE
+	+$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules
+
+$(MODULES:=.ko): kbuild
+	@:
+
+# After this nothing may touch the module's ELF structure, but for a signature.
+.%.done: %.ko tools/klp-link tools/klp-check
+	$(say) KLP $<
+	$(Q)tools/klp-link $< && tools/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
+		--symvers $(KDIR)/Module.symvers --target $(driver)=$(ko) $< || \
+		{ rm -f $<; exit 1; }
+	$(Q)touch $@
+
+clean-modules = rm -rf .*.done .*.cmd .module-common.o .tmp_versions *.o *.ko *.mod \
+	*.mod.c Module.symvers modules.order */target.h \
+	$(foreach d,attach $(MODULES),$(d)/*.o $(d)/.*.cmd)
+
+clean:
+	$(Q)$(clean-modules) .kernel build
+	+$(Q)$(MAKE) --no-print-directory -C tools clean
+
+# The sources as DKMS wants them; packages of every kind begin with this.
+dkms-source:
+	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
+	for f in Kbuild Makefile dkms.conf LICENSE tools/Makefile \
+		$(filter-out %/target.h,$(wildcard $(foreach d, \
+			attach tools $(MODULES),$(d)/*.[ch] $(d)/*.want))); do \
+		install -D -m 644 $$f $$dir/$$f || exit; \
+	done
+
+dkms-install: dkms-source
+	$(Q)command -v dkms >/dev/null || { echo "outrigger: install dkms" >&2; exit 1; }
+	dkms build --force outrigger/$(VERSION) -k $(KVER)
+	dkms install --force outrigger/$(VERSION) -k $(KVER)
+
+deb:
+	$(Q)packaging/build-deb $(VERSION)
+
+check:
+	$(Q)tests/check
+
+style:
+	$(Q)tests/style
+
+format:
+	$(Q)clang-format -i $(filter-out %/target.h %/trace.h, \
+		$(wildcard */*.[ch] tests/*/*.[ch]))
+
+demo:
+	$(Q)tests/demo
+
+.PHONY: all modules tools kbuild clean dkms-source dkms-install deb check style format \
+	demo FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: commit
+ *
+ * There are two jset buffers. Keys are appended to the open one
+ * (journal.cur) under journal.lock. It is written when somebody waits for it
+ * (flush on request: @parent of bch_journal), when it is full, or
+ * journal_delay_ms after its first key. One write is in flight at a time: the
+ * closure journal.io and io_in_flight are the right to write. The step that
+ * takes a jset for writing opens the other buffer as the next jset, so keys go
+ * on being accepted while it is on its way.
+ *
+ * A pin is taken for the open jset when it is opened; each caller of
+ * bch_journal gets one more count on it, which goes over to the btree node that
+ * the keys are inserted into and is dropped when that node is on the disk.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blk_types.h>
+#include <linux/blkdev.h>
+#include <linux/crc64.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+
+#include "journal.h"
+#include "trace.h"
+
+/**
+ * jset_csum - checksum of a jset, as stock computes it
+ * @j: the jset, jset_bytes(@j->keys) of which are in memory
+ *
+ * Any context.
+ */
+u64 jset_csum(const struct jset *j)
+{
+	return ~crc64_be(~0ULL, jset_csum_start(j), jset_csum_bytes(j));
+}
+
+static unsigned int jset_sectors(const struct cache_set *c, u32 keys)
+{
+	const struct jset_geom g = cache_geom(c->cache);
+
+	return jset_blocks(keys, &g) * c->cache->sb.block_size;
+}
+
+/* A key into a padded one, with nothing of what was there before behind it. */
+static void copy_padded(__u64 *to, const void *from)
+{
+	const struct bkey *k = from;
+	size_t n = min_t(size_t, key_u64s(k), KEY_PADDED_U64S);
+
+	memcpy(to, k, n * sizeof(*to));
+	memset(to + n, 0, (KEY_PADDED_U64S - n) * sizeof(*to));
+}
+
+/**
+ * bj_journal_next - open the next jset: stands in for bch_journal_next
+ * @j: the journal
+ *
+ * Called with journal.lock held, or by registration before anyone else can
+ * use the journal. Taking the pin and counting up seq belong together, since
+ * last_seq is computed from both.
+ */
+void bj_journal_next(struct journal *j)
+{
+	struct cache_set *c = container_of(j, struct cache_set, journal);
+
+	if (!pin_free(j)) {
+		/* mark and the write path both leave one pin free */
+		bch_cache_set_error(c, "journal: no pin left for entry %llu",
+				    j->seq + 1);
+		return;
+	}
+
+	j->cur = j->cur == &j->w[0] ? &j->w[1] : &j->w[0];
+
+	j->pin.data[j->pin.back] = (atomic_t)ATOMIC_INIT(1);
+	j->pin.back = (j->pin.back + 1) & j->pin.mask;
+	view_pin_taken(j);
+
+	j->cur->data->seq = ++j->seq;
+	j->cur->data->keys = 0;
+	j->cur->dirty = false;
+	j->cur->need_write = false;
+}
+
+/**
+ * bj_journal_write_endio - a journal write is on the disk, or failed
+ * @bio: the write; bi_private is the struct journal_write
+ *
+ * Hard IRQ or softirq context, on the side of the task that it interrupted.
+ */
+void bj_journal_write_endio(struct bio *bio)
+{
+	struct journal_write *w = bio->bi_private;
+	struct cache_set *c = w->c;
+
+	trace_bj_write_done(c, w->data->seq,
+			    blk_status_to_errno(bio->bi_status));
+	if (bio->bi_status)
+		bch_cache_set_error(
+			c,
+			"journal: write of entry %llu failed (%d), its keys are not acknowledged",
+			w->data->seq, blk_status_to_errno(bio->bi_status));
+	closure_put(&c->journal.io);
+}
+
+/*
+ * bj_journal_write_done - wake who waits for the jset just written
+ *
+ * Closure function of journal.io, in the context of the last closure_put():
+ * hard IRQ, softirq or process.
+ */
+CLOSURE_CALLBACK(bj_journal_write_done)
+{
+	closure_type(j, struct journal, io);
+	struct journal_write *w = j->cur == &j->w[0] ? &j->w[1] : &j->w[0];
+
+	__closure_wake_up(&w->wait);
+	continue_at_nobarrier(cl, journal_write, bch_journal_wq);
+}
+
+/*
+ * bj_journal_write_unlock - give the right to write back
+ *
+ * Destructor of journal.io; releases journal.lock.
+ */
+CLOSURE_CALLBACK(bj_journal_write_unlock)
+__releases(&c->journal.lock)
+{
+	closure_type(c, struct cache_set, journal.io);
+
+	c->journal.io_in_flight = 0;
+	spin_unlock(&c->journal.lock);
+}
+
+/*
+ * The fields that recovery reads beside the keys. Under journal.lock, which
+ * bch_btree_set_root() and the writers of uuids and prios wait for before they
+ * free what was there.
+ */
+static void jset_fill(struct cache_set *c, struct jset *data)
+{
+	struct cache *ca = c->cache;
+
+	data->magic = ca->sb.set_magic ^ JSET_MAGIC;
+	data->version = JSET_VERSION;
+	data->last_seq = journal_last_seq(&c->journal);
+	copy_padded(data->uuid_bucket_pad, c->uuid_bucket_pad);
+	copy_padded(data->btree_root_pad, c->root->key_pad);
+	data->btree_level = c->root->level;
+	memset(data->pad, 0, sizeof(data->pad));
+	memset(data->prio_bucket, 0, sizeof(data->prio_bucket));
+	data->prio_bucket[ca->sb.nr_this_dev] = ca->prio_buckets[0];
+}
+
+/*
+ * bj_journal_write_unlocked - write the open jset if somebody wants it written
+ *
+ * Closure function of journal.io with the right to write; called with
+ * journal.lock held, releases it. Process context. When the journal is full it
+ * makes room and comes back through journal_write.
+ */
+CLOSURE_CALLBACK(bj_journal_write_unlocked)
+__releases(c->journal.lock)
+{
+	closure_type(c, struct cache_set, journal.io);
+	struct journal *j = &c->journal;
+	struct cache *ca = c->cache;
+	struct journal_device *ja = &ca->journal;
+	struct journal_write *w = j->cur;
+	struct jset *data = w->data;
+	struct bkey *k = journal_key(j);
+	struct bio *bio = &ja->bio;
+	unsigned int sectors;
+	sector_t sector;
+
+	if (!w->need_write) {
+		closure_return_with_destructor(cl, journal_write_unlock);
+		__release(&j->lock); /* journal_write_unlock did */
+		return;
+	}
+
+	if (journal_full(j)) {
+		bool still_full;
+
+		bj_journal_reclaim(c);
+		still_full = journal_full(j);
+		spin_unlock(&j->lock);
+
+		bj_btree_flush_write(c);
+		/* The pins fall when the nodes are on disk: don't spin for it. */
+		if (still_full)
+			fsleep(100);
+		continue_at(cl, journal_write, bch_journal_wq);
+		return;
+	}
+
+	jset_fill(c, data);
+
+	sectors = jset_sectors(c, data->keys);
+	sector = ptr_offset(k, 0);
+	j->blocks_free -= sectors / ca->sb.block_size;
+	k->ptr[0] = ptr_make(ptr_gen(k, 0), sector + sectors, ptr_dev(k, 0));
+	ja->seq[ja->cur_idx] = data->seq;
+	atomic_long_add(sectors, &ca->meta_sectors_written);
+
+	atomic_dec(pin_back(j));
+	bj_journal_next(j);
+	bj_journal_reclaim(c);
+	spin_unlock(&j->lock);
+
+	/*
+	 * Nobody else looks at this buffer between here and the write's end: the
+	 * open jset is the other one, and we have the right to write.
+	 */
+	memset((void *)data + jset_bytes(data->keys), 0,
+	       ((size_t)sectors << SECTOR_SHIFT) - jset_bytes(data->keys));
+	data->csum = jset_csum(data);
+
+	bio_reset(bio, ca->bdev,
+		  REQ_OP_WRITE | REQ_SYNC | REQ_META | REQ_PREFLUSH | REQ_FUA);
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_end_io = journal_write_endio;
+	bio->bi_private = w;
+	__bio_add_page(bio, virt_to_page(data), sectors << SECTOR_SHIFT,
+		       offset_in_page(data));
+
+	stock_trace_journal_write(bio, data->keys);
+	trace_bj_write(c, data, sector, sectors);
+
+	closure_get(cl);
+	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)))
+		bio_io_error(bio);
+	else
+		submit_bio_noacct(bio);
+
+	continue_at(cl, journal_write_done, NULL);
+}
+
+/*
+ * bj_journal_write - closure function of journal.io: go on with the next jset
+ *
+ * From bch_journal_wq, holding the right to write.
+ */
+CLOSURE_CALLBACK(bj_journal_write)
+{
+	closure_type(c, struct cache_set, journal.io);
+
+	spin_lock(&c->journal.lock);
+	bj_journal_write_unlocked(closure_arg(cl));
+}
+
+/**
+ * bj_journal_try_write - have the open jset written, now or after the current
+ * @c: the cache set
+ *
+ * Called with journal.lock held, releases it. Process context, may sleep.
+ */
+void bj_journal_try_write(struct cache_set *c) __releases(c->journal.lock)
+{
+	struct journal *j = &c->journal;
+
+	j->cur->need_write = true;
+
+	if (j->io_in_flight) {
+		spin_unlock(&j->lock);
+		return;
+	}
+
+	j->io_in_flight = 1;
+	closure_init(&j->io, &c->cl);
+	bj_journal_write_unlocked(closure_arg(&j->io));
+}
+
+/**
+ * bj_journal_write_work - journal_delay_ms after the first key: write
+ * @work: journal.work
+ */
+void bj_journal_write_work(struct work_struct *work)
+{
+	struct cache_set *c = container_of(to_delayed_work(work),
+					   struct cache_set, journal.work);
+
+	spin_lock(&c->journal.lock);
+	if (c->journal.cur->dirty)
+		bj_journal_try_write(c);
+	else
+		spin_unlock(&c->journal.lock);
+}
+
+/*
+ * Wait until @nkeys u64s fit into the open jset, and the jset into what is left
+ * of the bucket. Returns with journal.lock held; NULL if they never will.
+ */
+static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys)
+	__acquires(&c->journal.lock)
+{
+	struct journal *j = &c->journal;
+	struct cache *ca = c->cache;
+	struct closure cl;
+	bool waited = false;
+
+	closure_init_stack(&cl);
+	spin_lock(&j->lock);
+
+	while (1) {
+		struct journal_write *w = j->cur;
+		size_t sectors = jset_sectors(c, w->data->keys + nkeys);
+
+		if (sectors <= JSET_BYTES >> SECTOR_SHIFT &&
+		    sectors <= (size_t)j->blocks_free * ca->sb.block_size)
+			return w;
+
+		if (waited)
+			closure_wait(&j->wait, &cl);
+
+		/*
+		 * The open jset is empty. Stock keeps key lists within a block
+		 * (bch_keylist_realloc()), so this is a bug.
+		 */
+		if (!journal_full(j) && !w->data->keys && !w->need_write) {
+			spin_unlock(&j->lock);
+			if (waited) {
+				closure_wake_up(&j->wait);
+				closure_sync(&cl);
+			}
+			bch_cache_set_error(
+				c, "journal: %zu words of keys don't fit",
+				nkeys);
+			spin_lock(&j->lock);
+			return NULL;
+		}
+
+		if (journal_full(j)) {
+			if (waited)
+				stock_trace_journal_full(c);
+			bj_journal_reclaim(c);
+			spin_unlock(&j->lock);
+			bj_btree_flush_write(c);
+		} else {
+			if (waited)
+				stock_trace_journal_entry_full(c);
+			bj_journal_try_write(c);
+		}
+
+		closure_sync(&cl);
+		spin_lock(&j->lock);
+		waited = true;
+	}
+}
+
+/**
+ * bj_journal - append keys to the journal: stands in for bch_journal
+ * @c: the cache set
+ * @keys: the keys; at most a block of them
+ * @parent: if not NULL, a closure that is put once they are on the disk
+ *
+ * Process context, may sleep for room. What is journalled is not in the btree
+ * yet: the caller inserts it and hands the returned pin on.
+ *
+ * Return: the pin of the entry with one count for the caller, or NULL if the
+ * set does not journal (not synchronous, or shut down after an I/O error).
+ */
+atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
+		     struct closure *parent)
+{
+	size_t nkeys = keys ? keys->top_p - keys->keys_p : 0;
+	struct journal *j = &c->journal;
+	struct journal_write *w;
+	atomic_t *pin;
+
+	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)))
+		return NULL;
+
+	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
+		return NULL;
+
+	w = wait_for_room(c, nkeys);
+	if (!w) {
+		spin_unlock(&j->lock);
+		return NULL;
+	}
+
+	if (nkeys)
+		memcpy(w->data->d + w->data->keys, keys->keys_p,
+		       nkeys * sizeof(u64));
+	w->data->keys += nkeys;
+
+	pin = pin_back(j);
+	atomic_inc(pin);
+
+	if (parent) {
+		closure_wait(&w->wait, parent);
+		bj_journal_try_write(c);
+		return pin;
+	}
+
+	if (!w->dirty) {
+		w->dirty = true;
+		queue_delayed_work(bch_flush_wq, &j->work,
+				   msecs_to_jiffies(c->journal_delay_ms));
+	}
+	spin_unlock(&j->lock);
+	return pin;
+}
+
+/**
+ * bj_journal_meta - have the root, uuid bucket and prio bucket journalled
+ * @c: the cache set
+ * @cl: closure to be put when that is done, or NULL not to wait
+ *
+ * Stands in for bch_journal_meta. Process context, may sleep.
+ */
+void bj_journal_meta(struct cache_set *c, struct closure *cl)
+{
+	atomic_t *pin = bj_journal(c, NULL, cl);
+
+	if (pin)
+		atomic_dec(pin);
+}
+
+/**
+ * bj_journal_free - free the journal's memory: stands in for bch_journal_free
+ * @c: the cache set, which nobody uses any more
+ */
+void bj_journal_free(struct cache_set *c)
+{
+	struct journal *j = &c->journal;
+
+	view_drop(c);
+	free_pages((unsigned long)j->w[1].data, JSET_BITS);
+	free_pages((unsigned long)j->w[0].data, JSET_BITS);
+	kvfree(j->pin.data);
+	j->pin.data = NULL;
+}
+
+/**
+ * bj_journal_alloc - allocate a set's journal: stands in for bch_journal_alloc
+ * @c: a cache set that is being made, all zero so far
+ *
+ * What was allocated when this fails is freed by bch_journal_free, which stock
+ * calls then too. The buffers start as zeroes: not all of a jset is written.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int bj_journal_alloc(struct cache_set *c)
+{
+	struct journal *j = &c->journal;
+	size_t slots = roundup_pow_of_two(JOURNAL_PIN);
+	int i;
+
+	spin_lock_init(&j->lock);
+	spin_lock_init(&j->flush_write_lock);
+	INIT_DELAYED_WORK(&j->work, journal_write_work);
+	c->journal_delay_ms = 100;
+
+	/* One slot stays free, or a full fifo would look like an empty one. */
+	j->pin.size = slots - 1;
+	j->pin.mask = slots - 1;
+	j->pin.front = 0;
+	j->pin.back = 0;
+	j->pin.data = kvmalloc_array(slots, sizeof(*j->pin.data), GFP_KERNEL);
+	if (!j->pin.data)
+		return -ENOMEM;
+
+	for (i = 0; i < ARRAY_SIZE(j->w); i++) {
+		j->w[i].c = c;
+		j->w[i].data = (void *)__get_free_pages(
+			GFP_KERNEL | __GFP_COMP | __GFP_ZERO, JSET_BITS);
+		if (!j->w[i].data)
+			return -ENOMEM;
+	}
+	return 0;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: discard of journal buckets
+ *
+ * Where stock has it (up to the series of 6.12) buckets that came free are
+ * discarded one after the other if the cache device's discard is on, and only
+ * then given out again: the ring is free from discard_idx on, not from
+ * last_idx. discard_in_flight says who may use the one bio:
+ *
+ *	DISCARD_READY      nobody does
+ *	DISCARD_IN_FLIGHT  it is on its way
+ *	DISCARD_DONE       it came back; discard_idx has yet to go on
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+
+#include "journal.h"
+
+#ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
+
+/**
+ * bj_journal_discard_endio - a discard is done, whether or not it worked
+ * @bio: discard_bio of a struct journal_device
+ *
+ * Hard IRQ or softirq context.
+ */
+void bj_journal_discard_endio(struct bio *bio)
+{
+	struct cache *ca = container_of(bio, struct cache, journal.discard_bio);
+	struct cache_set *c = ca->set;
+
+	atomic_set(&ca->journal.discard_in_flight, DISCARD_DONE);
+	closure_wake_up(&c->journal.wait);
+	closure_put(&c->cl);
+}
+
+/**
+ * bj_journal_discard_work - submit a discard, which may sleep
+ * @work: discard_work of a struct journal_device
+ */
+void bj_journal_discard_work(struct work_struct *work)
+{
+	struct journal_device *ja =
+		container_of(work, struct journal_device, discard_work);
+
+	submit_bio(&ja->discard_bio);
+}
+
+/**
+ * journal_discard - have the next free bucket discarded
+ * @ca: the cache
+ *
+ * Called with journal.lock held. If discard is off, discard_idx goes to where
+ * last_idx is, but not past a bucket whose discard is still on its way.
+ *
+ * Unlike stock, the word of a discard that is done is taken also if discard was
+ * switched off meanwhile: left lying, it moves discard_idx past last_idx when
+ * discard is switched on again, and live buckets are discarded.
+ */
+void journal_discard(struct cache *ca)
+{
+	struct journal_device *ja = &ca->journal;
+	struct bio *bio = &ja->discard_bio;
+
+	switch (atomic_read(&ja->discard_in_flight)) {
+	case DISCARD_IN_FLIGHT:
+		return;
+	case DISCARD_DONE:
+		if (ja->discard_idx != ja->last_idx)
+			ja->discard_idx = next_bucket(ca, ja->discard_idx);
+		atomic_set(&ja->discard_in_flight, DISCARD_READY);
+		break;
+	}
+
+	if (!ca->discard)
+		ja->discard_idx = ja->last_idx;
+	if (ja->discard_idx == ja->last_idx)
+		return;
+
+	atomic_set(&ja->discard_in_flight, DISCARD_IN_FLIGHT);
+	bio_init(bio, ca->bdev, &ja->discard_bv, 1, REQ_OP_DISCARD);
+	bio->bi_iter.bi_sector =
+		bucket_to_sector(ca->set, ca->sb.d[ja->discard_idx]);
+	bio->bi_iter.bi_size = ca->sb.bucket_size << SECTOR_SHIFT;
+	bio->bi_end_io = journal_discard_endio;
+
+	closure_get(&ca->set->cl);
+	INIT_WORK(&ja->discard_work, journal_discard_work);
+	queue_work(bch_journal_wq, &ja->discard_work);
+}
+
+/**
+ * journal_tail - first bucket of the ring that is not free to be written
+ * @ca: the cache
+ */
+unsigned int journal_tail(const struct cache *ca)
+{
+	return ca->journal.discard_idx;
+}
+
+#else
+
+void journal_discard(struct cache *ca)
+{
+}
+
+unsigned int journal_tail(const struct cache *ca)
+{
+	return ca->journal.last_idx;
+}
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * DOC: bcache-journal
+ *
+ * The journal of bcache, on stock's own structures. A jset on its way:
+ *
+ *   commit.c   keys go into the open jset (bch_journal), the jset goes to disk
+ *              (journal_write...), the next one is opened (bch_journal_next)
+ *   reclaim.c  a pin per jset counts who still needs it; when the oldest is
+ *              free its bucket is too; btree nodes are written to free pins
+ *   discard.c  buckets that came free are discarded where stock does it
+ *   scan.c     after a boot: jsets are found and collected (bch_journal_read)
+ *   replay.c   their keys are marked for gc and inserted again
+ *
+ * patch.c holds the table of what is replaced and the life of the module;
+ * sysfs.c and debugfs.c show the journal, trace.c reports it.
+ *
+ * Stock and this module take turns in the middle of everything: during a
+ * livepatch transition some tasks run stock's functions and some ours, on the
+ * same journal. So, whenever a lock is dropped, the journal is in a state that
+ * stock could have left. Exclusion uses stock's own tokens, and every pointer
+ * to a function that outlives a call is to stock's function, which leads to
+ * ours while we are attached:
+ *
+ *   journal.lock                  open jset, pins (but their counts), indices
+ *   journal.io, io_in_flight      the right to write the open jset; bio of ca
+ *   btree_flushing                the right to look for nodes to be written
+ *   BTREE_NODE_journal_flush      a node that is about to be written for us,
+ *                                 on which its freeing waits
+ *   discard_in_flight             the right to use discard_bio
+ */
+#ifndef BCACHE_JOURNAL_H
+#define BCACHE_JOURNAL_H
+
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "ondisk.h"
+#include "target.h"
+#include "closure.h"
+
+/*
+ * Lock classes and debugged closures would leave pointers to our data in stock's
+ * objects.
+ */
+#if defined(CONFIG_LOCKDEP) || defined(CONFIG_BCACHE_CLOSURES_DEBUG) || \
+	defined(CONFIG_DEBUG_CLOSURES)
+#error "kernels with lock or closure debugging are not supported"
+#endif
+
+#define JSET_BYTES (PAGE_SIZE << JSET_BITS)
+
+/* Messages name the set first. */
+#define bj_err(c, fmt, ...) pr_err("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
+#define bj_warn(c, fmt, ...) pr_warn("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
+#define bj_info(c, fmt, ...) pr_info("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
+
+/* What is wrong with a jset, for a message. */
+struct fault_text {
+	char text[80];
+};
+
+static inline struct fault_text fault_text(const struct jset_fault *f)
+{
+	struct fault_text t;
+
+	if (f->key_index == JSET_NO_KEY)
+		snprintf(t.text, sizeof(t.text), "%s %llu", f->field, f->value);
+	else
+		snprintf(t.text, sizeof(t.text), "key %u: %s %llu",
+			 f->key_index, f->field, f->value);
+	return t;
+}
+
+/*
+ * The fifo of pins: data[front] belongs to the oldest open jset, data[back - 1]
+ * to the one that takes keys now. Counts are dropped without a lock, all else
+ * is under journal.lock. mask + 1 slots, of which at most size are in use.
+ */
+static inline size_t pin_used(const struct journal *j)
+{
+	return (j->pin.back - j->pin.front) & j->pin.mask;
+}
+
+static inline size_t pin_free(const struct journal *j)
+{
+	return j->pin.size - pin_used(j);
+}
+
+static inline atomic_t *pin_front(const struct journal *j)
+{
+	return &j->pin.data[j->pin.front];
+}
+
+static inline atomic_t *pin_back(const struct journal *j)
+{
+	return &j->pin.data[(j->pin.back - 1) & j->pin.mask];
+}
+
+/* The oldest entry that recovery would still need. */
+static inline u64 journal_last_seq(const struct journal *j)
+{
+	return j->seq - pin_used(j) + 1;
+}
+
+/* No room for a jset, or no pin for the one after it. */
+static inline bool journal_full(const struct journal *j)
+{
+	return !j->blocks_free || pin_free(j) <= 1;
+}
+
+static inline struct bkey *journal_key(struct journal *j)
+{
+	return (struct bkey *)j->key_pad;
+}
+
+static inline sector_t bucket_to_sector(const struct cache_set *c, u64 bucket)
+{
+	return (sector_t)bucket << c->bucket_bits;
+}
+
+static inline unsigned int next_bucket(const struct cache *ca, unsigned int i)
+{
+	return (i + 1) % ca->sb.njournal_buckets;
+}
+
+static inline struct jset_geom cache_geom(const struct cache *ca)
+{
+	return (struct jset_geom){
+		.magic = ca->sb.set_magic ^ JSET_MAGIC,
+		.block_bytes = (u32)ca->sb.block_size << SECTOR_SHIFT,
+		.bucket_sectors = ca->sb.bucket_size,
+		.bucket_bits = ca->set->bucket_bits,
+		.first_bucket = ca->sb.first_bucket,
+		.nbuckets = ca->sb.nbuckets,
+		.max_bytes = JSET_BYTES,
+		.nr_inodes = ca->set->nr_uuids,
+		.max_open = ca->set->journal.pin.size,
+	};
+}
+
+/* commit.c */
+u64 jset_csum(const struct jset *j);
+atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
+		     struct closure *parent);
+void bj_journal_meta(struct cache_set *c, struct closure *cl);
+void bj_journal_next(struct journal *j);
+void bj_journal_free(struct cache_set *c);
+int bj_journal_alloc(struct cache_set *c);
+CLOSURE_CALLBACK(bj_journal_write);
+CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(journal.lock);
+CLOSURE_CALLBACK(bj_journal_write_unlock);
+CLOSURE_CALLBACK(bj_journal_write_done);
+void bj_journal_write_endio(struct bio *bio);
+void bj_journal_write_work(struct work_struct *work);
+void bj_journal_try_write(struct cache_set *c) __releases(journal.lock);
+
+/* reclaim.c */
+void bj_journal_space_reserve(struct journal *j);
+unsigned int journal_free_buckets(struct cache_set *c);
+void bj_journal_reclaim(struct cache_set *c);
+void bj_btree_flush_write(struct cache_set *c);
+
+/* discard.c */
+void journal_discard(struct cache *ca);
+unsigned int journal_tail(const struct cache *ca);
+#ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
+void bj_journal_discard_endio(struct bio *bio);
+void bj_journal_discard_work(struct work_struct *work);
+#endif
+
+/* scan.c */
+int bj_journal_read(struct cache_set *c, struct list_head *list);
+
+/* replay.c */
+void bj_journal_mark(struct cache_set *c, struct list_head *list);
+int bj_journal_replay(struct cache_set *c, struct list_head *list);
+
+/* sysfs.c, debugfs.c */
+struct set_view {
+	struct kobject kobj; /* /sys/fs/bcache/<set>/journal */
+	struct cache_set *c;
+	struct list_head list;
+	struct dentry *dir;
+	unsigned long *born; /* jiffies a pin's slot was taken, or 0 */
+};
+
+int views_init(void);
+void views_exit(void);
+void views_start(void);
+void views_stop(void);
+void view_drop(struct cache_set *c);
+void view_pin_taken(struct journal *j);
+int set_get(struct cache_set *c);
+void set_put(void);
+void view_debugfs_add(struct set_view *v);
+int view_debugfs_init(void);
+void view_debugfs_exit(void);
+
+#endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bcache-journal: the table of what is replaced in stock bcache, and the life
+ * of the module. See journal.h for where is what, ../attach/attach.c for how
+ * the module attaches.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/livepatch.h>
+#include <linux/module.h>
+
+#include "../attach/attach.h"
+#include "journal.h"
+
+static struct klp_func hooks[] = {
+	OUTRIGGER_HOOK(bch_journal, bj_journal),
+	OUTRIGGER_HOOK(bch_journal_meta, bj_journal_meta),
+	OUTRIGGER_HOOK(bch_journal_read, bj_journal_read),
+	OUTRIGGER_HOOK(bch_journal_mark, bj_journal_mark),
+	OUTRIGGER_HOOK(bch_journal_replay, bj_journal_replay),
+	OUTRIGGER_HOOK(bch_journal_next, bj_journal_next),
+	OUTRIGGER_HOOK(bch_journal_alloc, bj_journal_alloc),
+	OUTRIGGER_HOOK(bch_journal_free, bj_journal_free),
+	OUTRIGGER_HOOK(bch_journal_space_reserve, bj_journal_space_reserve),
+	OUTRIGGER_HOOK(btree_flush_write, bj_btree_flush_write),
+	OUTRIGGER_HOOK(journal_reclaim, bj_journal_reclaim),
+	OUTRIGGER_HOOK(journal_write, bj_journal_write),
+	OUTRIGGER_HOOK(journal_write_done, bj_journal_write_done),
+	OUTRIGGER_HOOK(journal_write_endio, bj_journal_write_endio),
+	OUTRIGGER_HOOK(journal_write_unlock, bj_journal_write_unlock),
+	OUTRIGGER_HOOK(journal_write_unlocked, bj_journal_write_unlocked),
+	OUTRIGGER_HOOK(journal_write_work, bj_journal_write_work),
+#ifdef HAVE_HOOK_JOURNAL_TRY_WRITE
+	OUTRIGGER_HOOK(journal_try_write, bj_journal_try_write),
+#endif
+#ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
+	OUTRIGGER_HOOK(journal_discard_endio, bj_journal_discard_endio),
+	OUTRIGGER_HOOK(journal_discard_work, bj_journal_discard_work),
+#endif
+	{}
+};
+
+static struct klp_object objects[] = { { .name = OUTRIGGER_TARGET,
+					 .funcs = hooks },
+				       {} };
+
+static struct klp_patch patch = {
+	.mod = THIS_MODULE,
+	.objs = objects,
+};
+
+static const struct outrigger_place places[] OUTRIGGER_PLACES_SECTION = {
+	OUTRIGGER_PLACES
+};
+
+static_assert(ARRAY_SIZE(places) + 1 == ARRAY_SIZE(hooks),
+	      "bcache.want and the table of hooks disagree");
+
+const struct outrigger outrigger = {
+	.target = OUTRIGGER_TARGET,
+	.built_for = OUTRIGGER_TARGET_KVER,
+	.places = places,
+	.nr_places = ARRAY_SIZE(places),
+	.patch = &patch,
+	.start = views_start,
+	.stop = views_stop,
+};
+
+static int __init bcache_journal_init(void)
+{
+	int ret = views_init();
+
+	if (ret)
+		return ret;
+
+	ret = outrigger_arm();
+	if (ret)
+		views_exit();
+	return ret;
+}
+
+static void __exit bcache_journal_exit(void)
+{
+	outrigger_disarm();
+	views_exit();
+}
+
+module_init(bcache_journal_init);
+module_exit(bcache_journal_exit);
+
+MODULE_DESCRIPTION("The journal of bcache, rewritten, for the stock driver");
+MODULE_AUTHOR("The Outrigger authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(OUTRIGGER_VERSION);
+MODULE_INFO(livepatch, "Y");

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: reclaim
+ *
+ * A journal bucket may be written again when every jset in it is older than
+ * last_seq, the oldest jset that still has a pin. Pins fall when the btree
+ * nodes that hold the jset's keys are on disk, so when the journal is full the
+ * nodes that hold the oldest pin are written.
+ *
+ * The ring of buckets:  ... free | last_idx ... cur_idx | free ...
+ *
+ * The bucket behind cur_idx is never given out, so that last_idx == cur_idx + 1
+ * can't be taken for an empty ring; one more is kept back once registration is
+ * over (do_reserve), so that replay after a crash has one to write to.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "journal.h"
+#include "trace.h"
+
+/**
+ * bj_journal_space_reserve - keep a bucket back from now on
+ * @j: the journal
+ *
+ * Stands in for bch_journal_space_reserve, at the end of registration.
+ */
+void bj_journal_space_reserve(struct journal *j)
+{
+	j->do_reserve = true;
+}
+
+/**
+ * journal_free_buckets - how many buckets can be taken without a reclaim
+ * @c: the cache set
+ *
+ * Called with journal.lock held.
+ */
+unsigned int journal_free_buckets(struct cache_set *c)
+{
+	struct cache *ca = c->cache;
+	unsigned int n = ca->sb.njournal_buckets;
+	unsigned int kept = 1 + c->journal.do_reserve;
+	unsigned int tail = journal_tail(ca), cur = ca->journal.cur_idx;
+	unsigned int free;
+
+	free = cur >= tail ? n + tail - cur : tail - cur;
+	return free > kept ? free - kept : 0;
+}
+
+/**
+ * bj_journal_reclaim - let go of what is no longer needed: pins, then buckets
+ * @c: the cache set
+ *
+ * Stands in for journal_reclaim. Called with journal.lock held. Goes on to the
+ * next bucket if the current one is full and another one is free, and wakes who
+ * waits for room if there is some.
+ */
+void bj_journal_reclaim(struct cache_set *c)
+{
+	struct journal *j = &c->journal;
+	struct cache *ca = c->cache;
+	struct journal_device *ja = &ca->journal;
+	struct bkey *k = journal_key(j);
+	u64 last_seq;
+
+	atomic_long_inc(&c->reclaim);
+
+	/* The open jset's own pin is never zero, so this ends. */
+	while (pin_used(j) > 1 && !atomic_read(pin_front(j)))
+		j->pin.front = (j->pin.front + 1) & j->pin.mask;
+
+	last_seq = journal_last_seq(j);
+	while (ja->last_idx != ja->cur_idx && ja->seq[ja->last_idx] < last_seq)
+		ja->last_idx = next_bucket(ca, ja->last_idx);
+
+	journal_discard(ca);
+
+	if (!j->blocks_free && journal_free_buckets(c)) {
+		ja->cur_idx = next_bucket(ca, ja->cur_idx);
+		key_make(k, 0, 0, 0);
+		key_set_ptrs(k, 1);
+		k->ptr[0] = ptr_make(0,
+				     bucket_to_sector(c, ca->sb.d[ja->cur_idx]),
+				     ca->sb.nr_this_dev);
+		j->blocks_free = ca->sb.bucket_size >> c->block_bits;
+		atomic_long_inc(&c->reclaimed_journal_buckets);
+		trace_bj_bucket(c, ja->cur_idx, last_seq);
+	}
+
+	if (!journal_full(j))
+		__closure_wake_up(&j->wait);
+}
+
+static struct btree_write *current_write(struct btree *b)
+{
+	return &b->writes[test_bit(BTREE_NODE_write_idx, &b->flags)];
+}
+
+/*
+ * Mark @b if it holds @pin and has to be written for that. The mark keeps the
+ * node from being freed: btree_node_free() and mca_reap() wait for it to go.
+ * Called with bucket_lock held.
+ */
+static bool node_mark(struct btree *b, const atomic_t *pin)
+{
+	bool mark;
+
+	mutex_lock(&b->write_lock);
+	mark = test_bit(BTREE_NODE_dirty, &b->flags) &&
+	       current_write(b)->journal == pin &&
+	       !test_and_set_bit(BTREE_NODE_journal_flush, &b->flags);
+	mutex_unlock(&b->write_lock);
+	return mark;
+}
+
+/* Write a marked node, unless somebody else was faster, and take the mark off. */
+static void node_write(struct btree *b)
+{
+	mutex_lock(&b->write_lock);
+	if (test_bit(BTREE_NODE_dirty, &b->flags) && current_write(b)->journal)
+		__bch_btree_node_write(b, NULL);
+	clear_bit(BTREE_NODE_journal_flush, &b->flags);
+	mutex_unlock(&b->write_lock);
+}
+
+/**
+ * bj_btree_flush_write - write btree nodes that hold the oldest jset
+ * @c: the cache set
+ *
+ * Stands in for btree_flush_write. Process context; takes bucket_lock and the
+ * nodes' write_lock, waits for none of the I/O it starts. At most
+ * BTREE_FLUSH_NR nodes at a time, so that bucket_lock is not held for long; one
+ * caller at a time, the others return at once. The least recently used nodes
+ * are first. The root is not on that list and is looked at last: in a new cache
+ * it is the leaf that all keys go to.
+ */
+void bj_btree_flush_write(struct cache_set *c)
+{
+	struct btree *b, *nodes[BTREE_FLUSH_NR];
+	struct journal *j = &c->journal;
+	unsigned int nr = 0, i;
+	atomic_t *oldest;
+	bool busy;
+
+	spin_lock(&j->flush_write_lock);
+	busy = j->btree_flushing;
+	j->btree_flushing = true;
+	spin_unlock(&j->flush_write_lock);
+	if (busy)
+		return;
+
+	spin_lock(&j->lock);
+	oldest = pin_front(j);
+	spin_unlock(&j->lock);
+
+	/* Nobody holds it: the next reclaim lets go of it. */
+	if (atomic_read(oldest) <= 0)
+		goto out;
+
+	atomic_long_inc(&c->flush_write);
+
+	mutex_lock(&c->bucket_lock);
+	list_for_each_entry_reverse(b, &c->btree_cache, list) {
+		/*
+		 * Stop when there can be no more nodes that hold it, or when it
+		 * is gone meanwhile. What is marked already is written anyhow.
+		 */
+		if (nr == BTREE_FLUSH_NR || (int)nr >= atomic_read(oldest) ||
+		    pin_front(j) != oldest)
+			break;
+		if (node_mark(b, oldest))
+			nodes[nr++] = b;
+	}
+	b = READ_ONCE(c->root);
+	if (nr < BTREE_FLUSH_NR && !IS_ERR_OR_NULL(b) && node_mark(b, oldest))
+		nodes[nr++] = b;
+	mutex_unlock(&c->bucket_lock);
+
+	for (i = 0; i < nr; i++)
+		node_write(nodes[i]);
+	trace_bj_flush(c, nr);
+out:
+	spin_lock(&j->flush_write_lock);
+	j->btree_flushing = false;
+	spin_unlock(&j->flush_write_lock);
+}

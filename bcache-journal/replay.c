@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: mark and replay
+ *
+ * The keys of the collected jsets are not in the btree on disk, or may not be.
+ * First, before anything is allocated, gc is told of them (mark); then they are
+ * inserted again in exactly the order in which they were journalled (replay).
+ * Each jset holds a pin of its own meanwhile, which the btree nodes take over.
+ *
+ * A livepatch transition can put stock before or behind any of the two, so both
+ * check what they get: the list may come from stock's scan.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+
+#include "journal.h"
+#include "trace.h"
+
+/* Checked already if our scan read it; the checksum is not in question now. */
+static bool entry_ok(struct cache_set *c, const struct jset *j)
+{
+	const struct jset_geom geom = cache_geom(c->cache);
+	struct jset_fault fault = {};
+	enum jset_verdict v = jset_check_body(j, &geom, j->csum, &fault);
+
+	if (v == JSET_OK)
+		return true;
+
+	bj_err(c, "journal entry %llu: %s (%s): not replayed\n", j->seq,
+	       jset_verdict_text(v), fault_text(&fault).text);
+	return false;
+}
+
+static void pin_push_front(struct journal *j, int count)
+{
+	j->pin.front = (j->pin.front - 1) & j->pin.mask;
+	atomic_set(pin_front(j), count);
+}
+
+/* Tell gc of a key, and keep the buckets it points to from being reused. */
+static void mark_key(struct cache_set *c, struct bkey *k)
+{
+	unsigned int i;
+
+	for (i = 0; i < key_ptrs(k); i++)
+		if (ptr_dev(k, i) < JSET_CACHES)
+			atomic_inc(&c->cache->buckets[ptr_offset(k, i) >>
+						      c->bucket_bits]
+					    .pin);
+
+	bch_initial_mark_key(c, 0, k);
+}
+
+/**
+ * bj_journal_mark - take a pin per jset and mark the jsets' keys for gc
+ * @c: the cache set being registered
+ * @list: the jsets, from bch_journal_read
+ *
+ * Stands in for bch_journal_mark; from registration, nobody else uses the
+ * journal. A jset for which there is no pin left is replayed without one, as
+ * by stock; the write path never lets so many be open.
+ *
+ * It can't fail: what is wrong with the list is left for replay to refuse.
+ */
+void bj_journal_mark(struct cache_set *c, struct list_head *list)
+{
+	struct journal *j = &c->journal;
+	struct journal_replay *i;
+	const struct bkey *k;
+	u64 next = j->seq + 1; /* the seq whose pin is the front of the fifo */
+
+	list_for_each_entry(i, list, list)
+		i->pin = NULL;
+
+	list_for_each_entry_reverse(i, list, list) {
+		if (i->j.seq >= next)
+			return;
+
+		/* Pins that nobody holds for entries that are not there. */
+		while (--next != i->j.seq && pin_free(j) > 1)
+			pin_push_front(j, 0);
+
+		if (pin_free(j) > 1) {
+			pin_push_front(j, 1);
+			i->pin = pin_front(j);
+		}
+		next = i->j.seq;
+
+		cond_resched();
+		if (!entry_ok(c, &i->j))
+			continue;
+		jset_for_each_key(k, &i->j)
+			mark_key(c, (struct bkey *)k);
+	}
+}
+
+/*
+ * Stock's rule: where journal buckets are discarded, the oldest entries may be
+ * gone before an entry that says so by its last_seq is on the disk.
+ */
+#ifdef HAVE_CACHE_DISCARD
+static bool start_may_be_discarded(const struct cache_set *c)
+{
+	return c->cache->discard;
+}
+#else
+static bool start_may_be_discarded(const struct cache_set *c)
+{
+	return false;
+}
+#endif
+
+/* Before anything is changed: is each entry there, in order, and sound? */
+static int check_list(struct cache_set *c, struct list_head *list)
+{
+	struct journal_replay *i =
+		list_last_entry(list, struct journal_replay, list);
+	u64 start = i->j.last_seq, end = i->j.seq, seq = start;
+
+	list_for_each_entry(i, list, list) {
+		if (seq == start && i->j.seq > seq &&
+		    start_may_be_discarded(c)) {
+			bj_info(c,
+				"journal entries %llu-%llu are gone, discarded as no longer needed (replaying %llu-%llu)\n",
+				seq, i->j.seq - 1, start, end);
+		} else if (seq != i->j.seq) {
+			bj_err(c,
+			       "journal entries %llu-%llu are missing (replaying %llu-%llu): not registered, no key was inserted\n",
+			       seq, i->j.seq - 1, start, end);
+			return -EIO;
+		}
+
+		if (!entry_ok(c, &i->j))
+			return -EIO;
+		cond_resched();
+		seq = i->j.seq + 1;
+	}
+	return 0;
+}
+
+static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
+{
+	struct keylist keys = {};
+	int ret;
+
+	stock_trace_journal_replay_key(k);
+	keys.keys = k;
+	keys.top = (struct bkey *)key_next(k);
+
+	ret = bch_btree_insert(c, &keys, pin, NULL);
+	if (!ret && keys.keys != keys.top)
+		ret = -EIO;
+	return ret;
+}
+
+/**
+ * bj_journal_replay - insert the jsets' keys into the btree again
+ * @c: the cache set being registered
+ * @list: the jsets, marked; all of them are freed, also on error
+ *
+ * Stands in for bch_journal_replay. From registration with bch_register_lock
+ * held; the journal takes new entries meanwhile (a node may split). On error
+ * the set is not registered; what is on disk is still all there.
+ *
+ * Return: 0, -EIO if entries are missing or not in order or not sound, or what
+ * bch_btree_insert returned.
+ */
+int bj_journal_replay(struct cache_set *c, struct list_head *list)
+{
+	struct journal_replay *i =
+		list_last_entry(list, struct journal_replay, list);
+	u64 end = i->j.seq;
+	unsigned long report = jiffies + 5 * HZ;
+	unsigned int keys = 0, entries = 0;
+	ktime_t began = ktime_get();
+	const struct bkey *k;
+	int ret;
+
+	ret = check_list(c, list);
+	if (ret)
+		goto out;
+
+	list_for_each_entry(i, list, list) {
+		jset_for_each_key(k, &i->j) {
+			ret = replay_key(c, (struct bkey *)k, i->pin);
+			if (ret) {
+				bj_err(c,
+				       "journal entry %llu: key for device %u, sector %llu, %u sectors could not be inserted (%d)\n",
+				       i->j.seq, key_inode(k), key_start(k),
+				       key_size(k), ret);
+				goto out;
+			}
+			keys++;
+			cond_resched();
+		}
+
+		if (i->pin)
+			atomic_dec(i->pin);
+		entries++;
+
+		if (time_after(jiffies, report)) {
+			bj_info(c,
+				"replaying: %u keys so far, entry %llu of up to %llu\n",
+				keys, i->j.seq, end);
+			report = jiffies + 5 * HZ;
+		}
+	}
+out:
+	if (!ret)
+		bj_info(c,
+			"journal replayed in %lld ms: %u keys in %u entries, seq %llu\n",
+			ktime_ms_delta(ktime_get(), began), keys, entries, end);
+
+	while (!list_empty(list)) {
+		i = list_first_entry(list, struct journal_replay, list);
+		list_del(&i->list);
+		kfree(i);
+	}
+	return ret;
+}
