@@ -1,0 +1,10 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# self-test: self-exit
+# about: a script that fails, fails
+# timeout: 60
+# kernels: all
+# stock: all
+# expect: failed .exit 3.
+
+exit 3

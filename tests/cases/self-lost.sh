@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# self-test: self-lost
+# about: the oracle sees one lost, one torn and one stale write among many
+# disks: 64M
+# timeout: 120
+# kernels: all
+# stock: all
+# boots: 2
+# expect: ^boot 2: the script failed .exit 3.
+
+. /job/lib.sh
+
+disk=$(disk 1)
+if [ "$BOOT" = 1 ]; then
+	/job/ackwrite write "$disk" 1000 >&3 &
+	sleep 5
+	crash_now
+fi
+/job/ackwrite verify "$disk" /job/acks 100 || fail "nothing was lost yet"
+# The three latest acknowledged blocks: zeroed, torn, and set to what an earlier
+# block's write was.
+mapfile -t blocks < <(tail -n 4 /job/acks | head -n 3 | cut -d ' ' -f 1)
+dd if=/dev/zero of="$disk" bs=4k seek="${blocks[0]}" count=1 oflag=direct status=none
+dd if=/dev/zero of="$disk" bs=512 seek=$((blocks[1] * 8 + 5)) count=1 oflag=direct status=none
+dd if="$disk" of="$disk" bs=4k skip="${blocks[1]}" seek="${blocks[2]}" count=1 status=none
+/job/ackwrite verify "$disk" /job/acks | tee /run/out
+grep -q ' 3 lost' /run/out && exit 3

@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: stock-crash
+# about: crash under O_SYNC writes; stock recovers what stock wrote
+# disks: 1G 1G
+# timeout: 240
+# kernels: all
+# boots: 2
+# stock: all
+
+. /job/lib.sh
+
+case $BOOT in
+1)
+	make_set --writeback
+	ack_start
+	sleep 15
+	ack_running
+	crash_now
+	;;
+2)
+	register_set
+	ack_verify
+	stop_set
+	;;
+esac

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An oracle of acknowledged writes.
+ *
+ *   ackwrite write DEV BASE     write for ever; one line per acknowledged write
+ *                               on standard output: "BLOCK SEQ"
+ *   ackwrite verify DEV ACKS [MIN]
+ *                               every block of ACKS holds that write or a later
+ *                               one, whole; at least MIN lines (default 1)
+ *
+ * Each of the WRITERS processes owns the blocks whose number is its own modulo
+ * WRITERS and counts its writes from BASE; so an unacknowledged write that did
+ * arrive is at most one ahead of its writer's last acknowledged one. A block's
+ * content follows from (block, seq) alone: half a write cannot pass for one.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <linux/fs.h>
+#include <unistd.h>
+
+#define BLOCK 4096
+#define WRITERS 4
+#define WORDS (BLOCK / sizeof(uint64_t))
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+static void fill(uint64_t *buf, uint64_t block, uint64_t seq)
+{
+	uint64_t key = mix(block << 32 ^ seq ^ 0x6f75747269676772ull);
+
+	buf[0] = block;
+	buf[1] = seq;
+	for (size_t i = 2; i < WORDS; i++)
+		buf[i] = mix(key + i);
+}
+
+static int open_dev(const char *dev, int flags, uint64_t *blocks)
+{
+	uint64_t bytes;
+	int fd = open(dev, flags | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
+		err(2, "%s", dev);
+	*blocks = bytes / BLOCK / WRITERS * WRITERS;
+	return fd;
+}
+
+static uint64_t *buffer(void)
+{
+	void *buf;
+
+	if (posix_memalign(&buf, BLOCK, BLOCK))
+		errx(2, "no memory");
+	return buf;
+}
+
+static void writer(const char *dev, uint64_t id, uint64_t seq)
+{
+	uint64_t *buf = buffer(), blocks, block;
+	char line[48];
+	int len, fd = open_dev(dev, O_WRONLY | O_SYNC, &blocks);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;; seq++) {
+		/* half of it in a narrow band, so that blocks are written again */
+		block = mix(seq * WRITERS + id);
+		block = block % (block >> 63 ? blocks : blocks / 64);
+		block -= block % WRITERS;
+		block += id;
+		fill(buf, block, seq);
+		if (pwrite(fd, buf, BLOCK, block * BLOCK) != BLOCK)
+			err(1, "block %" PRIu64 " seq %" PRIu64, block, seq);
+		len = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 "\n",
+			       block, seq);
+		if (write(STDOUT_FILENO, line, len) != len)
+			err(1, "acknowledgement");
+	}
+}
+
+static int do_write(const char *dev, uint64_t base)
+{
+	int status = 0;
+
+	for (uint64_t id = 0; id < WRITERS; id++)
+		if (!fork())
+			writer(dev, id, base);
+	wait(&status); /* they only ever end by an error */
+	kill(0, SIGTERM);
+	return 1;
+}
+
+static int do_verify(const char *dev, const char *acks, uint64_t min)
+{
+	uint64_t *buf = buffer(), *want = buffer();
+	uint64_t blocks, block, seq, last[WRITERS] = { 0 };
+	uint64_t lines = 0, checked = 0, newer = 0, bad = 0, *acked;
+	FILE *f = fopen(acks, "r");
+	int fd = open_dev(dev, O_RDONLY, &blocks);
+	char line[48];
+
+	acked = calloc(blocks, sizeof(*acked)); /* 0: never; BASE is above 0 */
+	if (!f || !acked)
+		err(2, "%s", acks);
+	/* the crash may have cut the last line short: that one does not count */
+	while (fgets(line, sizeof(line), f) && strchr(line, '\n')) {
+		if (sscanf(line, "%" SCNu64 " %" SCNu64, &block, &seq) != 2 ||
+		    block >= blocks)
+			errx(2, "%s: line %" PRIu64 ": %s", acks, lines + 1,
+			     line);
+		if (acked[block] < seq)
+			acked[block] = seq;
+		if (last[block % WRITERS] < seq)
+			last[block % WRITERS] = seq;
+		lines++;
+	}
+	for (block = 0; block < blocks; block++) {
+		if (!acked[block])
+			continue;
+		checked++;
+		if (pread(fd, buf, BLOCK, block * BLOCK) != BLOCK)
+			err(1, "block %" PRIu64, block);
+		seq = buf[1];
+		fill(want, block, seq);
+		newer += seq > acked[block];
+		if (seq >= acked[block] && seq <= last[block % WRITERS] + 1 &&
+		    !memcmp(buf, want, BLOCK))
+			continue;
+		if (bad++ < 10)
+			printf("block %" PRIu64 ": acknowledged %" PRIu64
+			       ", holds block %" PRIu64 " seq %" PRIu64 "%s\n",
+			       block, acked[block], buf[0], seq,
+			       memcmp(buf, want, BLOCK) ? ", damaged" : "");
+	}
+	printf("%" PRIu64 " acknowledged writes to %" PRIu64 " blocks: %" PRIu64
+	       " lost, %" PRIu64 " newer than acknowledged\n",
+	       lines, checked, bad, newer);
+	if (lines < min)
+		errx(1,
+		     "only %" PRIu64 " acknowledged writes, %" PRIu64 " wanted",
+		     lines, min);
+	return bad != 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "write"))
+		return do_write(argv[2], strtoull(argv[3], NULL, 0));
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "verify"))
+		return do_verify(argv[2], argv[3],
+				 argc == 5 ? strtoull(argv[4], NULL, 0) : 1);
+	errx(2, "usage: ackwrite write DEV BASE | verify DEV ACKS [MIN]");
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Something for another livepatch to patch, and a transition that lasts as long
+ * as one likes: "echo SECONDS > /sys/module/victim/parameters/sleep" sleeps in
+ * the very function that other.c replaces.
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+
+int victim_sleep(unsigned int seconds);
+
+noinline int victim_sleep(unsigned int seconds)
+{
+	msleep(seconds * 1000);
+	return 0;
+}
+
+static int sleep_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int seconds;
+	int ret = kstrtouint(val, 0, &seconds);
+
+	return ret ?: victim_sleep(seconds);
+}
+
+static const struct kernel_param_ops sleep_ops = { .set = sleep_set };
+module_param_cb(sleep, &sleep_ops, NULL, 0200);
+
+MODULE_DESCRIPTION("test: to be patched");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,259 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the cases share. A case is a bash script; it fails by `fail`, by a failed
+# helper or by its own exit status.
+
+set -u
+BOOT=${OUTRIGGER_BOOT:-1}
+MODULE=bcache_journal
+SYS=/sys/module/$MODULE
+PATCH=/sys/kernel/livepatch/$MODULE
+
+# rounds N LONG: how often; the second with tests/vm --long
+rounds()
+{
+	[ "${OUTRIGGER_LONG-}" ] && echo "$2" || echo "$1"
+}
+
+say()
+{
+	echo "[$(cut -d ' ' -f 1 /proc/uptime)] $*"
+}
+
+fail()
+{
+	say "FAIL: $*"
+	[ ! -e "$SYS/state" ] || say "state $(state): $(cat "$SYS/reason")"
+	exit 1
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@" 2>/dev/null; do
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# Power off without a word: what the kernel has not written is lost. The host
+# expects it only of a case that has another boot to come.
+crash_now()
+{
+	say "crash"
+	echo crash >&4
+	echo b >/proc/sysrq-trigger
+	sleep 60
+	fail "still alive after the crash"
+}
+
+start_udev()
+{
+	/lib/systemd/systemd-udevd --daemon 2>/dev/null
+	# disks are all that matters here: the rest would load drivers for a minute
+	udevadm trigger --action=add --subsystem-match=block
+	udevadm settle
+}
+
+# --- bcache --------------------------------------------------------------------
+
+# disk N: the N-th disk of the case's header
+disk()
+{
+	local serial
+
+	for serial in /sys/block/vd*/serial; do
+		[ "$(cat "$serial")" != "disk$1" ] || basename "${serial%/serial}"
+	done | sed 's|^|/dev/|'
+}
+
+set_dir()
+{
+	compgen -G '/sys/fs/bcache/*-*' | head -n 1
+}
+
+# make_set [OPTION of make-bcache...]: cache disk 1, backing disk 2, /dev/bcache0
+# shellcheck disable=SC2120 # its callers are elsewhere
+make_set()
+{
+	wipefs -qa "$(disk 1)" "$(disk 2)"
+	modprobe bcache || fail "no bcache"
+	make-bcache "$@" -C "$(disk 1)" -B "$(disk 2)" >/dev/null || fail "make-bcache"
+	register_set
+}
+
+# register_set: as udev does it; it may have been there first
+register_set()
+{
+	local n
+
+	modprobe bcache || fail "no bcache"
+	for n in 1 2; do
+		disk "$n" >/sys/fs/bcache/register_quiet
+	done 2>/dev/null
+	wait_for 60 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
+		fail "the set did not register"
+}
+
+# stop_set: orderly; the set and its device are gone from the kernel after it
+stop_set()
+{
+	local set
+
+	set=$(set_dir)
+	[ ! -e /sys/block/bcache0/bcache/stop ] || echo 1 >/sys/block/bcache0/bcache/stop
+	[ ! "$set" ] || echo 1 >"$set/stop"
+	wait_for 120 sets_gone || fail "the set did not stop"
+}
+
+sets_gone()
+{
+	! compgen -G '/sys/fs/bcache/*-*' >/dev/null && [ ! -e /sys/block/bcache0 ]
+}
+
+# rmmod_bcache: the last references go a moment after the last set
+rmmod_bcache()
+{
+	wait_for 30 rmmod bcache || fail "rmmod bcache"
+}
+
+# --- our module ----------------------------------------------------------------
+
+state()
+{
+	cat "$SYS/state" 2>/dev/null || echo absent
+}
+
+state_is()
+{
+	[ "$(state)" = "$1" ]
+}
+
+# on_journal: which side serves the journal now, ours or stock
+on_journal()
+{
+	state_is attached && echo ours || echo stock
+}
+
+wait_attached()
+{
+	wait_for 90 state_is attached || fail "not attached"
+	wait_for 90 grep -q 0 "$PATCH/transition" || fail "the transition does not end"
+}
+
+attach()
+{
+	modprobe "$MODULE" || fail "modprobe $MODULE"
+	wait_attached
+}
+
+unpatched()
+{
+	[ ! -e "$PATCH" ]
+}
+
+detach()
+{
+	echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
+	wait_for 90 unpatched || fail "the patch does not go"
+	wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
+}
+
+# be SIDE: ours or stock; for boots without udev, before any set registers
+be()
+{
+	modprobe bcache || fail "no bcache"
+	[ "$1" = stock ] || attach
+	[ "$(on_journal)" = "$1" ] || fail "the journal is not $1"
+	start_udev
+}
+
+# unpack MODULE FILE: the installed module's plain ELF file
+unpack()
+{
+	local ko
+
+	ko=$(modinfo -n "$1") || fail "no module $1"
+	case $ko in
+	*.xz) xz -dc "$ko" ;;
+	*.zst) zstd -dcq "$ko" ;;
+	*) cat "$ko" ;;
+	esac >"$2"
+}
+
+# inert_because REGEX: our module did not attach, says why, and stock works
+inert_because()
+{
+	wait_for 30 state_is inert || fail "not inert"
+	grep -q "$1" "$SYS/reason" || fail "inert for another reason"
+	[ ! -e "$PATCH" ] || fail "inert, but there is a patch"
+	make_set
+	fio_verify --size=4M
+	stop_set
+	rmmod "$MODULE" || fail "rmmod $MODULE"
+	rmmod_bcache
+}
+
+# --- I/O -----------------------------------------------------------------------
+
+# fio_verify [OPTION of fio...]: write blocks at random, read all back, compare
+fio_verify()
+{
+	fio --name=verify --filename=/dev/bcache0 --ioengine=libaio --direct=1 \
+		--rw=randwrite --bs=4k --iodepth=16 --size=32M \
+		--verify=xxhash --do_verify=1 --verify_fatal=1 --verify_dump=0 \
+		--output-format=terse --randseed="$RANDOM" "$@" >/run/fio.out 2>&1 &&
+		! grep -q 'verify:' /run/fio.out && return
+	tail -n 20 /run/fio.out
+	fail "fio verify"
+}
+
+# fio_start: rounds of fio_verify in the background, until fio_stop judges them
+fio_start()
+{
+	rm -f /run/fio.stop
+	(
+		rounds=0
+		until [ -e /run/fio.stop ]; do
+			fio_verify "$@"
+			rounds=$((rounds + 1))
+			echo "$rounds" >/run/fio.rounds
+		done
+	) &
+	fio_pid=$!
+}
+
+fio_stop()
+{
+	touch /run/fio.stop
+	wait "$fio_pid" || fail "fio in the background"
+	say "$(cat /run/fio.rounds) rounds of fio, all verified"
+}
+
+# ack_start: O_SYNC writes whose acknowledgements the host keeps over a crash
+ack_start()
+{
+	/job/ackwrite write /dev/bcache0 "${BOOT}000000" >&3 &
+	ack_pid=$!
+}
+
+ack_running()
+{
+	kill -0 "$ack_pid" 2>/dev/null || fail "the writers died"
+}
+
+ack_stop()
+{
+	ack_running
+	kill "$ack_pid"
+	wait "$ack_pid" 2>/dev/null
+}
+
+# ack_verify [MIN]: every write acknowledged in the boots before is there
+ack_verify()
+{
+	/job/ackwrite verify /dev/bcache0 /job/acks "${1:-500}" || fail "acknowledged writes lost"
+}
