@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# demo: the machine's side of "make demo"; tests/demo is the host's
+# disks: 1G 1G
+# boots: 2
+# udev: no
+# timeout: 240
+
+. /job/lib.sh
+
+# show FILE...: one per line, as "name value"
+show()
+{
+	local f
+
+	for f in "$@"; do
+		printf '    %-20s %s\n' "${f##*/}" "$(cat "$f")"
+	done
+}
+
+# note KEY VALUE: for the report at the end
+note()
+{
+	echo "@$*"
+}
+
+uptime_ms()
+{
+	local up
+
+	read -r up _ </proc/uptime
+	echo "${up/./}0"
+}
+
+# Registration by udev would be over before this script begins: no udev here.
+case $BOOT in
+1)
+	note kernel "$(uname -r)"
+	note version "$(modinfo -F version "$MODULE")"
+	echo "Debian's kernel $(uname -r) is up, with two empty disks; Outrigger is not loaded"
+	make_set --writeback
+	journal=$(set_dir)/journal
+	echo "/dev/bcache0 is made; the journal is stock bcache's"
+
+	fio_start --size=16M
+	wait_for 60 test -s /run/fio.rounds || fail "fio does not get on"
+	echo "fio writes and verifies, round after round; modprobe $MODULE"
+	start=$(uptime_ms)
+	attach
+	note attach_ds $((($(uptime_ms) - start) / 100))
+	note hooks "$(dmesg | sed -n 's/.*attached to bcache.*, \([0-9]*\) functions.*/\1/p')"
+	dmesg | sed -n "s/^[^]]*\] \($MODULE: attached\)/kernel: \1/p"
+
+	wait_for 30 test -e "$journal/seq" || fail "no journal directory"
+	echo "the knobs (/sys/module/$MODULE/parameters):"
+	show "/sys/module/$MODULE/parameters"/*
+	echo "the journal, alive (/sys/fs/bcache/<set>/journal):"
+	show "$journal"/*
+	first=$(cat "$journal/seq")
+	sleep 3
+	echo "three seconds later, $(($(cat "$journal/seq") - first)) entries on; its ring (debugfs):"
+	sed -n '/^ *entry /q; / empty /d; /./s/^/    /p' "/sys/kernel/debug/$MODULE"/*/ring
+	fio_stop
+	note fio_rounds "$(cat /run/fio.rounds)"
+
+	echo "now four writers with O_SYNC; the host keeps each acknowledgement"
+	first=$(cat "$journal/seq")
+	ack_start
+	for n in 5 10 15; do
+		sleep 5
+		ack_running
+		echo "$n s: $(($(cat "$journal/seq") - first)) journal entries"
+	done
+	[ "$(on_journal)" = ours ] || fail "not attached any more"
+	echo "pulling the plug (sysrq b); then the machine boots again"
+	crash_now
+	;;
+2)
+	note acks "$(wc -l </job/acks)"
+	echo "booted again; modprobe bcache, with \"softdep bcache pre: bcache-journal\""
+	echo "softdep bcache pre: bcache-journal" >/etc/modprobe.d/bcache-journal.conf
+	modprobe bcache || fail "no bcache"
+	wait_attached
+	echo "$MODULE is $(state); registering the set"
+	register_set
+	dmesg | sed -n "s/^[^]]*\] $MODULE: [-0-9a-f]*: \(journal re\)/kernel: \1/p" >/run/recovery
+	cat /run/recovery
+	note read "$(sed -n 's/.*journal read in //p' /run/recovery)"
+	note replayed "$(sed -n 's/.*journal replayed in //p' /run/recovery)"
+	[ "$(wc -l </run/recovery)" = 2 ] || fail "the recovery was not ours"
+	echo "reading every acknowledged block back"
+	ack_verify | tee /run/verified
+	[ "${PIPESTATUS[0]}" = 0 ] || exit 1
+	note verified "$(cat /run/verified)"
+	echo "detaching: stock bcache takes its journal back"
+	detach
+	fio_verify --size=8M
+	stop_set
+	echo "fio verified on stock; the set is stopped, the machine goes down"
+	note detached yes
+	;;
+esac

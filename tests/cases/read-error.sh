@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: read-error
+# about: the newest journal bucket can't be read: we refuse and say so, stock rolls back
+# disks: 256M 256M 256M
+# timeout: 300
+# kernels: all
+# boots: 2
+# stock: 1
+# udev: no
+
+. /job/lib.sh
+
+# jset_seq DEVICE SECTOR: of the journal entry that begins there, or nothing
+jset_seq()
+{
+	local seq version
+
+	read -r seq version < <(od -An -t u8 -j $(($2 * 512 + 16)) -N 16 "$1" | xargs)
+	[ "$((version & 0xffffffff))" = 1 ] && echo "$seq"
+}
+
+# newest_bucket DEVICE: the sector of the journal bucket with the newest entries.
+# make-bcache's first bucket is 1, and the journal is made from there.
+newest_bucket()
+{
+	local sector seq newest=0 where=''
+
+	for ((sector = size; sector < size * 17; sector += size)); do
+		seq=$(jset_seq "$1" "$sector")
+		[ ! "$seq" ] || ((seq <= newest)) || newest=$seq where=$sector
+	done
+	echo "$where"
+}
+
+# break_at DEVICE SECTOR: /dev/mapper/broken is DEVICE with an unreadable bucket
+break_at()
+{
+	local all
+
+	all=$(blockdev --getsz "$1")
+	dmsetup create broken <<-END || fail "dmsetup"
+		0 $2 linear $1 0
+		$2 $size error
+		$(($2 + size)) $((all - $2 - size)) linear $1 $(($2 + size))
+	END
+	dmsetup mknodes broken # no udev here
+}
+
+size=512	# of a bucket, in sectors
+case $BOOT in
+1)
+	be stock
+	make_set --writeback --bucket 256k
+	ack_start
+	sleep 15
+	ack_running
+	crash_now
+	;;
+2)
+	modprobe bcache
+	modprobe dm_mod
+	dd if="$(disk 1)" of="$(disk 3)" bs=1M conv=sparse status=none
+	sector=$(newest_bucket "$(disk 1)")
+	[ "$sector" ] || fail "no journal bucket found"
+
+	say "ours: refuses, and names the sector"
+	attach
+	break_at "$(disk 1)" "$sector"
+	echo /dev/mapper/broken >/sys/fs/bcache/register
+	dmesg | grep "bcache_journal: .*can't be read at sector $sector" ||
+		fail "no word of sector $sector"
+	wait_for 60 sets_gone || fail "registered all the same"
+	detach
+	wait_for 30 dmsetup remove broken || fail "dmsetup remove"
+
+	say "stock, on a copy: takes the bucket for an empty one"
+	break_at "$(disk 3)" "$sector"
+	first=$(jset_seq "$(disk 3)" "$sector")
+	echo /dev/mapper/broken >/sys/fs/bcache/register
+	last=$(dmesg | sed -n 's/.*bcache: .*journal replay done.*seq \([0-9]*\)$/\1/p' | tail -n 1)
+	[ "$last" ] || fail "stock refuses it too: nothing to cure"
+	((last < first)) || fail "stock replayed $last, which is in the bucket"
+	say "stock registers, replayed up to $last; from $first on is in the bucket"
+	# what it writes there next fails too, and it gives up
+	wait_for 60 sets_gone || stop_set
+	wait_for 30 dmsetup remove broken || fail "dmsetup remove"
+
+	say "ours, with the bucket readable again: nothing is lost"
+	attach
+	register_set
+	ack_verify
+	stop_set
+	detach
+	;;
+esac

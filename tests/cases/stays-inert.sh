@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: stays-inert
+# about: another kernel's build, another bcache, a failing enable: stock works on
+# disks: 512M 512M
+# timeout: 400
+# kernels: all
+# udev: no
+
+. /job/lib.sh
+
+cd /run || exit
+unpack bcache_journal ours.ko
+unpack bcache bcache.ko
+release=$(uname -r)
+
+# load MODULE FILE: this one instead of the installed, after what that needs
+load()
+{
+	modprobe --show-depends "$1" | sed -n '$d; s/^insmod //p' |
+		xargs -rn 1 insmod 2>/dev/null
+	insmod "$2" || fail "insmod $2"
+}
+
+say "built for another kernel, and past the loader's check"
+LC_ALL=C sed "s/$release\x00/${release/./x}\x00/g" ours.ko >elsewhere.ko
+! cmp -s ours.ko elsewhere.ko || fail "no release in our module"
+if (load "$MODULE" elsewhere.ko) >/run/refused 2>&1; then
+	load bcache bcache.ko
+	inert_because 'built for another kernel'
+else
+	# a kernel without symbol versions goes by the release alone
+	[ ! -e "$SYS" ] || fail "refused, but there"
+	say "the loader refuses it"
+fi
+
+say "two functions of bcache have changed places; either order of loading"
+objcopy --redefine-sym bch_journal=bch_journal_meta \
+	--redefine-sym bch_journal_meta=bch_journal bcache.ko changed.ko
+modprobe "$MODULE"
+load bcache changed.ko
+inert_because 'not the one we were built for'
+load bcache changed.ko
+modprobe "$MODULE"
+inert_because 'not the one we were built for'
+
+say "enabling fails: bcache lacks a function that we call"
+objcopy --redefine-sym bch_cache_set_error=bch_cache_set_err0r bcache.ko lacking.ko
+modprobe "$MODULE"
+load bcache lacking.ko
+inert_because 'livepatch refused us'
+load bcache lacking.ko
+modprobe "$MODULE"
+inert_because 'livepatch refused us'
+
+say "and with the real one all is well"
+modprobe bcache
+attach
+detach
+rmmod_bcache

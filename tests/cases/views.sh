@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: views
+# about: /sys and debugfs before, while and after; stock's tracepoints fire on
+# disks: 1G 1G
+# timeout: 300
+# kernels: all
+
+. /job/lib.sh
+
+# The names of all that bcache shows.
+names()
+{
+	find /sys/fs/bcache "$(set_dir)"/ /sys/block/bcache0/bcache/ /sys/module/bcache/ \
+		/sys/kernel/debug/bcache* /sys/kernel/debug/closures |
+		grep -v '/module/bcache/holders/' | sort -u
+}
+
+# fired: how often a tracepoint of stock's fires for 256 synchronous writes
+fired()
+{
+	local tracing=/sys/kernel/tracing
+
+	echo >"$tracing/trace"
+	echo 1 >"$tracing/events/bcache/bcache_journal_write/enable"
+	fio_verify --size=1M --sync=1
+	echo 0 >"$tracing/events/bcache/bcache_journal_write/enable"
+	grep -c bcache_journal_write: "$tracing/trace"
+}
+
+make_set --writeback
+fio_verify --size=1M
+names >before
+stock_fired=$(fired)
+
+attach
+names >attached
+comm -23 before attached >gone
+[ ! -s gone ] || fail "gone while attached: $(cat gone)"
+comm -13 before attached >added
+say "added while attached:"
+cat added
+while read -r f; do
+	[ ! -f "$f" ] || [ ! -r "$f" ] || cat "$f" >/run/view || fail "cannot read $f"
+done <added
+
+journal=$(set_dir)/journal
+for f in seq last_seq entries entries_max buckets buckets_free; do
+	[[ $(cat "$journal/$f") =~ ^[0-9]+$ ]] || fail "$f: $(cat "$journal/$f")"
+done
+seq=$(cat "$journal/seq")
+our_fired=$(fired)
+(($(cat "$journal/seq") > seq)) || fail "seq does not move"
+((stock_fired > 0 && our_fired > 0)) ||
+	fail "bcache_journal_write fired $stock_fired times on stock, $our_fired on us"
+
+# A file of ours that is held open over the detach.
+exec 5<"$journal/seq"
+detach
+cat <&5 >/run/view 2>&1
+exec 5<&-
+names >after
+cmp before after || fail "not as before: $(diff before after)"
+stop_set
+rmmod_bcache
