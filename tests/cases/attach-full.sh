@@ -5,6 +5,7 @@
 # disks: 256M 1G
 # timeout: 600
 # kernels: all
+# short: trixie-backports
 
 . /job/lib.sh
 

@@ -4,6 +4,7 @@
 # about: loading and unloading in every order, without any set
 # timeout: 500
 # kernels: all
+# short: trixie-backports
 # udev: no
 
 . /job/lib.sh

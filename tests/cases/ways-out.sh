@@ -5,6 +5,7 @@
 # disks: 512M 512M
 # timeout: 240
 # kernels: all
+# short: bookworm
 # boots: 2
 # stock: 2
 # cmdline: bcache_journal.off=1
