@@ -269,6 +269,8 @@ static void attach(struct module *mod)
 		state = INERT;
 		goto put;
 	}
+	/* Rewriting code can take its time; the tasks' time begins now. */
+	next_report = jiffies + timeout_secs() * HZ;
 	queue_delayed_work(wq, &watch_work, POLL_TRANSITION);
 	return;
 put:

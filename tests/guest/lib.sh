@@ -140,8 +140,8 @@ on_journal()
 
 wait_attached()
 {
-	wait_for 90 state_is attached || fail "not attached"
-	wait_for 90 grep -q 0 "$PATCH/transition" || fail "the transition does not end"
+	wait_for 240 state_is attached || fail "not attached"
+	wait_for 240 grep -q 0 "$PATCH/transition" || fail "the transition does not end"
 }
 
 attach()
@@ -158,7 +158,7 @@ unpatched()
 detach()
 {
 	echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
-	wait_for 90 unpatched || fail "the patch does not go"
+	wait_for 240 unpatched || fail "the patch does not go"
 	wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
 }
 
