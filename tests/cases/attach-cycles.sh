@@ -3,7 +3,7 @@
 # case: attach-cycles
 # about: attach and detach as fast as transitions complete, under fio with verify
 # disks: 1G 1G
-# timeout: 900
+# timeout: 1800
 # kernels: all
 
 . /job/lib.sh
@@ -11,7 +11,7 @@
 make_set --writeback
 # Not at full speed: on 6.12 a transition rewrites every call of cond_resched(), with
 # interrupts to all CPUs for each, and takes minutes if both are busy emulating fio.
-fio_start --rate_iops=200 --iodepth=4 --size=16M
+fio_start --rate_iops=100 --iodepth=4 --size=16M
 n=$(rounds 20 50)
 for ((i = 1; i <= n; i++)); do
 	attach
