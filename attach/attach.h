@@ -8,6 +8,7 @@
 
 #include <linux/livepatch.h>
 #include <linux/module.h>
+#include <linux/stringify.h>
 #include <linux/types.h>
 
 /**
@@ -68,6 +69,18 @@ void outrigger_disarm(void);
  * about this symbol and no other.
  */
 #define OUTRIGGER_KLP(obj, sym) __asm__("__klp_" #obj "__" #sym) __weak
+
+/*
+ * Declares stock_<fn>(): the body of a function that we hook, entered just past
+ * its ftrace site. A call by the function's own name would lead back to us. As
+ * the name ends a line of assembly, a direct call is all that it is good for;
+ * any other would need an ENDBR there.
+ */
+#define OUTRIGGER_STOCK_BODY(obj, fn)                                        \
+	extern typeof(fn) stock_##fn __asm__(                                \
+		"__klp_" #obj "__" #fn                                       \
+		"+" __stringify(OUTRIGGER_BODY_##fn) "\n\t.weak __klp_" #obj \
+						     "__" #fn)
 
 /* One entry of the klp_func table; refuses a replacement of another type. */
 #define OUTRIGGER_HOOK(stock, ours)                                          \

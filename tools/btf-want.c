@@ -679,7 +679,7 @@ static const char *find_data(struct want_item *item)
 	return NULL;
 }
 
-static void resolve(void)
+static void resolve(const char *series)
 {
 	static const char *const what[] = { [WANT_FUNC] = "function",
 					    [WANT_HOOK] = "function",
@@ -698,6 +698,8 @@ static void resolve(void)
 			resolve_enum(item);
 			continue;
 		}
+		if (item->series && !series_in(item->series, series))
+			continue;
 		problem = item->kind == WANT_DATA ? find_data(item) :
 						    find_func(item);
 		if (problem && !item->optional)
@@ -1138,6 +1140,9 @@ static void emit_symbols(FILE *f)
 		if (item->optional && item->kind == WANT_HOOK)
 			fprintf(f, "#define %s 1\n",
 				macro("HAVE_FUNC_%s", item->name));
+		if (item->kind == WANT_HOOK)
+			fprintf(f, "#define OUTRIGGER_BODY_%s %u\n", item->name,
+				item->body);
 	}
 	fputs("\n/* name, offset in .text, size, offset of what follows the ftrace site */\n"
 	      "#define OUTRIGGER_PLACES",
@@ -1268,7 +1273,7 @@ int main(int argc, char **argv)
 	want_parse(&want, want_path);
 	series = vetted_series(allow_unvetted);
 	open_target();
-	resolve();
+	resolve(series);
 	write_out(series);
 	return 0;
 }

@@ -8,8 +8,8 @@
  *	include <linux/bio.h>
  *	struct NAME[?] [from HEADER[?]] [{ MEMBER... }];	(or union)
  *	enum [NAME[?]] [from HEADER[?]] { NAME[?], ... };
- *	func NAME[?];
- *	hook NAME[?];
+ *	func NAME[?] [on SERIES...];
+ *	hook NAME[?] [on SERIES...];
  *	data NAME[?] "C TYPE";
  *
  * MEMBER is a C declaration of one name, `struct { MEMBER... } NAME;` for what
@@ -389,6 +389,13 @@ static void parse_item(struct want_item *item)
 		item->name = ident(text("a %s", keyword[item->kind]));
 	item->optional = item->name && accept("?");
 
+	if (item->optional && item->kind >= WANT_FUNC && at("on")) {
+		size_t len = strcspn(pos, ";\n");
+
+		item->series = words(span(pos, len));
+		pos += len;
+		next();
+	}
 	if (item->kind <= WANT_ENUM && accept("from")) {
 		item->header = parse_header();
 		item->header_optional = accept("?");

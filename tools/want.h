@@ -81,6 +81,7 @@ struct want_item {
 	struct want_member *members;
 	struct want_enumerator *enumerators;
 	char *type; /* of data */
+	char **series; /* of a function; NULL-ended; NULL: on every one */
 	int line;
 
 	bool present;
