@@ -338,7 +338,7 @@ static void watch_attaching(void)
 	}
 
 	/* Its init function has yet to set up what start() uses. */
-	if (READ_ONCE(target->state) == MODULE_STATE_COMING)
+	if (READ_ONCE(target->state) != MODULE_STATE_LIVE)
 		return;
 
 	set_attached();
