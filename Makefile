@@ -9,13 +9,15 @@
 #   make format          clang-format over everything
 #   make clean
 #
-# What lies in unusual places can be named: KDIR= (the headers), BCACHE_KO= (the
-# stock module), VMLINUX_BTF= (the kernel's BTF, or a vmlinux or vmlinuz with it).
+# What lies in unusual places can be named: KDIR= (the headers), BCACHE_KO= and
+# XE_KO= (the stock modules), VMLINUX_BTF= (the kernel's BTF, or a vmlinux or
+# vmlinuz with it). A module whose stock module the kernel lacks is left out.
 # WANTFLAGS=--allow-unvetted insists on a kernel whose source nobody has read.
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 BCACHE_KO ?= $(call stock,drivers/md/bcache/bcache)
+XE_KO ?= $(call stock,drivers/gpu/drm/xe/xe)
 VMLINUX_BTF ?= $(firstword $(wildcard $(KDIR)/vmlinux \
 	/usr/lib/debug/boot/vmlinux-$(KVER) \
 	$(if $(filter $(KVER),$(shell uname -r)),/sys/kernel/btf/vmlinux) \
@@ -26,20 +28,34 @@ stock = $(firstword $(wildcard $(addprefix /lib/modules/$(KVER)/kernel/$(1), \
 
 all: modules
 
-# Each module: its name, what it takes from which stock driver, and where that is.
-MODULES := bcache-journal
+# Each module: what it takes from which stock driver, and where that is.
+ALL := bcache-journal xe-pagefault
+stock-bcache-journal := bcache
+stock-xe-pagefault := xe
+ko-bcache-journal = $(BCACHE_KO)
+ko-xe-pagefault = $(XE_KO)
 bcache-journal/target.h: bcache-journal/bcache.want
-bcache-journal/target.h .bcache-journal.done: driver = bcache
-bcache-journal/target.h .bcache-journal.done: ko = $(BCACHE_KO)
+xe-pagefault/target.h: xe-pagefault/xe.want
+
+# Those that the kernel has a stock module for, unless some are named.
+MODULES = $(foreach m,$(ALL),$(if $(wildcard $(ko-$(m))),$(m)))
+KOS = $(foreach m,$(MODULES),$(ko-$(m)))
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 TOOLS := tools/btf-want tools/klp-link tools/klp-check
+
+define nl
+
+
+endef
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n')
 
 modules: $(MODULES:%=.%.done)
-	@:
+	$(foreach m,$(filter-out $(MODULES),$(ALL)),$(say) - \
+		"$(m) is left out: $(if $(wildcard $(ko-$(m))),not asked for,kernel $(KVER) \
+		has no $(stock-$(m)).ko)"$(nl))
 
 # What we build for. A change of it, down to an upgrade of the package that the
 # headers come from, makes everything stale.
@@ -47,14 +63,14 @@ modules: $(MODULES:%=.%.done)
 	@no() { echo "outrigger: $$*" >&2; exit 1; }; \
 	[ -e "$(KDIR)/Makefile" ] || no "the headers of kernel $(KVER) are not" \
 		"in $(KDIR): install linux-headers-$(KVER), or name them with KDIR="; \
-	[ -e "$(BCACHE_KO)" ] || no "kernel $(KVER) has no bcache.ko: install" \
-		"linux-image-$(KVER), or name the file with BCACHE_KO="; \
+	[ "$(KOS)" ] || no "kernel $(KVER) has neither bcache.ko nor xe.ko: install" \
+		"linux-image-$(KVER), or name the file with BCACHE_KO= or XE_KO="; \
 	[ -e "$(VMLINUX_BTF)" ] || no "the BTF of kernel $(KVER) is not found: install" \
 		"linux-image-$(KVER), or name its vmlinux or vmlinuz with VMLINUX_BTF="; \
-	stat -Lc '%n %s %Y' "$(KDIR)"/Module.symvers "$(VMLINUX_BTF)" "$(BCACHE_KO)" | \
+	stat -Lc '%n %s %Y' "$(KDIR)"/Module.symvers "$(VMLINUX_BTF)" $(KOS) | \
 		cmp -s - $@ || { $(clean-modules); \
 		stat -Lc '%n %s %Y' "$(KDIR)"/Module.symvers "$(VMLINUX_BTF)" \
-			"$(BCACHE_KO)" >$@; }
+			$(KOS) >$@; }
 
 tools: FORCE
 	+$(Q)$(MAKE) --no-print-directory -C tools
@@ -62,28 +78,29 @@ tools: FORCE
 $(TOOLS): tools
 	@:
 
-$(MODULES:=/target.h): .kernel tools/btf-want
+$(ALL:=/target.h): .kernel tools/btf-want
 	$(say) WANT $@
-	$(Q)tools/btf-want --kver $(KVER) --target $(ko) --base $(VMLINUX_BTF) \
+	$(Q)tools/btf-want --kver $(KVER) --target $(ko-$(@D)) --base $(VMLINUX_BTF) \
 		$(WANTFLAGS) -o $@ $(filter %.want,$^)
 
 kbuild: $(MODULES:=/target.h) FORCE
-	+$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules
+	+$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) \
+		OUTRIGGER_MODULES="$(MODULES)" modules
 
-$(MODULES:=.ko): kbuild
+$(ALL:=.ko): kbuild
 	@:
 
 # After this nothing may touch the module's ELF structure, but for a signature.
 .%.done: %.ko tools/klp-link tools/klp-check
 	$(say) KLP $<
 	$(Q)tools/klp-link $< && tools/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
-		--symvers $(KDIR)/Module.symvers --target $(driver)=$(ko) $< || \
+		--symvers $(KDIR)/Module.symvers --target $(stock-$*)=$(ko-$*) $< || \
 		{ rm -f $<; exit 1; }
 	$(Q)touch $@
 
 clean-modules = rm -rf .*.done .*.cmd .module-common.o .tmp_versions *.o *.ko *.mod \
 	*.mod.c Module.symvers modules.order */target.h \
-	$(foreach d,attach $(MODULES),$(d)/*.o $(d)/.*.cmd)
+	$(foreach d,attach $(ALL) xe-pagefault/port,$(d)/*.o $(d)/.*.cmd)
 
 clean:
 	$(Q)$(clean-modules) .kernel build
@@ -94,7 +111,8 @@ dkms-source:
 	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
 	for f in Kbuild Makefile dkms.conf LICENSE tools/Makefile \
 		$(filter-out %/target.h,$(wildcard $(foreach d, \
-			attach tools $(MODULES),$(d)/*.[ch] $(d)/*.want))); do \
+			attach tools $(ALL) xe-pagefault/port, \
+				$(d)/*.[ch] $(d)/*.want))); do \
 		install -D -m 644 $$f $$dir/$$f || exit; \
 	done
 
@@ -114,7 +132,7 @@ style:
 
 format:
 	$(Q)clang-format -i $(filter-out %/target.h %/trace.h, \
-		$(wildcard */*.[ch] tests/*/*.[ch]))
+		$(wildcard */*.[ch] */*/*.[ch] tests/*/*.[ch]))
 
 demo:
 	$(Q)tests/demo

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages of the GuC against the bit positions of xe's ABI headers, written as
+ * plain numbers here.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../xe-pagefault/decode.h"
+
+/* What the GuC sent when a copy engine wrote to 0x300000100 of ASID 1. */
+static const u32 real[] = { 0x26000002, 0x00001000, 0x00000001, 0x00000002 };
+
+static void real_fault(void **state)
+{
+	struct pagefault pf;
+	u32 reply[PFR_DWORDS];
+
+	assert_int_equal(pagefault_decode(real, 4, true, &pf), DECODE_OK);
+	assert_int_equal(pf.addr, 0x200000000);
+	assert_int_equal(pf.asid, 1);
+	assert_int_equal(pf.pdata, 2);
+	assert_int_equal(pf.access, PAGEFAULT_WRITE);
+	assert_int_equal(pf.type, PFD_TYPE_NOT_PRESENT);
+	assert_int_equal(pf.level, 2);
+	assert_int_equal(pf.engine_class, 3);
+	assert_int_equal(pf.engine_instance, 0);
+	assert_false(pf.trtt);
+	assert_false(pf.prefetch);
+
+	/* what stock xe answers to it */
+	pagefault_reply(&pf, false, reply);
+	assert_int_equal(reply[0], 0x00001401);
+	assert_int_equal(reply[1], 0x00026000);
+	pagefault_reply(&pf, true, reply);
+	assert_int_equal(reply[0], 0x00001403);
+	assert_int_equal(reply[1], 0x00026000);
+}
+
+/* each field alone at its largest: it is where it belongs, and nowhere else */
+static void fault_fields(void **state)
+{
+	static const struct {
+		u32 msg[4];
+		struct pagefault pf;
+	} t[] = {
+		{ { 7 << 0 }, { .level = 7 } },
+		{ { 0xff << 3 }, { .source = 0xff } },
+		{ { 0x7f << 11 }, { 0 } },
+		{ { 1 << 18 }, { .trtt = true } },
+		{ { 0x3f << 19 }, { .engine_instance = 0x3f } },
+		{ { 7 << 25 }, { .engine_class = 7 } },
+		{ { 0xfU << 28 }, { .pdata = 0xf } },
+		{ { 0, 0xfff }, { .pdata = 0xfff0 } },
+		{ { 0, 0xfffff000 }, { .asid = 0xfffff } },
+		{ { 0, 0, 1 }, { .access = PAGEFAULT_WRITE } },
+		{ { 0, 0, 2 }, { .access = PAGEFAULT_ATOMIC } },
+		{ { 0, 0, 3 << 2 }, { .type = 3 } },
+		{ { 0, 0, 0x3f << 4 }, { .vfid = 0x3f } },
+		{ { 0, 0, 1 << 10 }, { 0 } },
+		{ { 0, 0, 1 << 11 }, { .prefetch = true } },
+		{ { 0, 0, 0xfffff000 }, { .addr = 0xfffff000 } },
+		{ { 0, 0, 0, ~0U }, { .addr = 0xffffffff00000000 } },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct pagefault pf;
+
+		assert_int_equal(pagefault_decode(t[i].msg, 4, true, &pf),
+				 DECODE_OK);
+		assert_int_equal(pf.addr, t[i].pf.addr);
+		assert_int_equal(pf.asid, t[i].pf.asid);
+		assert_int_equal(pf.pdata, t[i].pf.pdata);
+		assert_int_equal(pf.vfid, t[i].pf.vfid);
+		assert_int_equal(pf.access, t[i].pf.access);
+		assert_int_equal(pf.type, t[i].pf.type);
+		assert_int_equal(pf.level, t[i].pf.level);
+		assert_int_equal(pf.engine_class, t[i].pf.engine_class);
+		assert_int_equal(pf.engine_instance, t[i].pf.engine_instance);
+		assert_int_equal(pf.source, t[i].pf.source);
+		assert_int_equal(pf.trtt, t[i].pf.trtt);
+		assert_int_equal(pf.prefetch, t[i].pf.prefetch);
+	}
+}
+
+static void fault_prefetch_reserved(void **state)
+{
+	static const u32 msg[] = { 0, 0, 1 << 11, 0 };
+	struct pagefault pf;
+
+	assert_int_equal(pagefault_decode(msg, 4, false, &pf), DECODE_OK);
+	assert_false(pf.prefetch);
+}
+
+static void fault_length(void **state)
+{
+	static const u32 msg[8];
+	struct pagefault pf;
+
+	for (size_t len = 0; len <= 8; len++)
+		assert_int_equal(pagefault_decode(msg, len, true, &pf),
+				 len == 4 ? DECODE_OK : DECODE_LENGTH);
+}
+
+/* refused, but it can be answered */
+static void fault_reserved_access(void **state)
+{
+	static const u32 msg[] = { 5U << 28, 0x00123008, 3, 0 };
+	struct pagefault pf;
+	u32 reply[PFR_DWORDS];
+
+	assert_int_equal(pagefault_decode(msg, 4, true, &pf), DECODE_ACCESS);
+	pagefault_reply(&pf, true, reply);
+	assert_int_equal(reply[0], 0x00123403);
+	assert_int_equal(reply[1], 0x00850000);
+}
+
+static void reply_fields(void **state)
+{
+	static const struct {
+		struct pagefault pf;
+		u32 dw0, dw1;
+	} t[] = {
+		{ { .asid = 0xfffff }, 0xfffff403, 0 },
+		{ { .vfid = 0x3f }, 0x403, 0x3f },
+		{ { .prefetch = true }, 0x403, 1 << 6 },
+		{ { .engine_instance = 0x3f }, 0x403, 0x3f << 7 },
+		{ { .engine_class = 7 }, 0x403, 7 << 13 },
+		{ { .pdata = 0xffff }, 0x403, 0xffff0000 },
+		/* what the reply does not carry */
+		{ { .addr = ~0ULL, .access = 2, .type = 3, .level = 7 },
+		  0x403,
+		  0 },
+	};
+	u32 reply[PFR_DWORDS];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		pagefault_reply(&t[i].pf, true, reply);
+		assert_int_equal(reply[0], t[i].dw0);
+		assert_int_equal(reply[1], t[i].dw1);
+	}
+	/* a prefetch that was served is answered as any other fault */
+	pagefault_reply(&t[2].pf, false, reply);
+	assert_int_equal(reply[0], 0x401);
+	assert_int_equal(reply[1], 0);
+}
+
+static void count_fields(void **state)
+{
+	static const u32 ranges[] = { 128 << 10, 2 << 20, 16 << 20, 64 << 20 };
+	u32 msg[] = { 0x80000002, 0xabcdeec9, 0x00020015, 0x12 };
+	struct access_count ac;
+
+	for (u32 g = 0; g < 4; g++) {
+		msg[2] = 0x7fe20015 | g << 8;
+		assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
+		assert_int_equal(ac.base, 0x127fe20000);
+		assert_int_equal(ac.range, ranges[g]);
+		assert_int_equal(ac.hot, 0xc0000001);
+		assert_int_equal(ac.asid, 0xabcde);
+		assert_int_equal(ac.vfid, 0x15);
+		assert_int_equal(ac.engine_class, 7);
+		assert_int_equal(ac.engine_instance, 0x19);
+		assert_false(ac.notify);
+		assert_int_equal(access_count_addr(&ac), ac.base);
+	}
+}
+
+static void count_first_block(void **state)
+{
+	u32 msg[] = { 1 << 5, 0, 1 << 8, 1 };
+	struct access_count ac;
+
+	/* vector 0x10: the fifth of 32 blocks of 64 KiB */
+	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
+	assert_int_equal(access_count_addr(&ac), 0x100040000);
+
+	/* only bit 31, which lies in the other dword */
+	msg[0] = 1;
+	msg[1] = 1;
+	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
+	assert_true(ac.notify);
+	assert_int_equal(access_count_addr(&ac), 0x1001f0000);
+}
+
+static void count_refused(void **state)
+{
+	u32 msg[] = { 2, 0, 0, 0, 0 };
+	struct access_count ac;
+
+	for (size_t len = 0; len <= 5; len++)
+		assert_int_equal(access_count_decode(msg, len, &ac),
+				 len == 4 ? DECODE_OK : DECODE_LENGTH);
+
+	for (u32 g = 4; g < 8; g++) {
+		msg[2] = g << 8;
+		assert_int_equal(access_count_decode(msg, 4, &ac),
+				 DECODE_GRANULARITY);
+	}
+
+	/* the last range of all, and one that begins too late for its length */
+	msg[3] = ~0U;
+	msg[2] = 0xfffe0000;
+	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_RANGE);
+	msg[2] = 0xfffc0000;
+	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
+	msg[2] |= 3 << 8;
+	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_RANGE);
+
+	msg[0] = 1;
+	msg[2] = 0;
+	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_BLOCKS);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(real_fault),
+		cmocka_unit_test(fault_fields),
+		cmocka_unit_test(fault_prefetch_reserved),
+		cmocka_unit_test(fault_length),
+		cmocka_unit_test(fault_reserved_access),
+		cmocka_unit_test(reply_fields),
+		cmocka_unit_test(count_fields),
+		cmocka_unit_test(count_first_block),
+		cmocka_unit_test(count_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

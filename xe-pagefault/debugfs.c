@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: a GT, for people
+ *
+ * /sys/kernel/debug/xe_pagefault/<device>-gt<N>: queues, faults by kind and
+ * verdict, latency, the last faults that failed. See
+ * docs/ABI/debugfs-xe-pagefault.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/debugfs.h>
+#include <linux/math64.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "pagefault.h"
+
+static struct dentry *root;
+
+/* What is shown, copied out under the lock. */
+struct snapshot {
+	struct xpf_stats stats;
+	struct xpf_failed failed[XPF_FAILED];
+	unsigned int nr_failed;
+	u32 generation;
+};
+
+static void show_faults(struct seq_file *m, const struct xpf_stats *s)
+{
+	unsigned int i;
+
+	seq_puts(m, "\nfaults\n");
+	for (i = 0; i < ARRAY_SIZE(s->received); i++)
+		seq_printf(m, "  %-36s %llu\n", xpf_accesses[i],
+			   s->received[i]);
+	for (i = 0; i < ARRAY_SIZE(s->types); i++)
+		seq_printf(m, "  type: %-30s %llu\n", xpf_types[i],
+			   s->types[i]);
+	seq_printf(m, "  %-36s %llu\n", "of them prefetches", s->prefetches);
+	seq_printf(m, "  %-36s %llu\n", "answered along with another",
+		   s->coalesced);
+
+	seq_puts(m, "\nverdicts\n");
+	seq_printf(m, "  %-36s %llu\n", "served", s->verdicts[XPF_OK]);
+	for (i = XPF_OK + 1; i < XPF_CAUSES; i++)
+		if (s->verdicts[i])
+			seq_printf(m, "  refused: %-27s %llu\n",
+				   xpf_cause_name(i), s->verdicts[i]);
+	seq_printf(m, "  %-36s %llu\n",
+		   "no reply: the GuC is gone or suspended", s->stale);
+	seq_printf(m, "  %-36s %llu\n", "no reply: sending failed", s->unsent);
+	seq_printf(m, "  %-36s %llu\n", "dropped: too many", s->dropped);
+	seq_printf(m, "  %-36s %llu\n", "ignored: malformed", s->malformed);
+}
+
+static void show_latency(struct seq_file *m, const struct xpf_stats *s)
+{
+	unsigned int i, last = 0;
+
+	for (i = 0; i < XPF_HISTOGRAM; i++)
+		if (s->latency[i])
+			last = i + 1;
+
+	seq_puts(m, "\nG2H to reply (us)\n");
+	for (i = 0; i < last; i++)
+		seq_printf(m, "  %s %8lu  %llu\n",
+			   i < XPF_HISTOGRAM - 1 ? " <" : ">=",
+			   1UL << min(i, XPF_HISTOGRAM - 2U), s->latency[i]);
+}
+
+static void show_failed(struct seq_file *m, const struct snapshot *snap)
+{
+	unsigned int n = min_t(unsigned int, snap->nr_failed, XPF_FAILED), i;
+
+	seq_printf(
+		m,
+		"\nrefused: the last %u of %u\n      time (s)    ASID             address  access   engine  errno  cause\n",
+		n, snap->nr_failed);
+	for (i = 0; i < n; i++) {
+		const struct xpf_failed *f =
+			&snap->failed[(snap->nr_failed - 1 - i) % XPF_FAILED];
+		u32 ns;
+		u64 s = div_u64_rem(f->when, NSEC_PER_SEC, &ns);
+
+		seq_printf(m,
+			   "  %5llu.%06u  %6u  %18llx  %-8s %3u:%-3u %5d  %s\n",
+			   s, ns / 1000, f->pf.asid, f->pf.addr,
+			   xpf_accesses[f->pf.access], f->pf.engine_class,
+			   f->pf.engine_instance, f->err,
+			   xpf_cause_name(f->cause));
+	}
+}
+
+static int gt_show(struct seq_file *m, void *unused)
+{
+	struct xpf_gt *gt = m->private;
+	struct snapshot *snap = kmalloc(sizeof(*snap), GFP_KERNEL);
+	const struct xpf_stats *s;
+
+	if (!snap)
+		return -ENOMEM;
+	s = &snap->stats;
+
+	spin_lock_irq(&gt->lock);
+	snap->stats = gt->stats;
+	snap->nr_failed = gt->nr_failed;
+	snap->generation = gt->generation;
+	memcpy(snap->failed, gt->failed, sizeof(snap->failed));
+	spin_unlock_irq(&gt->lock);
+
+	seq_printf(m, "%s GT%u, generation %u of its GuC\n",
+		   dev_name(gt->drm->dev), gt->id, snap->generation);
+	seq_printf(m, "queued %u of %u, at most %u; time slices used up %llu\n",
+		   s->queued, PFD_PDATA_SPACE, s->queued_max, s->slices);
+	seq_printf(
+		m,
+		"access counters: %llu, migrated %llu, ignored %llu, refused %llu, dropped %llu\n",
+		s->counts, s->counts_migrated, s->counts_ignored,
+		s->counts_refused, s->counts_dropped);
+	show_faults(m, s);
+	show_latency(m, s);
+	show_failed(m, snap);
+	kfree(snap);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(gt);
+
+/**
+ * xpf_debugfs_add - show a GT
+ * @gt: GT
+ */
+void xpf_debugfs_add(struct xpf_gt *gt)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s-gt%u", dev_name(gt->drm->dev), gt->id);
+	gt->debugfs = debugfs_create_file(name, 0444, root, gt, &gt_fops);
+}
+
+/**
+ * xpf_debugfs_remove - stop showing a GT; waits for readers
+ * @gt: GT
+ */
+void xpf_debugfs_remove(struct xpf_gt *gt)
+{
+	debugfs_remove(gt->debugfs);
+	gt->debugfs = NULL;
+}
+
+/**
+ * xpf_debugfs_init - make our directory
+ */
+void xpf_debugfs_init(void)
+{
+	root = debugfs_create_dir(KBUILD_MODNAME, NULL);
+}
+
+/**
+ * xpf_debugfs_exit - remove it
+ */
+void xpf_debugfs_exit(void)
+{
+	debugfs_remove(root);
+}

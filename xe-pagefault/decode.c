@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages to structures and back; see decode.h. */
+#include "decode.h"
+
+/* bytes, by ACC_GRANULARITY */
+#define GRANULARITIES 4
+static const u32 granularities[GRANULARITIES] = { 128 << 10, 2 << 20, 16 << 20,
+						  64 << 20 };
+
+/**
+ * decode_error - what is wrong with a message
+ * @result: any result but DECODE_OK
+ *
+ * Return: a few words for a log line.
+ */
+const char *decode_error(enum decode_result result)
+{
+	switch (result) {
+	case DECODE_OK:
+		return "nothing";
+	case DECODE_LENGTH:
+		return "length";
+	case DECODE_ACCESS:
+		return "reserved access type";
+	case DECODE_GRANULARITY:
+		return "reserved granularity";
+	case DECODE_BLOCKS:
+		return "no block is marked";
+	case DECODE_RANGE:
+		return "range leaves the address space";
+	}
+	return "unknown";
+}
+
+/**
+ * pagefault_decode - read a page-fault descriptor
+ * @msg: the payload of REPORT_PAGE_FAULT_REQ_DESC
+ * @len: its length in dwords
+ * @prefetch: the GuC marks prefetches; else the bit is reserved and ignored
+ * @pf: filled in, unless the result is DECODE_LENGTH
+ *
+ * Whatever the result is, @pf holds what a reply needs, unless it is
+ * DECODE_LENGTH: then there is no fault that could be answered.
+ *
+ * Return: DECODE_OK, DECODE_LENGTH or DECODE_ACCESS.
+ */
+enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
+				    struct pagefault *pf)
+{
+	if (len != PFD_DWORDS)
+		return DECODE_LENGTH;
+
+	*pf = (struct pagefault){
+		.addr = (u64)msg[3] << 32 | (msg[2] & PFD_ADDR_LO),
+		.asid = GUC_GET(PFD_ASID, msg[1]),
+		.pdata = GUC_GET(PFD_PDATA_HI, msg[1]) << PFD_PDATA_HI_SHIFT |
+			 GUC_GET(PFD_PDATA_LO, msg[0]),
+		.vfid = GUC_GET(PFD_VFID, msg[2]),
+		.access = GUC_GET(PFD_ACCESS, msg[2]),
+		.type = GUC_GET(PFD_TYPE, msg[2]),
+		.level = GUC_GET(PFD_LEVEL, msg[0]),
+		.engine_class = GUC_GET(PFD_ENGINE_CLASS, msg[0]),
+		.engine_instance = GUC_GET(PFD_ENGINE_INSTANCE, msg[0]),
+		.source = GUC_GET(PFD_SOURCE, msg[0]),
+		.trtt = msg[0] & PFD_TRTT,
+		.prefetch = prefetch && (msg[2] & PFD_PREFETCH),
+	};
+	/* Stock serves it like a read; what it is meant to be nobody knows. */
+	return pf->access < PAGEFAULT_ACCESSES ? DECODE_OK : DECODE_ACCESS;
+}
+
+/**
+ * pagefault_reply - write the answer to a page fault
+ * @pf: the fault
+ * @failed: the access can't be made good: the GuC is not to try it again
+ * @reply: the payload of PAGE_FAULT_RES_DESC
+ */
+void pagefault_reply(const struct pagefault *pf, bool failed,
+		     u32 reply[PFR_DWORDS])
+{
+	reply[0] = PFR_VALID | GUC_PUT(PFR_FAILED, failed) |
+		   GUC_PUT(PFR_REPLY, PFR_REPLY_ACCESS) |
+		   GUC_PUT(PFR_DESC_TYPE, PFR_DESC_FAULT) |
+		   GUC_PUT(PFR_ASID, pf->asid);
+	reply[1] = GUC_PUT(PFR_VFID, pf->vfid) |
+		   GUC_PUT(PFR_PREFETCH, failed && pf->prefetch) |
+		   GUC_PUT(PFR_ENGINE_INSTANCE, pf->engine_instance) |
+		   GUC_PUT(PFR_ENGINE_CLASS, pf->engine_class) |
+		   GUC_PUT(PFR_PDATA, pf->pdata);
+}
+
+/**
+ * access_count_decode - read an access-counter notification
+ * @msg: the payload of ACCESS_COUNTER_NOTIFY
+ * @len: its length in dwords
+ * @ac: filled in if the result is DECODE_OK
+ *
+ * Return: DECODE_OK or what is wrong.
+ */
+enum decode_result access_count_decode(const u32 *msg, size_t len,
+				       struct access_count *ac)
+{
+	u32 granularity;
+
+	if (len != ACC_DWORDS)
+		return DECODE_LENGTH;
+	granularity = GUC_GET(ACC_GRANULARITY, msg[2]);
+	if (granularity >= GRANULARITIES)
+		return DECODE_GRANULARITY;
+
+	*ac = (struct access_count){
+		.base = (u64)msg[3] << 32 | (msg[2] & ACC_BASE_LO),
+		.range = granularities[granularity],
+		.hot = GUC_GET(ACC_HOT_HI, msg[1]) << ACC_HOT_HI_SHIFT |
+		       GUC_GET(ACC_HOT_LO, msg[0]),
+		.asid = GUC_GET(ACC_ASID, msg[1]),
+		.vfid = GUC_GET(ACC_VFID, msg[2]),
+		.engine_class = GUC_GET(ACC_ENGINE_CLASS, msg[1]),
+		.engine_instance = GUC_GET(ACC_ENGINE_INSTANCE, msg[1]),
+		.notify = GUC_GET(ACC_TYPE, msg[0]) == ACC_TYPE_NOTIFY,
+	};
+	if (!ac->hot)
+		return DECODE_BLOCKS;
+	if (ac->base > ~0ULL - ac->range)
+		return DECODE_RANGE;
+	return DECODE_OK;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the GuC reports and is answered, as words of its messages.
+ *
+ * This file, guc_abi.h and decode.c are pure: the kernel module, the unit tests
+ * and the fuzzer compile the very same text. Nothing here allocates, sleeps,
+ * logs or takes a lock, so all of it may be called from any context.
+ */
+#ifndef XE_PAGEFAULT_DECODE_H
+#define XE_PAGEFAULT_DECODE_H
+
+#include <linux/types.h>
+
+#ifndef __KERNEL__
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef __u64 u64;
+typedef __u32 u32;
+typedef __u16 u16;
+typedef __u8 u8;
+#endif
+
+#include "guc_abi.h"
+
+enum pagefault_access {
+	PAGEFAULT_READ = PFD_ACCESS_READ,
+	PAGEFAULT_WRITE = PFD_ACCESS_WRITE,
+	PAGEFAULT_ATOMIC = PFD_ACCESS_ATOMIC,
+	PAGEFAULT_ACCESSES,
+};
+
+/**
+ * struct pagefault - a page fault as the GuC reports it
+ * @addr:	address of the 4 KiB page in the address space @asid
+ * @asid:	address space: names a VM of the device
+ * @pdata:	what the GuC knows the fault by; handed back in the reply
+ * @vfid:	virtual function, 0 is the physical one
+ * @access:	enum pagefault_access
+ * @type:	PFD_TYPE_*: not present, write or atomic access violation
+ * @level:	level of the page table that lacked an entry
+ * @engine_class: class in the hardware's numbers
+ * @engine_instance: instance within the class
+ * @source:	unit within the GPU
+ * @trtt:	in the range of a tiled resource (TRTT), which has its own tables
+ * @prefetch:	asked for ahead of use: nobody waits
+ */
+struct pagefault {
+	u64 addr;
+	u32 asid;
+	u16 pdata;
+	u8 vfid;
+	u8 access;
+	u8 type;
+	u8 level;
+	u8 engine_class;
+	u8 engine_instance;
+	u8 source;
+	bool trtt;
+	bool prefetch;
+};
+
+/**
+ * struct access_count - a range that the GPU has touched often
+ * @base:	start of the range, aligned to 128 KiB
+ * @range:	its length in bytes, one of four
+ * @hot:	bit n: the n-th of its 32 blocks was touched; never 0
+ * @asid:	address space
+ * @vfid:	virtual function
+ * @engine_class: class in the hardware's numbers
+ * @engine_instance: instance within the class
+ * @notify:	a mere notice (ACC_NOTIFY); else the counter asks for migration
+ */
+struct access_count {
+	u64 base;
+	u32 range;
+	u32 hot;
+	u32 asid;
+	u8 vfid;
+	u8 engine_class;
+	u8 engine_instance;
+	bool notify;
+};
+
+enum decode_result {
+	DECODE_OK,
+	DECODE_LENGTH, /* nothing in it can be relied on */
+	DECODE_ACCESS,
+	DECODE_GRANULARITY,
+	DECODE_BLOCKS,
+	DECODE_RANGE,
+};
+
+const char *decode_error(enum decode_result result);
+enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
+				    struct pagefault *pf);
+void pagefault_reply(const struct pagefault *pf, bool failed,
+		     u32 reply[PFR_DWORDS]);
+enum decode_result access_count_decode(const u32 *msg, size_t len,
+				       struct access_count *ac);
+
+/* Of a descriptor, without decoding the rest. */
+static inline u32 pagefault_asid(const u32 *msg)
+{
+	return GUC_GET(PFD_ASID, msg[1]);
+}
+
+/* The first block that was touched: where a VMA is looked for. */
+static inline u64 access_count_addr(const struct access_count *ac)
+{
+	return ac->base +
+	       (u64)__builtin_ctz(ac->hot) * (ac->range / ACC_BLOCKS);
+}
+
+#endif

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: GTs come and go
+ *
+ * We learn of devices from the PCI bus: those that are bound to xe when we
+ * attach, and those that are bound later, once their probe is through. A GT
+ * that we have no state for, for whatever reason, is served by stock; its first
+ * fault has us look for it. Before a device is unbound its GTs are drained and
+ * given back to stock, and so are all as soon as we begin to detach.
+ *
+ * A reference on the drm_device keeps stock's structures in memory.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/device.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <drm/drm_drv.h>
+
+#include "../attach/attach.h"
+#include "pagefault.h"
+
+#ifdef HAVE_HOOK_XE_PAGEFAULT_FINI
+OUTRIGGER_STOCK_BODY(xe, xe_pagefault_fini);
+#endif
+
+static void rescan(struct work_struct *work);
+static DECLARE_WORK(rescan_work, rescan);
+
+/*
+ * Changed under gts_lock, read with RCU. The lock is held until the last fault
+ * of a GT is answered, so that who unbinds a device waits for that, whoever has
+ * begun to remove it. Lock order: device_lock, gts_lock.
+ */
+static LIST_HEAD(gts);
+static DEFINE_MUTEX(gts_lock);
+static bool stopping = true; /* no more GTs; written under gts_lock */
+static bool listening; /* the notifier is registered */
+
+/**
+ * xpf_gt_find - our state of a GT
+ * @stock: stock's
+ *
+ * Any context, in an RCU read-side section or under gts_lock. There are a
+ * handful of GTs in a machine.
+ *
+ * Return: the state or NULL.
+ */
+struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
+{
+	struct xpf_gt *gt;
+
+	list_for_each_entry_rcu(gt, &gts, node, lockdep_is_held(&gts_lock))
+		if (gt->stock == stock)
+			return gt;
+	return NULL;
+}
+
+/**
+ * xpf_generation - which GuC is it that runs on this GT?
+ * @gt: GT, locked by its lock
+ *
+ * Counts the starts of the GuC. Stock writes 0 to resv_space of the H2G ring
+ * when it registers the ring with a GuC that has been started, and nothing else
+ * ever; we write 1, which costs a dword of the ring, and see by the 0 that there
+ * was a start. That holds while we attach and detach, too.
+ *
+ * The CT is down when stock registers the ring, and comes up under both
+ * ct->lock and ct->fast_lock. So a caller that holds one of them and finds the
+ * CT up sees the generation of the GuC that it talks to.
+ *
+ * Return: the number.
+ */
+u32 xpf_generation(struct xpf_gt *gt)
+{
+	u32 *mark = &gt->stock->uc.guc.ct.ctbs.h2g.info.resv_space;
+
+	lockdep_assert_held(&gt->lock);
+	if (!READ_ONCE(*mark)) {
+		WRITE_ONCE(*mark, 1);
+		gt->stats.guc_starts++;
+		gt->counts_used = 0;
+		gt->generation++;
+	}
+	return gt->generation;
+}
+
+/**
+ * xpf_gt_release - free what is left of a GT
+ * @gt: nobody refers to it any more
+ */
+void xpf_gt_release(struct xpf_gt *gt)
+{
+	vfree(gt->pool);
+	drm_dev_put(gt->drm);
+	kfree(gt);
+}
+
+/* Called under gts_lock. */
+static int gt_add(struct xe_gt *stock)
+{
+	struct xe_device *xe = gt_to_xe(stock);
+	struct xpf_gt *gt;
+	int ret;
+
+	if (stopping || xpf_gt_find(stock))
+		return 0;
+
+	gt = kzalloc(sizeof(*gt), GFP_KERNEL);
+	if (!gt)
+		return -ENOMEM;
+	gt->stock = stock;
+	gt->id = stock->info.id;
+	gt->drm = &xe->drm;
+	drm_dev_get(gt->drm);
+	spin_lock_init(&gt->lock);
+	ratelimit_state_init(&gt->err_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	ratelimit_state_init(&gt->info_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	INIT_WORK(&gt->counts_work, xpf_count_work);
+	kobject_init(&gt->kobj, &xpf_gt_ktype);
+
+	gt->pool = vzalloc(array_size(PFD_PDATA_SPACE, sizeof(*gt->pool)));
+	if (!gt->pool) {
+		ret = -ENOMEM;
+		goto put;
+	}
+	xpf_queues_init(gt);
+
+	gt->wq = alloc_workqueue("xe-pagefault-%s-gt%u",
+				 WQ_UNBOUND | WQ_HIGHPRI, XPF_WORKERS,
+				 dev_name(xe->drm.dev), gt->id);
+	if (!gt->wq) {
+		ret = -ENOMEM;
+		goto put;
+	}
+
+	ret = kobject_add(&gt->kobj, &xe->drm.dev->kobj, "xe_pagefault-gt%u",
+			  gt->id);
+	if (ret)
+		goto wq;
+	xpf_debugfs_add(gt);
+
+	spin_lock_irq(&gt->lock);
+	xpf_generation(gt);
+	gt->stats.guc_starts = 0;
+	spin_unlock_irq(&gt->lock);
+	list_add_rcu(&gt->node, &gts);
+	return 0;
+wq:
+	destroy_workqueue(gt->wq);
+put:
+	kobject_put(&gt->kobj);
+	return ret;
+}
+
+/* The GTs of a device, or all. Returns when every fault of theirs is answered. */
+static void remove_gts(const struct device *dev)
+{
+	struct xpf_gt *gt, *next;
+
+	mutex_lock(&gts_lock);
+	list_for_each_entry_safe(gt, next, &gts, node) {
+		if (dev && gt->drm->dev != dev)
+			continue;
+		xpf_debugfs_remove(gt);
+		kobject_del(&gt->kobj);
+		list_del_rcu(&gt->node);
+		synchronize_rcu(); /* from now on the handler leaves it to stock */
+		destroy_workqueue(gt->wq);
+		kobject_put(&gt->kobj);
+	}
+	mutex_unlock(&gts_lock);
+}
+
+static struct xe_device *dev_to_xe(struct device *dev)
+{
+	struct drm_device *drm = dev_get_drvdata(dev);
+
+	return drm ? container_of(drm, struct xe_device, drm) : NULL;
+}
+
+/* Called with the device locked and bound to xe. */
+static void add_gts(struct device *dev)
+{
+	struct xe_device *xe = dev_to_xe(dev);
+	struct xe_tile *tile;
+	int ret = 0;
+
+	if (!xe || !intel_device_info_has_usm(&xe->info))
+		return;
+
+	mutex_lock(&gts_lock);
+	for (tile = xe->tiles; tile < xe->tiles + xe->info.tile_count; tile++) {
+		if (tile->primary_gt)
+			ret = gt_add(tile->primary_gt) ?: ret;
+		if (tile->media_gt)
+			ret = gt_add(tile->media_gt) ?: ret;
+	}
+	mutex_unlock(&gts_lock);
+
+	if (ret)
+		dev_err_ratelimited(
+			dev,
+			"page faults stay with stock xe: no state for a GT (%d)\n",
+			ret);
+}
+
+/* The device is locked in both events. */
+static int bus_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct device *dev = data;
+
+	if (dev->driver != &xe_pci_driver.driver)
+		return NOTIFY_DONE;
+	if (event == BUS_NOTIFY_BOUND_DRIVER)
+		add_gts(dev);
+	else if (event == BUS_NOTIFY_UNBIND_DRIVER)
+		remove_gts(dev);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block bus_nb = { .notifier_call = bus_event };
+
+static int add_bound(struct device *dev, void *unused)
+{
+	/* Others may be locked for long; that is not our matter. */
+	if (READ_ONCE(dev->driver) != &xe_pci_driver.driver)
+		return 0;
+	device_lock(dev);
+	if (dev->driver == &xe_pci_driver.driver)
+		add_gts(dev);
+	device_unlock(dev);
+	return 0;
+}
+
+static void rescan(struct work_struct *work)
+{
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, add_bound);
+}
+
+/**
+ * xpf_look_around - a GT is not known to us: look for it
+ *
+ * Any context, in an RCU read-side section. The bus does not tell of a device
+ * that is probed again after a PCIe slot reset.
+ */
+void xpf_look_around(void)
+{
+	if (!READ_ONCE(stopping))
+		queue_work(system_long_wq, &rescan_work);
+}
+
+#ifdef HAVE_HOOK_XE_PAGEFAULT_FINI
+/**
+ * xpf_pagefault_fini - the fault service of a device comes to its end
+ * @arg: struct xe_device
+ *
+ * Stands in for xe_pagefault_fini(), a devm action. The bus has told us before,
+ * unless a PCIe slot reset removes the device.
+ */
+void xpf_pagefault_fini(void *arg)
+{
+	struct xe_device *xe = arg;
+
+	remove_gts(xe->drm.dev);
+	stock_xe_pagefault_fini(arg);
+}
+#endif
+
+/**
+ * xpf_start - take over the devices that are there, and those that come
+ *
+ * See struct outrigger.
+ */
+void xpf_start(void)
+{
+	mutex_lock(&gts_lock);
+	WRITE_ONCE(stopping, false);
+	mutex_unlock(&gts_lock);
+
+	listening = !bus_register_notifier(&pci_bus_type, &bus_nb);
+	if (!listening) {
+		pr_err("page faults stay with stock xe: no notice of devices\n");
+		return;
+	}
+	rescan(NULL);
+}
+
+/**
+ * xpf_stop - give all devices back to stock
+ *
+ * See struct outrigger. Returns when every fault that we hold is answered. Our
+ * handler may still be called by who has not switched sides; it finds no GT.
+ */
+void xpf_stop(void)
+{
+	mutex_lock(&gts_lock);
+	WRITE_ONCE(stopping, true);
+	mutex_unlock(&gts_lock);
+
+	remove_gts(NULL);
+	if (listening)
+		bus_unregister_notifier(&pci_bus_type, &bus_nb);
+	synchronize_rcu(); /* with xpf_look_around() */
+	cancel_work_sync(&rescan_work);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bits of the GuC's page-fault and access-counter messages, without the headers
+ * of CT and HXG. The same on all GuC firmware that stock xe of the vetted
+ * kernels loads (70.29 and later); facts from xe_guc_fwif.h of these kernels.
+ */
+#ifndef XE_PAGEFAULT_GUC_ABI_H
+#define XE_PAGEFAULT_GUC_ABI_H
+
+#define GUC_BITS(high, low) ((~0U << (low)) & (~0U >> (31 - (high))))
+#define GUC_GET(mask, dw) (((dw) & (mask)) >> __builtin_ctz(mask))
+#define GUC_PUT(mask, value) (((u32)(value) << __builtin_ctz(mask)) & (mask))
+
+/* REPORT_PAGE_FAULT_REQ_DESC, GuC to host */
+#define PFD_DWORDS 4
+/* dw0 */
+#define PFD_LEVEL GUC_BITS(2, 0)
+#define PFD_SOURCE GUC_BITS(10, 3)
+#define PFD_TRTT GUC_BITS(18, 18)
+#define PFD_ENGINE_INSTANCE GUC_BITS(24, 19)
+#define PFD_ENGINE_CLASS GUC_BITS(27, 25)
+#define PFD_PDATA_LO GUC_BITS(31, 28)
+/* dw1 */
+#define PFD_PDATA_HI GUC_BITS(11, 0)
+#define PFD_PDATA_HI_SHIFT 4
+#define PFD_ASID GUC_BITS(31, 12)
+/* dw2 */
+#define PFD_ACCESS GUC_BITS(1, 0)
+#define PFD_ACCESS_READ 0
+#define PFD_ACCESS_WRITE 1
+#define PFD_ACCESS_ATOMIC 2
+#define PFD_TYPE GUC_BITS(3, 2)
+#define PFD_TYPE_NOT_PRESENT 0
+#define PFD_TYPE_WRITE_VIOLATION 1
+#define PFD_TYPE_ATOMIC_VIOLATION 2
+#define PFD_VFID GUC_BITS(9, 4)
+#define PFD_PREFETCH GUC_BITS(11, 11) /* Xe3 and later, reserved before */
+#define PFD_ADDR_LO GUC_BITS(31, 12)
+/* dw3: the address, bits 63 to 32 */
+
+/* PAGE_FAULT_RES_DESC, host to GuC; the third dword of the ABI is never sent */
+#define PFR_DWORDS 2
+/* dw0 */
+#define PFR_VALID GUC_BITS(0, 0)
+#define PFR_FAILED GUC_BITS(1, 1)
+#define PFR_REPLY GUC_BITS(4, 2)
+#define PFR_REPLY_ACCESS 0
+#define PFR_DESC_TYPE GUC_BITS(11, 10)
+#define PFR_DESC_FAULT 1
+#define PFR_ASID GUC_BITS(31, 12)
+/* dw1 */
+#define PFR_VFID GUC_BITS(5, 0)
+#define PFR_PREFETCH GUC_BITS(6, 6) /* Xe3 and later, reserved before */
+#define PFR_ENGINE_INSTANCE GUC_BITS(12, 7)
+#define PFR_ENGINE_CLASS GUC_BITS(15, 13)
+#define PFR_PDATA GUC_BITS(31, 16)
+
+/* As many faults can be open at once as PDATA can tell apart. */
+#define PFD_PDATA_SPACE 65536U
+
+/* ACCESS_COUNTER_NOTIFY, GuC to host */
+#define ACC_DWORDS 4
+/* dw0 */
+#define ACC_TYPE GUC_BITS(0, 0)
+#define ACC_TYPE_NOTIFY 1
+#define ACC_HOT_LO GUC_BITS(31, 1)
+/* dw1 */
+#define ACC_HOT_HI GUC_BITS(0, 0)
+#define ACC_HOT_HI_SHIFT 31
+#define ACC_ENGINE_INSTANCE GUC_BITS(8, 3)
+#define ACC_ENGINE_CLASS GUC_BITS(11, 9)
+#define ACC_ASID GUC_BITS(31, 12)
+/* dw2 */
+#define ACC_VFID GUC_BITS(5, 0)
+#define ACC_GRANULARITY GUC_BITS(10, 8)
+#define ACC_BASE_LO GUC_BITS(31, 17)
+/* dw3: the base, bits 63 to 32 */
+
+#define ACC_BLOCKS 32 /* of a range, one bit each */
+
+#endif

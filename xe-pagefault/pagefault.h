@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * xe-pagefault: page faults and access counters of the xe driver, serviced here.
+ */
+#ifndef XE_PAGEFAULT_H
+#define XE_PAGEFAULT_H
+
+#include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/ratelimit.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "target.h"
+
+#include "decode.h"
+
+/**
+ * DOC: the way of a fault
+ *
+ * patch.c	what is replaced in stock xe: two or three functions
+ * queue.c	the G2H handler (hard IRQ or under ct->lock) puts the fault into
+ *		the queue of its ASID
+ * service.c	a worker finds the VM and the VMA, and lets port/ make the page
+ *		present
+ * port/	how that is done, per generation of xe
+ * reply.c	exactly one PAGE_FAULT_RES_DESC goes back to the GuC
+ * access_counter.c  the same way for access counters, which get no reply
+ * device.c	GTs come and go; the generation of a GuC
+ * stats.c	counters, histogram, failed faults; sysfs. debugfs.c, trace.h
+ * decode.c	messages to structures and back; pure
+ *
+ * Stock's own queues and workers are left alone. What they hold when we attach
+ * they finish themselves; what we hold when we detach, we do.
+ *
+ * Each fault that the handler has accepted is answered once, by one of:
+ * - the reply of the worker that serviced it, or serviced one just like it that
+ *   was queued at the same time;
+ * - nobody, if the GuC that reported it is gone: every start of a GuC begins a
+ *   new generation, and a reply leaves under ct->lock and in its own only;
+ * - nobody, if the CT does not take it, which is told and counted.
+ */
+
+#define XPF_QUEUES 64 /* by ASID; each is worked on by one worker at a time */
+#define XPF_WORKERS 16 /* of a GT, at the same time */
+#define XPF_BATCH 32 /* faults that share one service */
+#define XPF_NONE (~0U) /* end of a list of faults */
+#define XPF_HISTOGRAM 24 /* powers of two of a microsecond */
+#define XPF_FAILED 32 /* failed faults remembered */
+#define XPF_COUNTS 256 /* access-counter notifications queued */
+
+/* Why a fault was refused. */
+enum xpf_cause {
+	XPF_OK,
+	XPF_MALFORMED,
+	XPF_TRTT,
+	XPF_UNKNOWN_ASID,
+	XPF_NOT_FAULT_MODE,
+	XPF_VM_CLOSED,
+	XPF_NO_VMA,
+	XPF_READ_ONLY,
+	XPF_ATOMIC,
+	XPF_USERPTR,
+	XPF_PURGED,
+	XPF_SVM,
+	XPF_MEMORY,
+	XPF_BIND,
+	XPF_CAUSES
+};
+
+/**
+ * struct xpf_fault - a fault from G2H to reply
+ * @msg:	the descriptor
+ * @received:	when, CLOCK_MONOTONIC in ns
+ * @generation:	xpf_gt.generation at that time
+ * @next:	index of the next in its list, or XPF_NONE
+ */
+struct xpf_fault {
+	u32 msg[PFD_DWORDS];
+	u64 received;
+	u32 generation;
+	u32 next;
+};
+
+/* A list of faults; in a queue, oldest first. */
+struct xpf_list {
+	u32 head;
+	u32 tail;
+};
+
+struct xpf_queue {
+	struct xpf_gt *gt;
+	struct xpf_list faults;
+	struct work_struct work;
+};
+
+/* A fault that could not be made good. */
+struct xpf_failed {
+	u64 when; /* ns, CLOCK_MONOTONIC */
+	struct pagefault pf;
+	enum xpf_cause cause;
+	int err;
+};
+
+/* Guarded by xpf_gt.lock; unless said otherwise, counts since we attached. */
+struct xpf_stats {
+	u64 received[PAGEFAULT_ACCESSES + 1]; /* by access; last: reserved */
+	u64 types[4];
+	u64 prefetches;
+	u64 verdicts[XPF_CAUSES]; /* replies sent */
+	u64 coalesced;
+	u64 malformed;
+	u64 dropped;
+	u64 stale;
+	u64 unsent;
+	u32 queued; /* now */
+	u32 queued_max;
+	u64 slices; /* a worker's time was up with faults left */
+	u64 latency[XPF_HISTOGRAM];
+	u64 guc_starts;
+	u64 counts;
+	u64 counts_migrated;
+	u64 counts_ignored;
+	u64 counts_refused;
+	u64 counts_dropped;
+};
+
+/**
+ * struct xpf_gt - what we keep of a GT
+ * @kobj:	its directory in sysfs; owns the structure
+ * @node:	in the list of GTs; RCU
+ * @stock:	the GT of stock xe. Memory stays while we hold @drm
+ * @drm:	the device, referenced
+ * @id:		number of the GT in the device
+ * @wq:		our workers
+ * @lock:	guards what follows, and the lists of all queues. Taken in hard
+ *		IRQ; nothing is called under it
+ * @generation:	counts the starts of the GuC, see xpf_generation()
+ * @pool:	as many faults as the GuC can tell apart, so never too few
+ * @free:	those not in use
+ * @queues:	by ASID
+ * @counts:	ring of access-counter notifications
+ * @counts_head: where the next one goes
+ * @counts_used: how many there are
+ * @counts_work: their worker
+ * @stats:	figures
+ * @failed:	ring of the last failed faults
+ * @nr_failed:	of them ever
+ * @err_limit:	rate limit of messages about what should not happen
+ * @info_limit:	the same, about what applications do
+ * @debugfs:	directory, or NULL
+ */
+struct xpf_gt {
+	struct kobject kobj;
+	struct list_head node;
+	struct xe_gt *stock;
+	struct drm_device *drm;
+	unsigned int id;
+	struct workqueue_struct *wq;
+
+	spinlock_t lock; /* guards what follows */
+	u32 generation;
+	struct xpf_fault *pool;
+	u32 free;
+	struct xpf_queue queues[XPF_QUEUES];
+	u32 counts[XPF_COUNTS][ACC_DWORDS];
+	unsigned int counts_head;
+	unsigned int counts_used;
+	struct work_struct counts_work;
+	struct xpf_stats stats;
+	struct xpf_failed failed[XPF_FAILED];
+	unsigned int nr_failed;
+	struct ratelimit_state err_limit;
+	struct ratelimit_state info_limit;
+	struct dentry *debugfs;
+};
+
+/* A message, err or info, that names device and GT; rate-limited for each. */
+#define xpf_tell(gt, level, fmt, args...)                                   \
+	do {                                                                \
+		if (__ratelimit(&(gt)->level##_limit))                      \
+			dev_##level((gt)->drm->dev, "GT%u: " fmt, (gt)->id, \
+				    ##args);                                \
+	} while (0)
+
+/**
+ * struct xpf_port - a generation of xe
+ * @prefetch:	its GuC marks prefetches in faults and replies
+ * @find_vma:	the VMA at an address, or NULL. vm->lock is held
+ * @populate:	make what a fault asks for present in the page tables of the
+ *		GT's tile. vm->lock is held for writing. 0, or an error with
+ *		its cause set
+ * @migrate:	move a VMA with a BO to where the tile's GPU accesses it best.
+ *		vm->lock is held for reading. 1 if it moved, 0 if it may stay, or
+ *		an error
+ * @failed:	tell stock of a fault that was refused; may be NULL. No lock is
+ *		held
+ *
+ * All run in a worker and may sleep.
+ */
+struct xpf_port {
+	bool prefetch;
+	struct xe_vma *(*find_vma)(struct xe_vm *vm, u64 addr);
+	int (*populate)(struct xe_gt *gt, struct xe_vma *vma,
+			const struct pagefault *pf, enum xpf_cause *cause);
+	int (*migrate)(struct xe_gt *gt, struct xe_vma *vma);
+	void (*failed)(struct xe_gt *gt, const struct pagefault *pf);
+};
+
+/* port/<generation>.c, of which the build takes the one that fits. */
+extern const struct xpf_port xpf_port;
+
+/* queue.c */
+void xpf_queues_init(struct xpf_gt *gt);
+u32 xpf_queue_take(struct xpf_queue *q);
+void xpf_queue_work(struct work_struct *work);
+int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len);
+
+/* service.c */
+int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
+		enum xpf_cause *cause);
+struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_cause *cause);
+void xpf_vm_put(struct xe_vm *vm);
+
+/* reply.c */
+void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict);
+
+/* access_counter.c */
+#ifdef HAVE_HOOK_G2H_READ
+int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path);
+#else
+int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len);
+#endif
+void xpf_count_work(struct work_struct *work);
+
+/* device.c */
+struct xpf_gt *xpf_gt_find(const struct xe_gt *stock);
+u32 xpf_generation(struct xpf_gt *gt);
+void xpf_look_around(void);
+#ifdef HAVE_HOOK_XE_PAGEFAULT_FINI
+void xpf_pagefault_fini(void *arg);
+#endif
+void xpf_gt_release(struct xpf_gt *gt);
+void xpf_start(void);
+void xpf_stop(void);
+
+/* stats.c */
+extern struct kobj_type xpf_gt_ktype;
+extern const char *const xpf_accesses[];
+extern const char *const xpf_types[];
+const char *xpf_cause_name(enum xpf_cause cause);
+void xpf_fault_failed(struct xpf_gt *gt, const struct pagefault *pf,
+		      enum xpf_cause cause, int err);
+void xpf_count_latency(struct xpf_gt *gt, u64 ns);
+
+/* debugfs.c */
+void xpf_debugfs_init(void);
+void xpf_debugfs_exit(void);
+void xpf_debugfs_add(struct xpf_gt *gt);
+void xpf_debugfs_remove(struct xpf_gt *gt);
+
+/* Stock's inline helpers, over our slices of its structures. */
+static inline struct xe_gt *ct_to_gt(struct xe_guc_ct *ct)
+{
+	return container_of(ct, struct xe_gt, uc.guc.ct);
+}
+
+static inline struct xe_gt *guc_to_gt(struct xe_guc *guc)
+{
+	return container_of(guc, struct xe_gt, uc.guc);
+}
+
+static inline struct xe_device *gt_to_xe(const struct xe_gt *gt)
+{
+	return gt->tile->xe;
+}
+
+static inline struct xe_vm *vma_to_vm(const struct xe_vma *vma)
+{
+	return container_of(vma->gpuva.vm, struct xe_vm, gpuvm);
+}
+
+static inline struct xe_bo *vma_to_bo(const struct xe_vma *vma)
+{
+	return vma->gpuva.gem.obj ? container_of(vma->gpuva.gem.obj,
+						 struct xe_bo, ttm.base) :
+				    NULL;
+}
+
+/* TTM_PL_*, or XPF_NONE; the BO is locked. */
+static inline u32 bo_placement(const struct xe_bo *bo)
+{
+	return bo && bo->ttm.resource ? bo->ttm.resource->mem_type : XPF_NONE;
+}
+
+static inline bool vma_is_mirror(const struct xe_vma *vma)
+{
+#ifdef XE_VMA_SYSTEM_ALLOCATOR
+	return vma->gpuva.flags & XE_VMA_SYSTEM_ALLOCATOR;
+#else
+	return false;
+#endif
+}
+
+static inline bool vma_is_userptr(const struct xe_vma *vma)
+{
+	return !vma_to_bo(vma) && !(vma->gpuva.flags & DRM_GPUVA_SPARSE) &&
+	       !vma_is_mirror(vma);
+}
+
+/* Mapped for the tile? Bindings change these bits under other locks. */
+static inline bool vma_is_valid(const struct xe_vma *vma,
+				const struct xe_tile *tile)
+{
+	return READ_ONCE(vma->tile_present) &
+	       ~READ_ONCE(vma->tile_invalidated) & BIT(tile->id);
+}
+
+#endif

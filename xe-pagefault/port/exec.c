@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * 6.12: reservations are locked by drm_exec alone, and when memory is short
+ * xe_vm_validate_should_retry() decides how long to go on trying. There is no
+ * SVM. Follows xe_gt_pagefault.c.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/dma-fence.h>
+#include <linux/err.h>
+#include <linux/ktime.h>
+
+#include "../pagefault.h"
+#include "../trace.h"
+
+static struct xe_vma *lookup(struct xe_vm *vm, u64 addr)
+{
+	struct xe_vma *vma = vm->usm.last_fault_vma;
+
+	if (vma && addr < vma->gpuva.va.addr + vma->gpuva.va.range &&
+	    addr + SZ_4K > vma->gpuva.va.addr)
+		return vma;
+	return xe_vm_find_overlapping_vma(vm, addr, SZ_4K);
+}
+
+/* Locks what the VMA is made of, and gives it pages. *was: where it was. */
+static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
+			 struct xe_vma *vma, bool in_vram, u32 *was)
+{
+	struct xe_bo *bo = vma_to_bo(vma);
+	int err = xe_vm_lock_vma(exec, vma);
+
+	if (err || !bo)
+		return err;
+	*was = bo_placement(bo);
+	return in_vram ? xe_bo_migrate(bo, XE_PL_VRAM0 + tile->id) :
+			 xe_bo_validate(bo, vma_to_vm(vma), true);
+}
+
+/*
+ * The mark is taken away before the tables are written: what invalidates them
+ * from then on sets it again. (Stock does it afterwards. The invalidation of a
+ * userptr in between is lost, and its faults are then "served" for ever.)
+ */
+static void mark(struct xe_vma *vma, struct xe_tile *tile, bool invalidated)
+{
+	u8 old = READ_ONCE(vma->tile_invalidated), new;
+
+	/* The notifier of a userptr writes it under none of our locks. */
+	do {
+		new = invalidated ? old | BIT(tile->id) : old & ~BIT(tile->id);
+	} while (!try_cmpxchg(&vma->tile_invalidated, &old, new));
+}
+
+static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
+{
+	bool invalidated = vma->tile_invalidated & BIT(tile->id);
+	struct dma_fence *fence;
+
+	stock_trace_xe_vma_pf_bind(vma);
+	mark(vma, tile, false);
+	fence = xe_vma_rebind(vma_to_vm(vma), vma, BIT(tile->id));
+	if (IS_ERR(fence)) {
+		if (invalidated)
+			mark(vma, tile, true);
+		return PTR_ERR(fence);
+	}
+
+	dma_fence_wait(fence, false);
+	dma_fence_put(fence);
+	return 0;
+}
+
+static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
+	       ktime_t *end, enum xpf_cause *cause)
+{
+	struct drm_exec exec;
+	u32 was;
+	int err;
+
+	drm_exec_init(&exec, 0, 0);
+	drm_exec_until_all_locked(&exec)
+	{
+		*cause = XPF_MEMORY;
+		err = lock_and_back(&exec, tile, vma, in_vram, &was);
+		drm_exec_retry_on_contention(&exec);
+		if (!err) {
+			*cause = XPF_BIND;
+			err = bind(&exec, tile, vma);
+		}
+		if (err) {
+			if (xe_vm_validate_should_retry(&exec, err, end))
+				err = -EAGAIN;
+			break;
+		}
+	}
+	drm_exec_fini(&exec);
+	return err;
+}
+
+/* -EAGAIN if the pages were invalidated meanwhile; stock 6.12 fails on that. */
+static int repin(struct xe_vma *vma, enum xpf_cause *cause)
+{
+	struct xe_userptr_vma *uvma =
+		container_of(vma, struct xe_userptr_vma, vma);
+
+	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
+		return 0;
+	*cause = XPF_USERPTR;
+	return xe_vma_userptr_pin_pages(uvma);
+}
+
+static int populate(struct xe_gt *gt, struct xe_vma *vma,
+		    const struct pagefault *pf, enum xpf_cause *cause)
+{
+	struct xe_tile *tile = gt->tile;
+	bool atomic = pf->access == PAGEFAULT_ATOMIC;
+	bool in_vram = atomic && intel_device_info_is_dgfx(&tile->xe->info) &&
+		       !(vma->gpuva.flags & DRM_GPUVA_SPARSE);
+	ktime_t end = 0;
+	int err;
+
+	stock_trace_xe_vma_pagefault(vma);
+	if (vma_is_valid(vma, tile) && !atomic)
+		return 0;
+
+	if (in_vram && vma_is_userptr(vma)) {
+		*cause = XPF_ATOMIC;
+		return -EACCES;
+	}
+
+	do {
+		err = repin(vma, cause);
+		if (!err)
+			err = try(tile, vma, in_vram, &end, cause);
+	} while (err == -EAGAIN);
+
+	return err;
+}
+
+static int migrate(struct xe_gt *gt, struct xe_vma *vma)
+{
+	bool in_vram = intel_device_info_is_dgfx(&gt->tile->xe->info);
+	struct drm_exec exec;
+	u32 was = XPF_NONE;
+	int ret;
+
+	drm_exec_init(&exec, 0, 0);
+	drm_exec_until_all_locked(&exec)
+	{
+		ret = lock_and_back(&exec, gt->tile, vma, in_vram, &was);
+		drm_exec_retry_on_contention(&exec);
+		if (!ret)
+			ret = bo_placement(vma_to_bo(vma)) != was;
+		if (ret)
+			break;
+	}
+	drm_exec_fini(&exec);
+	return ret;
+}
+
+const struct xpf_port xpf_port = {
+	.find_vma = lookup,
+	.populate = populate,
+	.migrate = migrate,
+};

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * 7.2 and later: reservations are locked in a validation transaction, which
+ * evicts others when memory is short. Follows xe_pagefault.c of 7.3.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/dma-fence.h>
+#include <linux/err.h>
+#include <linux/xarray.h>
+
+#include "../pagefault.h"
+#include "../trace.h"
+
+static struct xe_vma *lookup(struct xe_vm *vm, u64 addr)
+{
+	return xe_vm_find_vma_by_addr(vm, addr);
+}
+
+/* May its pages be thrown away, or were they? The BO is locked. */
+static bool is_purgeable(const struct xe_bo *bo)
+{
+#ifdef HAVE_XE_BO_PURGEABLE
+	return bo->purgeable.state == XE_MADV_PURGEABLE_DONTNEED ||
+	       bo->purgeable.state == XE_MADV_PURGEABLE_PURGED;
+#else
+	return false;
+#endif
+}
+
+/* Locks what the VMA is made of, and gives it pages. *was: where it was. */
+static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
+			 struct xe_vma *vma, bool in_vram, u32 *was,
+			 enum xpf_cause *cause)
+{
+	struct xe_bo *bo = vma_to_bo(vma);
+	int err = xe_vm_lock_vma(exec, vma);
+
+	if (err || !bo)
+		return err;
+	*was = bo_placement(bo);
+
+	/* With new pages it would never be purged; scratch ones are bound. */
+	if (is_purgeable(bo)) {
+		if (vma_to_vm(vma)->flags & XE_VM_FLAG_SCRATCH_PAGE)
+			return 0;
+		*cause = XPF_PURGED;
+		return -EACCES;
+	}
+
+	return in_vram ? xe_bo_migrate(bo, XE_PL_VRAM0 + tile->id, NULL, exec) :
+			 xe_bo_validate(bo, vma_to_vm(vma), true, exec);
+}
+
+static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
+{
+	struct xe_vm *vm = vma_to_vm(vma);
+	struct dma_fence *fence;
+
+	stock_trace_xe_vma_pf_bind(vma);
+	vm->validation._exec = exec;
+	fence = xe_vma_rebind(vm, vma, BIT(tile->id));
+	vm->validation._exec = NULL;
+	if (IS_ERR(fence))
+		return PTR_ERR(fence);
+
+	dma_fence_wait(fence, false);
+	dma_fence_put(fence);
+	return 0;
+}
+
+/* One transaction; binds, or returns 1 if the BO was moved. */
+static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
+	       bool rebind, enum xpf_cause *cause)
+{
+	struct xe_validation_ctx ctx;
+	struct drm_exec exec;
+	u32 was = XPF_NONE;
+	int err;
+
+	/* Not interruptible, so it can't fail. */
+	xe_validation_ctx_init(&ctx, &tile->xe->val, &exec,
+			       (struct xe_val_flags){});
+	drm_exec_until_all_locked(&exec)
+	{
+		*cause = XPF_MEMORY;
+		err = lock_and_back(&exec, tile, vma, in_vram, &was, cause);
+		drm_exec_retry_on_contention(&exec);
+		if (!err && rebind) {
+			*cause = XPF_BIND;
+			err = bind(&exec, tile, vma);
+		} else if (!err) {
+			err = bo_placement(vma_to_bo(vma)) != was;
+		}
+		if (err < 0 && xe_validation_should_retry(&ctx, &err))
+			drm_exec_retry(&exec);
+		if (err)
+			break;
+	}
+	xe_validation_ctx_fini(&ctx);
+	return err;
+}
+
+static void count(struct xe_gt *gt, const struct xe_vma *vma)
+{
+#ifdef HAVE_XE_GT_STATS_ID_VMA_PAGEFAULT_COUNT
+	xe_gt_stats_incr(gt, XE_GT_STATS_ID_VMA_PAGEFAULT_COUNT, 1);
+	xe_gt_stats_incr(gt, XE_GT_STATS_ID_VMA_PAGEFAULT_KB,
+			 vma->gpuva.va.range / SZ_1K);
+#endif
+}
+
+/* -EAGAIN if the pages were invalidated meanwhile; stock 6.12 fails on that. */
+static int repin(struct xe_vma *vma, enum xpf_cause *cause)
+{
+	struct xe_userptr_vma *uvma =
+		container_of(vma, struct xe_userptr_vma, vma);
+
+	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
+		return 0;
+	*cause = XPF_USERPTR;
+	return xe_vma_userptr_pin_pages(uvma);
+}
+
+static int populate(struct xe_gt *gt, struct xe_vma *vma,
+		    const struct pagefault *pf, enum xpf_cause *cause)
+{
+	struct xe_tile *tile = gt->tile;
+	bool atomic = pf->access == PAGEFAULT_ATOMIC;
+	int in_vram, err;
+
+	if (vma_is_mirror(vma)) {
+		*cause = XPF_SVM;
+		return xe_svm_handle_pagefault(vma_to_vm(vma), vma, gt,
+					       pf->addr, atomic);
+	}
+
+	in_vram = xe_vma_need_vram_for_atomic(tile->xe, vma, atomic);
+	if (in_vram < 0 || (in_vram && vma_is_userptr(vma))) {
+		*cause = XPF_ATOMIC;
+		return in_vram < 0 ? in_vram : -EACCES;
+	}
+
+	count(gt, vma);
+	stock_trace_xe_vma_pagefault(vma);
+	if (vma_is_valid(vma, tile) && !atomic)
+		return 0;
+
+	do {
+		err = repin(vma, cause);
+		if (!err)
+			err = try(tile, vma, in_vram, true, cause);
+	} while (err == -EAGAIN);
+
+	return err;
+}
+
+/* madvise() may have a say in where the BO is to be. */
+static int migrate(struct xe_gt *gt, struct xe_vma *vma)
+{
+	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
+	enum xpf_cause cause;
+
+	return in_vram > 0 ? try(gt->tile, vma, true, false, &cause) : 0;
+}
+
+#ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
+/* For DRM_IOCTL_XE_VM_GET_PROPERTY, whatever mode the VM is in. */
+static void failed(struct xe_gt *gt, const struct pagefault *pf)
+{
+	struct xe_device *xe = gt_to_xe(gt);
+	struct xe_pagefault stock = {
+		.gt = gt,
+		.consumer = {
+			.page_addr = pf->addr,
+			.asid = pf->asid,
+			.access_type = pf->access |
+				(pf->prefetch ? XE_PAGEFAULT_ACCESS_PREFETCH : 0),
+			.fault_type_level = pf->trtt ?
+				XE_PAGEFAULT_TYPE_LEVEL_NACK :
+				pf->type << 4 | pf->level,
+			.engine_class = pf->engine_class,
+			.engine_instance = pf->engine_instance,
+		},
+	};
+	struct xe_vm *vm;
+
+	down_read(&xe->usm.lock);
+	vm = xa_load(&xe->usm.asid_to_vm, pf->asid);
+	if (vm)
+		drm_gpuvm_get(&vm->gpuvm);
+	up_read(&xe->usm.lock);
+	if (vm) {
+		xe_vm_add_fault_entry_pf(vm, &stock);
+		drm_gpuvm_put(&vm->gpuvm);
+	}
+
+	if (pf->prefetch)
+		xe_gt_stats_incr(
+			gt, XE_GT_STATS_ID_INVALID_PREFETCH_PAGEFAULT_COUNT, 1);
+}
+#endif
+
+const struct xpf_port xpf_port = {
+	.prefetch = true,
+	.find_vma = lookup,
+	.populate = populate,
+	.migrate = migrate,
+#ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
+	.failed = failed,
+#endif
+};

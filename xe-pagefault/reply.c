@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: one reply per fault
+ *
+ * A reply is sent with ct->lock held, and in the generation of its fault only,
+ * see xpf_generation(): it finds either the GuC that asked or a CT that refuses
+ * to send.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mutex.h>
+#include <linux/timekeeping.h>
+
+#include "pagefault.h"
+#include "trace.h"
+
+enum outcome {
+	SENT,
+	STALE, /* the GuC that asked is gone, or its CT is down */
+	UNSENT,
+};
+
+/*
+ * Called under ct->lock. There is nothing to try again: the send itself waits
+ * for room in the H2G ring, a second or more, and then has the GT reset.
+ */
+static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
+			 bool failed)
+{
+	u32 action[1 + PFR_DWORDS] = { XE_GUC_ACTION_PAGE_FAULT_RES_DESC };
+	struct pagefault pf;
+	u32 now;
+	int ret;
+
+	spin_lock_irq(&gt->lock);
+	now = xpf_generation(gt);
+	spin_unlock_irq(&gt->lock);
+	if (f->generation != now)
+		return STALE;
+
+	pagefault_decode(f->msg, PFD_DWORDS, xpf_port.prefetch, &pf);
+	pagefault_reply(&pf, failed, action + 1);
+	ret = xe_guc_ct_send_locked(&gt->stock->uc.guc.ct, action,
+				    ARRAY_SIZE(action), 0, 0);
+	switch (ret) {
+	case 0:
+		return SENT;
+	case -ECANCELED: /* stopped for a reset */
+	case -ENODEV: /* suspended, or the device goes */
+	case -ENOTRECOVERABLE: /* the device is wedged */
+		return STALE;
+	}
+	/* -EDEADLK: a reset is begun by the send; -EPIPE: the CT waits for one */
+	xpf_tell(
+		gt, err,
+		"page fault not answered, ASID %u address 0x%llx PDATA 0x%04x: sending failed (%d); its engine waits until the GT is reset\n",
+		pf.asid, pf.addr, pf.pdata, ret);
+	return UNSENT;
+}
+
+/**
+ * xpf_reply - answer a list of faults and free them
+ * @gt: the GT
+ * @first: index of the first, see xpf_queue_take()
+ * @verdict: XPF_OK if the access may be tried again, else why not
+ *
+ * In a worker, with no lock held: sends, which waits for room in the H2G ring,
+ * and may run the G2H handler.
+ */
+void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict)
+{
+	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
+	u32 i, last = first, n = 0;
+
+	for (i = first; i != XPF_NONE; i = gt->pool[i].next) {
+		const struct xpf_fault *f = &gt->pool[i];
+		enum outcome outcome;
+		u64 ns;
+
+		mutex_lock(&ct->lock);
+		outcome = send(gt, f, verdict);
+		mutex_unlock(&ct->lock);
+
+		ns = ktime_get_ns() - f->received;
+		trace_xpf_ack(gt, f->msg, verdict, outcome == SENT, ns);
+
+		spin_lock_irq(&gt->lock);
+		switch (outcome) {
+		case SENT:
+			xpf_count_latency(gt, ns);
+			gt->stats.verdicts[verdict]++;
+			break;
+		case STALE:
+			gt->stats.stale++;
+			break;
+		case UNSENT:
+			gt->stats.unsent++;
+			break;
+		}
+		spin_unlock_irq(&gt->lock);
+		last = i;
+		n++;
+	}
+
+	spin_lock_irq(&gt->lock);
+	gt->pool[last].next = gt->free;
+	gt->free = first;
+	gt->stats.queued -= n;
+	spin_unlock_irq(&gt->lock);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: what a fault asks for
+ *
+ * ASID to VM, address to VMA, and is the access allowed there? How the page is
+ * then made present differs between generations of xe and is in port/.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/rwsem.h>
+#include <linux/xarray.h>
+
+#include "pagefault.h"
+
+/**
+ * xpf_vm_get - the VM behind an ASID
+ * @xe: the device
+ * @asid: address space
+ * @cause: set on failure
+ *
+ * Return: the VM, referenced and in fault mode, or NULL.
+ */
+struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_cause *cause)
+{
+	struct xe_vm *vm;
+
+	down_read(&xe->usm.lock);
+	vm = xa_load(&xe->usm.asid_to_vm, asid);
+	if (!vm) {
+		*cause = XPF_UNKNOWN_ASID;
+	} else if (!(vm->flags & XE_VM_FLAG_FAULT_MODE)) {
+		*cause = XPF_NOT_FAULT_MODE;
+		vm = NULL;
+	} else {
+		drm_gpuvm_get(&vm->gpuvm);
+	}
+	up_read(&xe->usm.lock);
+	return vm;
+}
+
+/**
+ * xpf_vm_put - let go of a VM
+ * @vm: from xpf_vm_get()
+ */
+void xpf_vm_put(struct xe_vm *vm)
+{
+	drm_gpuvm_put(&vm->gpuvm);
+}
+
+static int service_locked(struct xpf_gt *gt, struct xe_vm *vm,
+			  const struct pagefault *pf, enum xpf_cause *cause)
+{
+	struct xe_vma *vma;
+	bool mirror;
+	int err;
+
+	if (!vm->size || (vm->flags & XE_VM_FLAG_BANNED)) {
+		*cause = XPF_VM_CLOSED;
+		return -ENOENT;
+	}
+
+	vma = xpf_port.find_vma(vm, pf->addr);
+	if (!vma) {
+		*cause = XPF_NO_VMA;
+		return -EINVAL;
+	}
+
+	/* 6.12 calls it served and gets the same fault again, for ever. */
+	if ((vma->gpuva.flags & XE_VMA_READ_ONLY) &&
+	    pf->access != PAGEFAULT_READ) {
+		*cause = XPF_READ_ONLY;
+		return -EPERM;
+	}
+
+	mirror = vma_is_mirror(vma);
+	err = xpf_port.populate(gt->stock, vma, pf, cause);
+
+	/* An SVM fault may have replaced the VMA, and freed this one. */
+	if (!err && !mirror)
+		vm->usm.last_fault_vma = vma;
+	return err;
+}
+
+/**
+ * xpf_service - make good what a fault complains about
+ * @gt: its GT
+ * @pf: the fault
+ * @cause: XPF_OK, or why it was refused
+ *
+ * In a worker with the device awake and no lock held. Takes vm->lock for
+ * writing, as stock does: bindings and page tables of the VM change under it.
+ *
+ * Return: 0 if the access may be tried again, else a negative errno.
+ */
+int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
+		enum xpf_cause *cause)
+{
+	struct xe_vm *vm;
+	int err;
+
+	*cause = XPF_OK;
+
+	/* The tables of tiled resources are user space's own. */
+	if (pf->trtt) {
+		*cause = XPF_TRTT;
+		return -EFAULT;
+	}
+
+	vm = xpf_vm_get(gt_to_xe(gt->stock), pf->asid, cause);
+	if (!vm)
+		return -EINVAL;
+
+	down_write(&vm->lock);
+	err = service_locked(gt, vm, pf, cause);
+	up_write(&vm->lock);
+
+	xpf_vm_put(vm);
+	return err;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Tracepoints: our own (system xe_pagefault), and a way to fire stock's.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM xe_pagefault
+
+#if !defined(XE_PAGEFAULT_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define XE_PAGEFAULT_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "pagefault.h"
+
+/* A fault came in. */
+TRACE_EVENT(xpf_fault,
+	TP_PROTO(const struct xpf_gt *gt, const u32 *msg),
+	TP_ARGS(gt, msg),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(gt->drm->dev))
+		__field(unsigned int, gt)
+		__field(u32, asid)
+		__field(u64, addr)
+		__field(u8, access)
+		__field(u16, pdata)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->gt = gt->id;
+		__entry->asid = pagefault_asid(msg);
+		__entry->addr = (u64)msg[3] << 32 | (msg[2] & PFD_ADDR_LO);
+		__entry->access = GUC_GET(PFD_ACCESS, msg[2]);
+		__entry->pdata = GUC_GET(PFD_PDATA_HI, msg[1]) <<
+			PFD_PDATA_HI_SHIFT | GUC_GET(PFD_PDATA_LO, msg[0]);
+	),
+	TP_printk("%s gt%u ASID %u addr 0x%llx access %u PDATA 0x%04x",
+		  __get_str(dev), __entry->gt, __entry->asid, __entry->addr,
+		  __entry->access, __entry->pdata)
+);
+
+/* Its service is through, and that of others that share it. */
+TRACE_EVENT(xpf_service,
+	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf, int cause,
+		 int err),
+	TP_ARGS(gt, pf, cause, err),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(gt->drm->dev))
+		__field(unsigned int, gt)
+		__field(u32, asid)
+		__field(u64, addr)
+		__field(u8, access)
+		__field(int, cause)
+		__field(int, err)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->gt = gt->id;
+		__entry->asid = pf->asid;
+		__entry->addr = pf->addr;
+		__entry->access = pf->access;
+		__entry->cause = cause;
+		__entry->err = err;
+	),
+	TP_printk("%s gt%u ASID %u addr 0x%llx access %u cause %d error %d",
+		  __get_str(dev), __entry->gt, __entry->asid, __entry->addr,
+		  __entry->access, __entry->cause, __entry->err)
+);
+
+/* It was answered; sent: the GuC that asked is still there. */
+TRACE_EVENT(xpf_ack,
+	TP_PROTO(const struct xpf_gt *gt, const u32 *msg, bool failed,
+		 bool sent, u64 ns),
+	TP_ARGS(gt, msg, failed, sent, ns),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(gt->drm->dev))
+		__field(unsigned int, gt)
+		__field(u32, asid)
+		__field(u16, pdata)
+		__field(bool, failed)
+		__field(bool, sent)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->gt = gt->id;
+		__entry->asid = pagefault_asid(msg);
+		__entry->pdata = GUC_GET(PFD_PDATA_HI, msg[1]) <<
+			PFD_PDATA_HI_SHIFT | GUC_GET(PFD_PDATA_LO, msg[0]);
+		__entry->failed = failed;
+		__entry->sent = sent;
+		__entry->ns = ns;
+	),
+	TP_printk("%s gt%u ASID %u PDATA 0x%04x failed %d sent %d after %llu ns",
+		  __get_str(dev), __entry->gt, __entry->asid, __entry->pdata,
+		  __entry->failed, __entry->sent, __entry->ns)
+);
+
+/* An access-counter notification was served. */
+TRACE_EVENT(xpf_count,
+	TP_PROTO(const struct xpf_gt *gt, const struct access_count *ac, int ret),
+	TP_ARGS(gt, ac, ret),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(gt->drm->dev))
+		__field(unsigned int, gt)
+		__field(u32, asid)
+		__field(u64, base)
+		__field(u32, range)
+		__field(u32, hot)
+		__field(bool, notify)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->gt = gt->id;
+		__entry->asid = ac->asid;
+		__entry->base = ac->base;
+		__entry->range = ac->range;
+		__entry->hot = ac->hot;
+		__entry->notify = ac->notify;
+		__entry->ret = ret;
+	),
+	TP_printk("%s gt%u ASID %u base 0x%llx range 0x%x blocks 0x%08x notify %d migrated %d",
+		  __get_str(dev), __entry->gt, __entry->asid, __entry->base,
+		  __entry->range, __entry->hot, __entry->notify,
+		  __entry->ret)
+);
+
+#ifndef XE_PAGEFAULT_STOCK_TRACE
+#define XE_PAGEFAULT_STOCK_TRACE
+
+#include "../attach/compat.h"
+
+/* Stock's tracepoints keep firing for scripts that use them. */
+#define STOCK_TRACE(event)						\
+static inline void stock_trace_##event(struct xe_vma *vma)		\
+{									\
+	if (static_key_enabled(&__tracepoint_##event.key))		\
+		OUTRIGGER_CALL_PROBES(__traceiter_##event(NULL, vma));	\
+}
+
+STOCK_TRACE(xe_vma_pagefault)
+STOCK_TRACE(xe_vma_pf_bind)
+STOCK_TRACE(xe_vma_acc)
+
+#endif
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
