@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Contexts, and the threads that run them.
+ *
+ * Registered, enabled and submitted by H2G messages (guc.c); a context has one
+ * LRC, or several in parallel, which get their ring tails through a work queue
+ * (drivers/gpu/drm/xe/abi/guc_scheduler_abi.h, xe_guc_submit.c).  Any engine
+ * thread runs any context, one thread at a time.  Disabling one that runs takes
+ * effect at its next instruction, and is reported then.
+ */
+#include <stdlib.h>
+
+#include "gpu.h"
+
+#define SCHED_CONTEXT_MODE_DONE 0x1002
+#define DEREGISTER_CONTEXT_DONE 0x4600
+#define NOTIFY_MEMORY_CAT_ERROR 0x6000
+
+#define LRC_REGS 0x1000
+#define RING_TAIL 7
+#define YIELD_US 100
+
+/* The work queue: a descriptor, and items. */
+#define WQ_HEAD 0
+#define WQ_TAIL 4
+#define WQ_TYPE_MULTI_LRC 5
+
+enum guc_class {
+	GUC_RENDER,
+	GUC_VIDEO,
+	GUC_ENHANCE,
+	GUC_COPY,
+	GUC_COMPUTE,
+	GUC_OTHER,
+};
+
+/**
+ * context_get() - take a reference
+ * @c: the context, or NULL
+ *
+ * Return: the context.
+ */
+struct context *context_get(struct context *c)
+{
+	if (c)
+		c->refs++;
+	return c;
+}
+
+/**
+ * context_put() - give a reference back
+ * @c: the context, or NULL
+ */
+void context_put(struct context *c)
+{
+	if (c && !--c->refs)
+		free(c);
+}
+
+static void forget(struct gt *gt, u32 id)
+{
+	struct context *c = gt->context[id];
+
+	if (!c)
+		return;
+	gt->context[id] = NULL;
+	c->registered = false;
+	c->enabled = false;
+	context_put(c);
+}
+
+/**
+ * context_register() - REGISTER_CONTEXT, also of a parallel one
+ * @gt: the GT
+ * @dw: the message
+ * @n: its length
+ * @parallel: whether it has several LRCs
+ */
+void context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel)
+{
+	struct context *c;
+	u32 i;
+
+	if (n < 12 || dw[2] >= CONTEXTS) {
+		gt->gpu->count[COUNT_UNKNOWN]++;
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return;
+	c->gt = gt;
+	c->refs = 1;
+	c->id = dw[2];
+	c->guc_class = dw[3];
+	c->mask = dw[4];
+	c->wq_desc = make64(dw[5], dw[6]);
+	c->wq_base = make64(dw[7], dw[8]);
+	c->wq_size = dw[9];
+	c->width = 1;
+	if (parallel) {
+		c->width = dw[10];
+		if (!c->width || c->width > WIDTH_MAX ||
+		    n < 11 + 2 * c->width) {
+			gt->gpu->count[COUNT_UNKNOWN]++;
+			free(c);
+			return;
+		}
+	}
+	for (i = 0; i < c->width; i++)
+		c->lrc[i].addr = dw[parallel + 10 + 2 * i] & ~(PAGE - 1);
+	c->registered = true;
+	forget(gt, c->id);
+	gt->context[c->id] = c;
+	gt->gpu->count[COUNT_CONTEXTS]++;
+}
+
+/**
+ * context_deregister() - DEREGISTER_CONTEXT
+ * @gt: the GT
+ * @id: the context
+ */
+void context_deregister(struct gt *gt, u32 id)
+{
+	if (id >= CONTEXTS || !gt->context[id]) {
+		gt->gpu->count[COUNT_UNKNOWN]++;
+		return;
+	}
+	forget(gt, id);
+	guc_event(gt, DEREGISTER_CONTEXT_DONE, &id, 1);
+}
+
+/**
+ * context_forget_all() - the GuC was reset
+ * @gt: the GT
+ */
+void context_forget_all(struct gt *gt)
+{
+	u32 id;
+
+	for (id = 0; id < CONTEXTS; id++)
+		forget(gt, id);
+}
+
+static void mode_done(struct context *c)
+{
+	u32 payload[] = { c->id, c->enabled };
+
+	guc_event(c->gt, SCHED_CONTEXT_MODE_DONE, payload, 2);
+}
+
+/**
+ * context_set_mode() - SCHED_CONTEXT_MODE_SET
+ * @gt: the GT
+ * @id: the context
+ * @enable: whether it may run
+ */
+void context_set_mode(struct gt *gt, u32 id, bool enable)
+{
+	struct context *c = id < CONTEXTS ? gt->context[id] : NULL;
+
+	if (!c) {
+		gt->gpu->count[COUNT_UNKNOWN]++;
+		return;
+	}
+	c->enabled = enable;
+	if (!enable && c->running) {
+		c->disabling = true; /* reported when it has stopped */
+		return;
+	}
+	mode_done(c);
+	context_schedule(c);
+}
+
+/**
+ * context_schedule() - a context may have work
+ * @c: the context
+ */
+void context_schedule(struct context *c)
+{
+	struct gpu *gpu = c->gt->gpu;
+
+	if (!c->registered || !c->enabled || c->faults)
+		return;
+	if (c->running) {
+		c->again = true;
+		return;
+	}
+	if (c->queued)
+		return;
+	c->queued = true;
+	context_get(c);
+	c->next = NULL;
+	*gpu->run_tail = c;
+	gpu->run_tail = &c->next;
+	pthread_cond_signal(&gpu->runnable);
+}
+
+/**
+ * context_answered() - one of the faults that a context waits for was answered
+ * @c: the context
+ * @success: whether it may go on
+ */
+void context_answered(struct context *c, bool success)
+{
+	if (c->faults)
+		c->faults--;
+	if (!success)
+		c->failed = true;
+	if (c->faults || !c->registered)
+		return;
+	if (c->failed) {
+		c->failed = false;
+		c->enabled = false;
+		c->gt->gpu->count[COUNT_CAT_ERRORS]++;
+		guc_event(c->gt, NOTIFY_MEMORY_CAT_ERROR, &c->id, 1);
+		return;
+	}
+	c->resumed = true;
+	context_schedule(c);
+}
+
+/**
+ * context_engine() - where a context runs
+ * @c: the context
+ * @bank: the bank of its engine's interrupts
+ * @bit: its bit there
+ * @class: the engine's class
+ * @instance: the engine's instance
+ */
+void context_engine(const struct context *c, unsigned int *bank,
+		    unsigned int *bit, enum engine_class *class,
+		    unsigned int *instance)
+{
+	unsigned int logical = c->mask ? __builtin_ctz(c->mask) & 7 : 0;
+
+	*bank = 0;
+	*instance = logical;
+	switch (c->guc_class) {
+	case GUC_RENDER:
+		*class = CLASS_RENDER;
+		*bit = 0;
+		*instance = 0;
+		break;
+	case GUC_VIDEO:
+		*class = CLASS_VIDEO;
+		*bank = 1;
+		*bit = logical;
+		break;
+	case GUC_ENHANCE:
+		*class = CLASS_ENHANCE;
+		*bank = 1;
+		*bit = 31 - logical;
+		break;
+	case GUC_COPY: /* there are two: BCS0, and BCS8 for the driver */
+		*class = CLASS_COPY;
+		*instance = logical ? 8 : 0;
+		*bit = logical ? 23 : 15;
+		break;
+	case GUC_COMPUTE:
+		*class = CLASS_COMPUTE;
+		*bit = 4 + logical;
+		break;
+	default:
+		*class = CLASS_OTHER;
+		*bank = 1;
+		*bit = 24;
+		*instance = 6;
+	}
+}
+
+/* An item of the work queue: the ring tails of a parallel context, in qwords. */
+static void work_item(struct context *c, u32 at)
+{
+	struct memory *m = &c->gt->gpu->mem;
+	u32 i, dw, tail;
+
+	for (i = 0; i < c->width; i++) {
+		dw = i ? 3 + i : 2;
+		tail = ggtt_read32(m, c->wq_base + (at + 4 * dw) % c->wq_size);
+		if (!i)
+			tail = bits(tail, 28, 18);
+		ggtt_write32(m, c->lrc[i].addr + LRC_REGS + 4 * RING_TAIL,
+			     tail * 8);
+	}
+}
+
+static void work_queue(struct context *c)
+{
+	struct memory *m = &c->gt->gpu->mem;
+	u32 head, tail, header, n, budget;
+
+	if (c->width < 2 || c->wq_size < 64 || c->wq_size > BIT(20) ||
+	    c->wq_size % 4)
+		return;
+	tail = ggtt_read32(m, c->wq_desc + WQ_TAIL) & ~3u;
+	head = ggtt_read32(m, c->wq_desc + WQ_HEAD) & ~3u;
+	for (budget = c->wq_size / 4; head != tail && budget; budget--) {
+		head %= c->wq_size;
+		header = ggtt_read32(m, c->wq_base + head);
+		n = bits(header, 26, 16);
+		if ((header & 0xff) == WQ_TYPE_MULTI_LRC && n >= c->width + 2)
+			work_item(c, head);
+		head = (head + 4 + 4 * n) % c->wq_size;
+		if (tail == c->wq_size && !head)
+			head = tail;
+	}
+	ggtt_write32(m, c->wq_desc + WQ_HEAD, tail);
+}
+
+static enum run run(struct context *c)
+{
+	enum run result = RUN_IDLE, one;
+	u32 i;
+
+	work_queue(c);
+	for (i = 0; i < c->width && c->registered && c->enabled; i++) {
+		one = engine_run(c, &c->lrc[i]);
+		if (one == RUN_FAULTED || one == RUN_STOPPED)
+			return one;
+		if (one == RUN_YIELDED)
+			result = one;
+	}
+	return result;
+}
+
+static void run_one(struct context *c)
+{
+	struct gpu *gpu = c->gt->gpu;
+	enum run result = RUN_STOPPED;
+	u32 delay = gpu->opt.delay_us;
+
+	c->running = true;
+	c->again = false;
+	if (c->resumed && gpu->delay_resume > delay)
+		delay = gpu->delay_resume;
+	c->resumed = false;
+	gpu_delay(gpu, delay);
+	if (c->registered && c->enabled && !c->faults)
+		result = run(c);
+	c->running = false;
+	if (c->disabling) {
+		c->disabling = false;
+		if (c->registered)
+			mode_done(c);
+	}
+	if (result == RUN_YIELDED || c->again)
+		context_schedule(c);
+	if (result == RUN_YIELDED)
+		gpu_delay(gpu, YIELD_US);
+}
+
+/**
+ * context_thread() - what an engine does all day
+ * @arg: the device
+ *
+ * Return: NULL, at the end.
+ */
+void *context_thread(void *arg)
+{
+	struct gpu *gpu = arg;
+	struct context *c;
+
+	gpu_lock(gpu);
+	while (!gpu->quit) {
+		c = gpu->run;
+		if (!c) {
+			gpu_wait(gpu, &gpu->runnable, 0);
+			continue;
+		}
+		gpu->run = c->next;
+		if (!gpu->run)
+			gpu->run_tail = &gpu->run;
+		c->queued = false;
+		if (c->registered && c->enabled && !c->faults)
+			run_one(c);
+		context_put(c);
+	}
+	gpu_unlock(gpu);
+	return NULL;
+}

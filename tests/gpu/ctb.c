@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Command transport buffers: a ring of dwords and a descriptor for each of the
+ * two directions, both in the GGTT.
+ *
+ * Layout as in drivers/gpu/drm/xe/abi/guc_communication_ctb_abi.h.  A message is
+ * a header (fence, number of dwords) and its dwords; a header of zero fills the
+ * ring up to its end.  Nothing is written over what the host has not read.  Our
+ * own end of a ring we know ourselves; the descriptor only tells the host.
+ */
+#include <string.h>
+
+#include "gpu.h"
+
+#define DESC_HEAD 0
+#define DESC_TAIL 4
+#define DESC_STATUS 8
+#define STATUS_OVERFLOW BIT(0)
+#define STATUS_UNDERFLOW BIT(1)
+
+static int broken(struct memory *m, struct ctb *ctb, u32 status)
+{
+	ctb->broken = true;
+	ggtt_write32(m, ctb->desc + DESC_STATUS,
+		     ggtt_read32(m, ctb->desc + DESC_STATUS) | status);
+	return -1;
+}
+
+/**
+ * ctb_receive() - take the next message out of a ring
+ * @m: the memory
+ * @ctb: the ring
+ * @message: its dwords without the header, CTB_MESSAGE of them, the rest zero
+ * @fence: the fence from its header
+ *
+ * Return: how many dwords it has; 0 if there is none; -1 if the ring is broken,
+ * which its descriptor then says.
+ */
+int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
+{
+	u32 head, tail, header, n, i, at;
+
+	if (ctb->broken)
+		return -1;
+	tail = ggtt_read32(m, ctb->desc + DESC_TAIL);
+	head = ctb->mine;
+	if (tail >= ctb->size)
+		return broken(m, ctb, STATUS_OVERFLOW);
+	while (head != tail) {
+		header = ggtt_read32(m, ctb->ring + head * 4);
+		head = (head + 1) % ctb->size;
+		if (!header)
+			continue;
+		n = header & 0xff;
+		if (!n || n > (tail + ctb->size - head) % ctb->size)
+			return broken(m, ctb, STATUS_UNDERFLOW);
+		memset(message, 0, CTB_MESSAGE * sizeof(*message));
+		for (i = 0; i < n; i++) {
+			at = (head + i) % ctb->size;
+			message[i] = ggtt_read32(m, ctb->ring + at * 4);
+		}
+		*fence = header >> 16;
+		ctb->mine = (head + n) % ctb->size;
+		ggtt_write32(m, ctb->desc + DESC_HEAD, ctb->mine);
+		return n;
+	}
+	ctb->mine = head;
+	ggtt_write32(m, ctb->desc + DESC_HEAD, head);
+	return 0;
+}
+
+/**
+ * ctb_room() - how much can be sent
+ * @m: the memory
+ * @ctb: the ring
+ *
+ * Return: the number of free dwords, the header counted.
+ */
+u32 ctb_room(struct memory *m, struct ctb *ctb)
+{
+	u32 head;
+
+	if (ctb->broken)
+		return 0;
+	head = ggtt_read32(m, ctb->desc + DESC_HEAD);
+	if (head >= ctb->size) {
+		broken(m, ctb, STATUS_OVERFLOW);
+		return 0;
+	}
+	return (head + ctb->size - ctb->mine - 1) % ctb->size;
+}
+
+/**
+ * ctb_send() - put a message into a ring
+ * @m: the memory
+ * @ctb: the ring
+ * @fence: for its header
+ * @dw: its dwords
+ * @n: how many
+ *
+ * Return: false if there is no room for it.
+ */
+bool ctb_send(struct memory *m, struct ctb *ctb, u16 fence, const u32 *dw,
+	      u32 n)
+{
+	u32 tail, i;
+
+	if (n >= CTB_MESSAGE || n + 1 > ctb_room(m, ctb))
+		return false;
+	tail = ctb->mine;
+	ggtt_write32(m, ctb->ring + tail * 4, (u32)fence << 16 | n);
+	for (i = 0; i < n; i++) {
+		tail = (tail + 1) % ctb->size;
+		ggtt_write32(m, ctb->ring + tail * 4, dw[i]);
+	}
+	atomic_thread_fence(memory_order_seq_cst);
+	ctb->mine = (tail + 1) % ctb->size;
+	ggtt_write32(m, ctb->desc + DESC_TAIL, ctb->mine);
+	return true;
+}

@@ -1,0 +1,671 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The GuC of a GT: its start, the mailbox, and what it does for each action.
+ *
+ * Actions as in drivers/gpu/drm/xe/abi/guc_actions_abi.h and
+ * guc_actions_slpc_abi.h, the mailbox as in guc_communication_mmio_abi.h, keys as
+ * in guc_klvs_abi.h, messages as in guc_messages_abi.h.
+ *
+ * A thread per GuC reads the H2G ring when the doorbell rings, and fills the G2H
+ * ring.  What does not fit waits: answers and events in one
+ * queue, page faults in another, so that a test can hold these back alone.  While
+ * many answers wait, H2G is not read.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu.h"
+
+#define ORIGIN_GUC BIT(31)
+#define TYPE_REQUEST 0
+#define TYPE_EVENT 1
+#define TYPE_RESPONSE_SUCCESS 7
+
+#define STATUS_IN_RESET 0x1
+#define STATUS_RUNNING (2u << 30 | 0xf0 << 8 | 0x76 << 1)
+
+#define VF_SW_FLAG 0x190240
+#define MED_VF_SW_FLAG 0x190310
+
+/* mailbox */
+#define SELF_CFG 0x0508
+#define CONTROL_CTB 0x4509
+#define GET_HWCONFIG 0x4100
+#define CLIENT_SOFT_RESET 0x5507
+
+/* H2G */
+#define UPDATE_SCHEDULING_POLICIES 0x0509
+#define GLOBAL_SCHED_POLICY_CHANGE 0x0506
+#define SCHED_CONTEXT 0x1000
+#define SCHED_CONTEXT_MODE_SET 0x1001
+#define UPDATE_CONTEXT_POLICIES 0x100b
+#define SLPC_REQUEST 0x3003
+#define SETUP_PC_GUCRC 0x3004
+#define REGISTER_CONTEXT 0x4502
+#define DEREGISTER_CONTEXT 0x4503
+#define REGISTER_CONTEXT_MULTI_LRC 0x4601
+#define SET_ENG_UTIL_BUFF 0x550a
+#define SET_DEVICE_ENGINE_ACTIVITY_BUFFER 0x550c
+#define SET_FUNCTION_ENGINE_ACTIVITY_BUFFER 0x550d
+#define OPT_IN_FEATURE 0x550e
+#define PAGE_FAULT_RES_DESC 0x6003
+#define TLB_INVALIDATION 0x7000
+#define TLB_INVALIDATION_ALL 0x7002
+#define PAGE_RECLAMATION 0x7003
+
+/* G2H */
+#define PAGE_FAULT_REQ_DESC 0x6002
+#define TLB_INVALIDATION_DONE 0x7001
+#define PAGE_RECLAMATION_DONE 0x7004
+#define NOTIFY_FLUSH_LOG_BUFFER_TO_FILE 0x8003 /* the driver ignores it */
+
+#define KLV_FIRST 0x0902
+#define OUTS_MAX 512 /* then H2G is not read */
+#define OUTS_LIMIT 16384
+#define RING_MAX BIT(20)
+#define POLL_US 200
+#define FORGOTTEN_NS 5000000000ull
+
+/**
+ * guc_init() - a GuC in reset
+ * @gt: its GT
+ */
+void guc_init(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+	pthread_condattr_t attr;
+
+	guc->status = STATUS_IN_RESET;
+	guc->out_tail = &guc->out;
+	guc->faults_tail = &guc->faults;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&guc->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static void forget_messages(struct guc *guc)
+{
+	struct message *msg;
+	struct fault *f;
+
+	while ((msg = guc->out)) {
+		guc->out = msg->next;
+		free(msg);
+	}
+	guc->out_tail = &guc->out;
+	guc->outs = 0;
+	while ((f = guc->faults)) {
+		guc->faults = f->next;
+		context_put(f->context);
+		free(f);
+	}
+	guc->faults_tail = &guc->faults;
+	guc->waiting = 0;
+}
+
+/* Nobody waits for a reply any more; one that nobody was preparing is missing. */
+static void forget_faults(struct gt *gt)
+{
+	struct ledger *l = &gt->ledger;
+	u64 now = now_ns();
+	struct slot *s;
+
+	for (s = l->slot; s < l->slot + LEDGER_SLOTS; s++) {
+		if (s->state == SLOT_ANSWERED)
+			s->state = SLOT_FREE;
+		if (s->state != SLOT_OPEN)
+			continue;
+		s->state = SLOT_BEFORE;
+		context_put(s->context);
+		s->context = NULL;
+		if (!gt->guc.hold_h2g && now - s->sent > FORGOTTEN_NS &&
+		    now - l->last_reply > FORGOTTEN_NS)
+			gt->gpu->count[COUNT_MISSING]++;
+		else
+			gt->gpu->count[COUNT_CLEARED]++;
+	}
+	l->open = 0;
+}
+
+static void stop(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+
+	guc->ct = false;
+	guc->reading = false;
+	guc->stalled = false;
+	guc->generation++;
+	context_forget_all(gt);
+	forget_messages(guc);
+	forget_faults(gt);
+	tlb_invalidate(&gt->tlb, TLB_ALL_SPACES, 0, UINT64_MAX);
+	pthread_cond_broadcast(&gt->gpu->changed);
+}
+
+/**
+ * guc_free() - give back what a GuC has
+ * @gt: its GT
+ */
+void guc_free(struct gt *gt)
+{
+	stop(gt);
+	pthread_cond_destroy(&gt->guc.wake);
+}
+
+/**
+ * guc_reset() - the GuC goes into reset, and forgets
+ * @gt: its GT
+ */
+void guc_reset(struct gt *gt)
+{
+	trace(gt->gpu, 2, "GuC%u: reset, %u faults open", gt->id,
+	      gt->ledger.open);
+	stop(gt);
+	gt->guc.status = STATUS_IN_RESET;
+	gt->guc.mailbox = false;
+	gt->guc.hold_h2g = false; /* the new one is not to starve */
+	gt->guc.hold_g2h = false;
+	memset(gt->guc.klv, 0, sizeof(gt->guc.klv));
+	gt->gpu->count[COUNT_RESETS]++;
+}
+
+/**
+ * guc_boot() - the firmware was loaded
+ * @gt: its GT
+ */
+void guc_boot(struct gt *gt)
+{
+	trace(gt->gpu, 2, "GuC%u: firmware runs", gt->id);
+	stop(gt);
+	memset(gt->guc.klv, 0, sizeof(gt->guc.klv));
+	gt->guc.status = STATUS_RUNNING;
+}
+
+/**
+ * guc_wake() - there may be something to do for a GuC
+ * @gt: its GT
+ */
+void guc_wake(struct gt *gt)
+{
+	pthread_cond_signal(&gt->guc.wake);
+}
+
+/* What waits to be sent, in order. */
+static bool enqueue(struct gt *gt, u16 fence, const u32 *dw, u32 n)
+{
+	struct guc *guc = &gt->guc;
+	struct message *msg;
+
+	if (!guc->ct || guc->outs >= OUTS_LIMIT)
+		return false;
+	msg = malloc(sizeof(*msg) + n * sizeof(u32));
+	if (!msg)
+		return false;
+	msg->next = NULL;
+	msg->fence = fence;
+	msg->n = n;
+	memcpy(msg->dw, dw, n * sizeof(u32));
+	*guc->out_tail = msg;
+	guc->out_tail = &msg->next;
+	guc->outs++;
+	guc_wake(gt);
+	return true;
+}
+
+/**
+ * guc_event() - send the host an event
+ * @gt: the GT
+ * @action: which one
+ * @payload: the dwords behind it
+ * @n: how many
+ *
+ * Return: whether there is a channel for it.
+ */
+bool guc_event(struct gt *gt, u32 action, const u32 *payload, u32 n)
+{
+	u32 dw[CTB_MESSAGE] = { ORIGIN_GUC | TYPE_EVENT << 28 | action };
+
+	if (n > CTB_MESSAGE - 2)
+		return false;
+	if (n)
+		memcpy(dw + 1, payload, n * sizeof(u32));
+	return enqueue(gt, 0, dw, n + 1);
+}
+
+/**
+ * guc_fault() - send the host a page fault, when there is room
+ * @gt: the GT
+ * @f: the fault; its context, if any, gets another reference
+ *
+ * Return: false if too many wait.
+ */
+bool guc_fault(struct gt *gt, const struct fault *f)
+{
+	struct guc *guc = &gt->guc;
+	struct fault *copy;
+
+	if (!guc->ct || guc->waiting >= GUC_FAULTS_MAX)
+		return false;
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return false;
+	*copy = *f;
+	copy->next = NULL;
+	context_get(copy->context);
+	*guc->faults_tail = copy;
+	guc->faults_tail = &copy->next;
+	guc->waiting++;
+	guc_wake(gt);
+	return true;
+}
+
+/**
+ * guc_open_faults() - how many faults want a reply
+ * @gt: the GT
+ *
+ * Return: those sent and those that wait for room.
+ */
+u32 guc_open_faults(const struct gt *gt)
+{
+	return gt->ledger.open + gt->guc.waiting;
+}
+
+static void notify(struct gt *gt)
+{
+	if (gt->id)
+		irq_raise(&gt->gpu->irq, 0, 24, CLASS_OTHER, 16, BIT(15));
+	else
+		irq_raise(&gt->gpu->irq, 0, 25, CLASS_OTHER, 0, BIT(15));
+}
+
+static bool send(struct gt *gt, u16 fence, const u32 *dw, u32 n)
+{
+	struct guc *guc = &gt->guc;
+	struct gpu *gpu = gt->gpu;
+
+	if (!ctb_send(&gpu->mem, &guc->g2h, fence, dw, n)) {
+		if (guc->g2h.broken) {
+			gpu->count[COUNT_BROKEN_RINGS]++;
+			guc->ct = false;
+		} else if (!guc->stalled) {
+			gpu->count[COUNT_G2H_STALLED]++;
+		}
+		guc->stalled = true;
+		return false;
+	}
+	guc->stalled = false;
+	gpu->count[COUNT_G2H]++;
+	trace(gpu, 2, "GuC%u G2H %04x %08x %08x %08x %08x %08x (%u)", gt->id,
+	      fence, dw[0], n > 1 ? dw[1] : 0, n > 2 ? dw[2] : 0,
+	      n > 3 ? dw[3] : 0, n > 4 ? dw[4] : 0, n);
+	notify(gt);
+	return true;
+}
+
+/**
+ * guc_fill() - fill the G2H ring with messages that mean nothing
+ * @gt: the GT
+ * @leave: how many dwords are to stay free
+ *
+ * Return: how many are free.
+ */
+u32 guc_fill(struct gt *gt, u32 leave)
+{
+	static const u32 dw[32] = {
+		ORIGIN_GUC | TYPE_EVENT << 28 | NOTIFY_FLUSH_LOG_BUFFER_TO_FILE,
+	};
+	struct guc *guc = &gt->guc;
+	u32 room, n;
+
+	while (guc->ct) {
+		room = ctb_room(&gt->gpu->mem, &guc->g2h);
+		if (room < leave + 2)
+			return room;
+		n = room - leave;
+		if (n > 32) /* what is left is never a single dword */
+			n = n == 33 ? 31 : 32;
+		if (!send(gt, 0, dw, n - 1))
+			break;
+	}
+	return 0;
+}
+
+static bool send_fault(struct gt *gt, struct fault *f)
+{
+	struct gpu *gpu = gt->gpu;
+	struct slot *slot;
+	u32 dw[5], pdata;
+
+	if (f->raw)
+		fault_decode(f, &pdata);
+	else if (!ledger_next(&gt->ledger, &pdata))
+		return false;
+	dw[0] = ORIGIN_GUC | TYPE_EVENT << 28 | PAGE_FAULT_REQ_DESC;
+	fault_encode(f, pdata, dw + 1);
+	if (f->raw)
+		memcpy(dw + 1, f->dw, sizeof(f->dw));
+	if (!send(gt, 0, dw, 5))
+		return false;
+	gpu->count[COUNT_FAULTS]++;
+	slot = ledger_open(&gt->ledger, f, pdata, now_ns());
+	if (!slot) { /* a raw one, with a key that is in use */
+		gpu->count[COUNT_UNKNOWN]++;
+		context_put(f->context);
+	}
+	return true;
+}
+
+static bool unsent(const struct guc *guc)
+{
+	return guc->ct && (guc->out || (guc->faults && !guc->hold_g2h));
+}
+
+/* Fill the G2H ring.  Return: whether something was sent. */
+static bool flush(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+	bool sent = false;
+	struct message *msg;
+	struct fault *f;
+
+	if (!unsent(guc))
+		return false;
+	if (gt->gpu->delay_event && !guc->stalled)
+		gpu_delay(gt->gpu, gt->gpu->delay_event);
+	while (guc->ct && (msg = guc->out) &&
+	       send(gt, msg->fence, msg->dw, msg->n)) {
+		guc->out = msg->next;
+		if (!guc->out)
+			guc->out_tail = &guc->out;
+		guc->outs--;
+		free(msg);
+		sent = true;
+	}
+	while (guc->ct && !guc->out && !guc->hold_g2h && (f = guc->faults) &&
+	       send_fault(gt, f)) {
+		guc->faults = f->next;
+		if (!guc->faults)
+			guc->faults_tail = &guc->faults;
+		guc->waiting--;
+		free(f);
+		sent = true;
+	}
+	return sent;
+}
+
+static u32 get_hwconfig(struct gt *gt, const u32 *request)
+{
+	/* key, length, value: one slice, eight subslices */
+	static const u32 table[] = { 1, 1, 1, 70, 1, 8 };
+
+	if (request[3])
+		ggtt_write(&gt->gpu->mem, make64(request[1], request[2]), table,
+			   request[3] < sizeof(table) ? request[3] :
+							sizeof(table));
+	return sizeof(table);
+}
+
+static void enable_ct(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+	u64 *klv = guc->klv;
+
+	stop(gt);
+	guc->h2g = (struct ctb){ .ring = klv[KLV_H2G_RING],
+				 .desc = klv[KLV_H2G_DESC],
+				 .size = klv[KLV_H2G_SIZE] % RING_MAX / 4 };
+	guc->g2h = (struct ctb){ .ring = klv[KLV_G2H_RING],
+				 .desc = klv[KLV_G2H_DESC],
+				 .size = klv[KLV_G2H_SIZE] % RING_MAX / 4 };
+	guc->ct = guc->h2g.size && guc->g2h.size;
+	trace(gt->gpu, 2, "GuC%u: CT %s, H2G %#llx %u, G2H %#llx %u", gt->id,
+	      guc->ct ? "enabled" : "refused",
+	      (unsigned long long)guc->h2g.ring, guc->h2g.size,
+	      (unsigned long long)guc->g2h.ring, guc->g2h.size);
+}
+
+static void mailbox(struct gt *gt)
+{
+	u32 *flag = &gt->gpu->regs[(gt->id ? MED_VF_SW_FLAG : VF_SW_FLAG) / 4];
+	u32 request[4], data0 = 0, key;
+
+	memcpy(request, flag, sizeof(request));
+	trace(gt->gpu, 2, "GuC%u mailbox %08x %08x %08x %08x", gt->id,
+	      request[0], request[1], request[2], request[3]);
+	switch (request[0] & 0xffff) {
+	case SELF_CFG:
+		key = request[1] >> 16;
+		if (key >= KLV_FIRST && key - KLV_FIRST < KLVS) {
+			gt->guc.klv[key - KLV_FIRST] =
+				make64(request[2], request[3]);
+			data0 = 1;
+		}
+		break;
+	case CONTROL_CTB:
+		if (request[1] & 1)
+			enable_ct(gt);
+		else
+			stop(gt);
+		break;
+	case GET_HWCONFIG:
+		data0 = get_hwconfig(gt, request);
+		break;
+	case CLIENT_SOFT_RESET:
+		stop(gt);
+		break;
+	default:
+		gt->gpu->count[COUNT_UNKNOWN]++;
+	}
+	memset(flag, 0, sizeof(request));
+	flag[0] = ORIGIN_GUC | (u32)TYPE_RESPONSE_SUCCESS << 28 | data0;
+}
+
+/**
+ * guc_doorbell() - the host rings
+ * @gt: the GT
+ *
+ * The mailbox is answered at once: the driver waits 50 ms, which a busy host may
+ * not give our thread.
+ */
+void guc_doorbell(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+
+	if (guc->mailbox) {
+		guc->mailbox = false;
+		mailbox(gt);
+	}
+	guc->reading = guc->ct;
+	guc_wake(gt);
+}
+
+/* Frequencies, in units of 50/3 MHz: what SLPC tells the driver. */
+static void slpc(struct gt *gt, const u32 *dw)
+{
+	struct memory *m = &gt->gpu->mem;
+	u32 event = bits(dw[1], 15, 8);
+
+	if (event != 0 && event != 5) /* reset, query task state */
+		return;
+	ggtt_write32(m, (u64)dw[2] + 4, 3); /* running */
+	ggtt_write32(m, (u64)dw[2] + 128, 1);
+	ggtt_write32(m, (u64)dw[2] + 132,
+		     120 | 24 << 8 | 120 << 16 | 24u << 24);
+}
+
+/* Payload: seqno, operation, and for ranges: address space, address, its order. */
+static void invalidate(struct gt *gt, const u32 *dw, u32 n)
+{
+	u32 asid = dw[3] & 0xfffff, order = dw[6] & 0x3f;
+
+	switch (n < 3 ? 0 : dw[2] & 0xff) {
+	case 0:
+		tlb_invalidate(&gt->tlb, TLB_ALL_SPACES, 0, UINT64_MAX);
+		break;
+	case 2: /* of a context */
+		asid = dw[3] < CONTEXTS && gt->context[dw[3]] ?
+			       gt->context[dw[3]]->asid :
+			       TLB_ALL_SPACES;
+		__attribute__((fallthrough));
+	case 1:
+		tlb_invalidate(&gt->tlb, asid, make64(dw[4], dw[5]),
+			       order > 51 ? UINT64_MAX : BIT64(12 + order));
+		break;
+	default: /* the GuC's own: the GGTT is not cached here */
+		break;
+	}
+	guc_event(gt, TLB_INVALIDATION_DONE, dw + 1, 1);
+}
+
+static void page_fault_reply(struct gt *gt, u32 dw0, u32 dw1)
+{
+	static const enum counter counter[] = {
+		[REPLY_MATCHED] = COUNT_REPLIES,
+		[REPLY_STRAY] = COUNT_STRAY,
+		[REPLY_DOUBLED] = COUNT_DOUBLED,
+		[REPLY_MISMATCHED] = COUNT_MISMATCHED,
+		[REPLY_MALFORMED] = COUNT_MALFORMED,
+	};
+	struct gpu *gpu = gt->gpu;
+	bool success = !(dw0 & BIT(1));
+	struct context *c;
+	struct slot *slot;
+	enum verdict v;
+
+	if (gpu->ignore_reply)
+		return;
+	if (gpu->falsify_reply)
+		dw1 ^= BIT(31);
+	v = ledger_reply(&gt->ledger, dw0, dw1, &slot);
+	gpu->count[counter[v]]++;
+	gt->ledger.last_reply = now_ns();
+	pthread_cond_broadcast(&gpu->changed);
+	if (v != REPLY_MATCHED) {
+		trace(gpu, 1, "GuC%u: %s reply %08x %08x", gt->id,
+		      counter_name[counter[v]], dw0, dw1);
+		return;
+	}
+	if (!success)
+		gpu->count[COUNT_UNSUCCESSFUL]++;
+	if (gpu->latencies < LATENCIES)
+		gpu->latency[gpu->latencies++] =
+			(gt->ledger.last_reply - slot->sent) / 1000;
+	c = slot->context;
+	slot->context = NULL;
+	if (c)
+		context_answered(c, success);
+	context_put(c);
+}
+
+static void handle(struct gt *gt, const u32 *dw, u32 n, u16 fence)
+{
+	struct gpu *gpu = gt->gpu;
+	u32 response = ORIGIN_GUC | (u32)TYPE_RESPONSE_SUCCESS << 28;
+
+	gpu->count[COUNT_H2G]++;
+	trace(gpu, 2, "GuC%u H2G %04x %08x %08x %08x %08x %08x (%u)", gt->id,
+	      fence, dw[0], dw[1], dw[2], dw[3], dw[4], n);
+	switch (dw[0] & 0xffff) {
+	case REGISTER_CONTEXT:
+	case REGISTER_CONTEXT_MULTI_LRC:
+		context_register(gt, dw, n,
+				 (dw[0] & 0xffff) ==
+					 REGISTER_CONTEXT_MULTI_LRC);
+		break;
+	case DEREGISTER_CONTEXT:
+		context_deregister(gt, dw[1]);
+		break;
+	case SCHED_CONTEXT_MODE_SET:
+		context_set_mode(gt, dw[1], dw[2] == 1);
+		break;
+	case SCHED_CONTEXT:
+		if (dw[1] < CONTEXTS && gt->context[dw[1]])
+			context_schedule(gt->context[dw[1]]);
+		break;
+	case SLPC_REQUEST:
+		slpc(gt, dw);
+		break;
+	case TLB_INVALIDATION_ALL:
+	case TLB_INVALIDATION:
+		invalidate(gt, dw,
+			   (dw[0] & 0xffff) == TLB_INVALIDATION ? n : 0);
+		break;
+	case PAGE_RECLAMATION:
+		guc_event(gt, PAGE_RECLAMATION_DONE, dw + 1, 1);
+		break;
+	case PAGE_FAULT_RES_DESC:
+		if (n == 3)
+			page_fault_reply(gt, dw[1], dw[2]);
+		else
+			gpu->count[COUNT_MALFORMED]++;
+		break;
+	case GLOBAL_SCHED_POLICY_CHANGE:
+	case UPDATE_SCHEDULING_POLICIES:
+	case UPDATE_CONTEXT_POLICIES:
+	case SETUP_PC_GUCRC:
+	case SET_ENG_UTIL_BUFF:
+	case SET_DEVICE_ENGINE_ACTIVITY_BUFFER:
+	case SET_FUNCTION_ENGINE_ACTIVITY_BUFFER:
+	case OPT_IN_FEATURE:
+		break;
+	default:
+		gpu->count[COUNT_UNKNOWN]++;
+		trace(gpu, 1, "GuC%u: unknown action %08x", gt->id, dw[0]);
+	}
+	if (bits(dw[0], 30, 28) == TYPE_REQUEST)
+		enqueue(gt, fence, &response, 1);
+}
+
+static bool receive(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+	u32 dw[CTB_MESSAGE];
+	u16 fence;
+	int n;
+
+	if (!guc->ct || !guc->reading || guc->hold_h2g || guc->outs > OUTS_MAX)
+		return false;
+	if (gt->gpu->opt.delay_us && gpu_random(gt->gpu) % 8 == 0) {
+		gpu_delay(gt->gpu, gt->gpu->opt.delay_us);
+		if (!guc->ct || guc->hold_h2g)
+			return true;
+	}
+	n = ctb_receive(&gt->gpu->mem, &guc->h2g, dw, &fence);
+	if (n <= 0) {
+		guc->reading = false;
+		if (n < 0) {
+			gt->gpu->count[COUNT_BROKEN_RINGS]++;
+			guc->ct = false;
+		}
+		return false;
+	}
+	handle(gt, dw, n, fence);
+	return true;
+}
+
+/**
+ * guc_thread() - what a GuC does all day
+ * @arg: its GT
+ *
+ * Return: NULL, at the end.
+ */
+void *guc_thread(void *arg)
+{
+	struct gt *gt = arg;
+	struct gpu *gpu = gt->gpu;
+	struct guc *guc = &gt->guc;
+	bool busy;
+
+	gpu_lock(gpu);
+	while (!gpu->quit) {
+		busy = flush(gt);
+		busy |= receive(gt);
+		if (busy)
+			gpu_breathe(gpu);
+		else /* of a ring with room again, the host says nothing */
+			gpu_wait(gpu, &guc->wake, unsent(guc) ? POLL_US : 0);
+	}
+	gpu_unlock(gpu);
+	return NULL;
+}
