@@ -29,7 +29,7 @@ static void count_malformed(struct xpf_gt *gt, enum decode_result what)
 	spin_lock_irqsave(&gt->lock, flags);
 	gt->stats.malformed++;
 	spin_unlock_irqrestore(&gt->lock, flags);
-	xpf_tell(gt, err, "access-counter notification ignored: wrong %s\n",
+	xpf_tell(gt, err, "access-counter notification ignored: %s\n",
 		 decode_error(what));
 }
 

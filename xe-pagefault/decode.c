@@ -19,7 +19,7 @@ const char *decode_error(enum decode_result result)
 	case DECODE_OK:
 		return "nothing";
 	case DECODE_LENGTH:
-		return "length";
+		return "wrong length";
 	case DECODE_ACCESS:
 		return "reserved access type";
 	case DECODE_GRANULARITY:

@@ -13,6 +13,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
@@ -100,6 +101,12 @@ void xpf_gt_release(struct xpf_gt *gt)
 	kfree(gt);
 }
 
+/* Of a GT at the same time. Stock has four; more than CPUs only contend. */
+static int workers(void)
+{
+	return clamp(num_online_cpus(), 4, 16);
+}
+
 /* Called under gts_lock. */
 static int gt_add(struct xe_gt *stock)
 {
@@ -133,7 +140,7 @@ static int gt_add(struct xe_gt *stock)
 	xpf_queues_init(gt);
 
 	gt->wq = alloc_workqueue("xe-pagefault-%s-gt%u",
-				 WQ_UNBOUND | WQ_HIGHPRI, XPF_WORKERS,
+				 WQ_UNBOUND | WQ_HIGHPRI, workers(),
 				 dev_name(xe->drm.dev), gt->id);
 	if (!gt->wq) {
 		ret = -ENOMEM;

@@ -43,7 +43,6 @@
  */
 
 #define XPF_QUEUES 64 /* by ASID; each is worked on by one worker at a time */
-#define XPF_WORKERS 16 /* of a GT, at the same time */
 #define XPF_BATCH 32 /* faults that share one service */
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* powers of two of a microsecond */
