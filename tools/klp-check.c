@@ -39,7 +39,8 @@ struct klp {
 	struct target *target; /* NULL for vmlinux */
 	GElf_Sym sym; /* there; valid if found */
 	bool found;
-	unsigned int calls, relative, absolute;
+	uint32_t body; /* past its ftrace site, if it is hooked */
+	unsigned int calls, bodies, relative, absolute;
 };
 
 static const char *path;
@@ -297,14 +298,39 @@ static bool is_branch(size_t section, GElf_Addr offset)
 		     (p[0] == 0x0f && (p[1] & 0xf0) == 0x80));
 }
 
-static void check_address_taken(const struct klp *k, const char *place,
-				GElf_Rela *r)
+/*
+ * A function is entered where it begins, or, if we hook it, just past its ftrace
+ * site: its own body, from within what stands in for it.
+ */
+static void check_entry(struct klp *k, const char *place, const GElf_Rela *r)
+{
+	GElf_Sxword at = r->r_addend + 4;
+
+	if (at && at == k->body)
+		k->bodies++;
+	else if (at && k->body)
+		problem("%s+%#" PRIx64
+			" goes to '%s'%+lld, which is neither where it begins nor its body at +%u",
+			place, r->r_offset, k->name, (long long)at, k->body);
+	else if (at)
+		problem("%s+%#" PRIx64
+			" goes to '%s'%+lld, which is not where it begins",
+			place, r->r_offset, k->name, (long long)at);
+}
+
+static void check_address_taken(struct klp *k, const char *place,
+				const GElf_Rela *r)
 {
 	unsigned int type = GELF_R_TYPE(r->r_info);
 	GElf_Sxword addend = r->r_addend + (type == R_X86_64_PC32 ? 4 : 0);
 
-	if (!ibt || (k->target && !is_func(&k->sym)))
+	if (k->target && !is_func(&k->sym))
 		return;
+	if (!ibt) {
+		if (k->target && type == R_X86_64_PC32)
+			check_entry(k, place, r);
+		return;
+	}
 	if (!k->target)
 		problem("%s+%#" PRIx64
 			" takes the address of '%s' of vmlinux, whose ENDBR can't be checked",
@@ -351,13 +377,12 @@ static void check_klp_rela(const char *name, const char *place,
 			place, r->r_offset, bytes ? "not zero" : "outside",
 			k->name);
 
-	if (type == R_X86_64_PLT32) {
+	if (type == R_X86_64_PLT32 ||
+	    (type == R_X86_64_PC32 && is_branch(sh->sh_info, r->r_offset))) {
 		k->calls++;
+		if (k->found)
+			check_entry(k, place, r);
 	} else if (type == R_X86_64_PC32 || type == R_X86_64_PC64) {
-		if (is_branch(sh->sh_info, r->r_offset)) {
-			k->calls++;
-			return;
-		}
 		k->relative++;
 		if (k->found)
 			check_address_taken(k, place, r);
@@ -571,6 +596,7 @@ static void check_hook(struct target *t, const char *name,
 		       const struct place *p)
 {
 	GElf_Sym sym;
+	size_t i;
 	int body;
 
 	if (!resolve(t, "hook", name, &sym))
@@ -592,6 +618,10 @@ static void check_hook(struct target *t, const char *name,
 			ko_section_name(&t->ko, sym.st_shndx),
 			(unsigned long long)sym.st_value,
 			(unsigned long long)sym.st_size, body);
+	for (i = 0; i < nklps; i++)
+		if (klps[i] && klps[i]->target == t &&
+		    !strcmp(klps[i]->name, name))
+			klps[i]->body = body;
 	if (verbose) {
 		printf("hook %s: .text+%#x size %u body +%u%s\n", name,
 		       p->offset, p->size, p->body,
@@ -688,6 +718,8 @@ static void list_klps(void)
 			continue;
 		printf("klp %s.%s: %u calls, %u relative, %u absolute",
 		       k->object, k->name, k->calls, k->relative, k->absolute);
+		if (k->bodies)
+			printf(", %u to its body", k->bodies);
 		if (k->found && k->target && is_func(&k->sym) && ibt)
 			printf(", %s", ko_endbr(&k->target->ko, &k->sym) ?
 					       "endbr" :
@@ -799,9 +831,9 @@ int main(int argc, char **argv)
 
 	check_modinfo(kver);
 	check_symbols(symvers, base);
+	check_hooks();
 	check_relocations();
 	check_vmlinux();
-	check_hooks();
 
 	if (verbose) {
 		list_klps();

@@ -230,7 +230,8 @@ KVER=$right
 
 base=$WRONG_BASE
 if [ -z "$base" ] && [ -r "${BASE:-$KDIR/vmlinux}" ] &&
-   objcopy --dump-section .BTF="$tmp/base.btf" "${BASE:-$KDIR/vmlinux}" "$tmp/copy" 2>/dev/null; then
+   objcopy --dump-section .BTF="$tmp/base.btf" "${BASE:-$KDIR/vmlinux}" "$tmp/copy" 2>/dev/null &&
+   [ -s "$tmp/base.btf" ]; then
 	# the same types, but one more string: all that is behind it has moved
 	base=$tmp/base.btf
 	len=$(($(od -An -tu4 -j20 -N4 "$base") + 1))
@@ -318,6 +319,7 @@ enum { ON_ERROR_UNREGISTER };
 hook bch_journal;
 hook bch_journal_meta?;
 hook bch_journal_nonesuch?;
+hook bch_journal_next? on 4.4;
 func bch_btree_insert;
 func bch_cache_set_error;
 data bch_journal_wq "struct workqueue_struct *";
@@ -335,8 +337,19 @@ grep -q '^#define HAVE_HOOK_BCH_JOURNAL_META 1$' "$tmp/out/out.h" &&
 	grep -q '^#define HAVE_FUNC_BCH_JOURNAL_META 1$' "$tmp/out/out.h" &&
 	grep -q '^#define HAVE_JOURNAL_WRITE_DIRTY 1$' "$tmp/out/out.h" &&
 	grep -q '^#define HAVE_BTREE_NODE_WRITE_IDX 1$' "$tmp/out/out.h" &&
-	! grep -qi nonesuch "$tmp/out/out.h"
+	! grep -qi 'nonesuch\|bch_journal_next' "$tmp/out/out.h"
 result $? "HAVE_ for what is optional and there"
+
+# Behind the first nop or call of five bytes, by the disassembler's account.
+body=$(objdump -dr --disassemble=bch_journal "$tmp/bcache.ko" | awk '
+	/^[0-9a-f]+ <bch_journal>:/ { from = $1; next }
+	site && /^ +[0-9a-f]+:\t[0-9a-f][0-9a-f] / { sub(":", "", $1); print from, $1; exit }
+	from && (/\t0f 1f 44 00 00 / || /\te8 00 00 00 00 /) { site = 1 }' |
+	while read -r from to; do echo $((0x$to - 0x$from)); done)
+[ "$body" ] && [ "$(grep -c '^#define OUTRIGGER_BODY_' "$tmp/out/out.h")" = 2 ] &&
+	grep -qx "#define OUTRIGGER_BODY_bch_journal $body" "$tmp/out/out.h" &&
+	grep -q "{ \"bch_journal\", .*, $body }," "$tmp/out/out.h"
+result $? "OUTRIGGER_BODY_ of each hook that is there: what follows its ftrace site"
 
 cp "$tmp/out/out.h" "$tmp/first.h"
 run && cmp -s "$tmp/out/out.h" "$tmp/first.h"
@@ -349,6 +362,7 @@ compile "it compiles with the kernel's headers at W=1" <<'EOF'
 
 static const struct { const char *name; u32 offset, size, body; } places[] = { OUTRIGGER_PLACES };
 static_assert(ARRAY_SIZE(places) == 2);
+static_assert(OUTRIGGER_BODY_bch_journal >= 5 && OUTRIGGER_BODY_bch_journal_meta >= 5);
 
 static int __init t_init(void)
 {

@@ -138,6 +138,9 @@ module() {	# NAME [MODINFO...]: the code comes on stdin
 	} | assemble "$m.ko"
 }
 
+# A call to stock_FN() of OUTRIGGER_STOCK_BODY, as the compiler writes it.
+body() { printf 'call __klp_stock__%s+%s\n\t.weak __klp_stock__%s\n' "$1" "$2" "$1"; }
+
 livepatch() { m=$1; shift; module "$m" livepatch=Y depends= "$@"; }
 
 check() {	# MODULE [OPTION...]
@@ -158,7 +161,7 @@ livepatch good <<EOF
 call __klp_stock__direct_fn
 jmp __klp_stock__direct_fn
 je __klp_stock__sealed_fn
-call __klp_stock__direct_fn + 9
+$(body direct_fn 5)
 call __klp_vmlinux__find_module
 mov \$__klp_stock__open_fn, %rax
 lea __klp_stock__open_fn(%rip), %rax
@@ -173,7 +176,7 @@ accepted "klp-link links" "$tools/klp-link" -v good.ko
 accepted "klp-check passes it" check good -v
 grep -q "other_fn is not hooked and runs the stock split_fn.part.0" out
 verdict $? "klp-check lists a caller that hooks do not cover"
-grep -q "hook direct_fn: .* body +5 no-endbr" out && grep -q "klp stock.direct_fn: 3 calls, 0 relative, 0 absolute" out &&
+grep -q "hook direct_fn: .* body +5 no-endbr" out && grep -q "klp stock.direct_fn: 3 calls, 0 relative, 0 absolute, 1 to its body" out &&
 	grep -q "klp stock.open_fn: 0 calls, 1 relative, 2 absolute, endbr" out
 verdict $? "klp-check -v describes hooks and symbols"
 
@@ -191,6 +194,9 @@ for f in before good; do
 done
 { cmp before.rela good.rela && cmp before.syms good.syms && cmp before.bytes good.bytes; } >out 2>&1
 verdict $? "all else stays as it was, in its order"
+readelf -rW good.ko | awk '/klp.sym.stock.direct_fn/ { print $6 $7 }' | sort | tr '\n' ' ' >out
+[ "$(cat out)" = "+1 -4 -4 " ]
+verdict $? "a call past the ftrace site keeps its distance"
 cp good.ko before.ko
 accepted "klp-link again" "$tools/klp-link" good.ko
 cmp good.ko before.ko >out 2>&1
@@ -305,6 +311,22 @@ for f in sealed_fn direct_fn; do
 done
 check_refuses "takes the address of 'open_fn', but stock has no ENDBR in its middle" <<EOF
 mov \$__klp_stock__open_fn + 9, %rax
+$(place open_fn)
+EOF
+for at in 5 8 10 -9; do
+	check_refuses "goes to 'open_fn'$([ $at -lt 0 ] || echo +)$at, which is neither where it begins nor its body at +9" <<-EOF
+	$(body open_fn $at)
+	$(place open_fn)
+	EOF
+done
+check_refuses "goes to 'open_fn'+5, which is neither where it begins nor its body at +9" <<EOF
+.byte 0xe9
+.reloc ., R_X86_64_PC32, __klp_stock__open_fn + 1
+.long 0
+$(place open_fn)
+EOF
+check_refuses "goes to 'sealed_fn'+9, which is not where it begins" <<EOF
+$(body sealed_fn 9)
 $(place open_fn)
 EOF
 check_refuses "takes the address of 'find_module' of vmlinux" <<EOF

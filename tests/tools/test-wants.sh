@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# btf-want with the want file of each module, against the stock driver that it is for:
+# it is accepted, and refused as soon as anything in it is not so.
+#
+#   BTF_WANT    the tool (default: tools/btf-want)
+#   KVER        kernel release (default: the running one)
+#   BASE        its BTF (default: btf-want looks for it)
+#   WRONG_BASE  another kernel's BTF
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+KVER=${KVER:-$(uname -r)}
+BTF_WANT=${BTF_WANT:-$top/tools/btf-want}
+series=$(expr "$KVER" : '\([0-9]*\.[0-9]*\)')
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+failed=0 tried=0
+
+verdict() {	# 0-or-not WHAT
+	[ "$1" = 0 ] && { echo "ok - $2"; return; }
+	echo "not ok - $2"
+	sed 's/^/# /' "$tmp/err"
+	failed=1
+}
+
+run() {
+	rm -f "$tmp/out.h"
+	# shellcheck disable=SC2086
+	"$BTF_WANT" --kver "$KVER" --target "$target" ${base:+--base "$base"} -o "$tmp/out.h" \
+		"$tmp/$name" >"$tmp/err" 2>&1
+}
+
+refused() {	# SED-SCRIPT SENTENCE: the want file so edited
+	sed "$1" "$want" >"$tmp/$name"
+	! run && [ "$(wc -l <"$tmp/err")" = 1 ] && grep -q "$2" "$tmp/err" && [ ! -e "$tmp/out.h" ]
+	verdict $? "$name: $(grep -m 1 -o 'function .*\|struct .*\|enum .*\|variable .*\|kernel series .*\|[^ ]* is not the base.*' "$tmp/err")"
+}
+
+for want in "$top"/*/*.want; do
+	name=$(basename "$want")
+	driver=${name%.want}
+	target=$(find "/lib/modules/$KVER/kernel" -name "$driver.ko*" 2>/dev/null | head -n 1)
+	# shellcheck disable=SC2153
+	base=$BASE
+	if [ ! "$target" ]; then
+		echo "ok - $name # SKIP there is no $driver.ko of $KVER here"
+		continue
+	fi
+	if ! grep -qE "^vetted( .*)? $series( |$)" "$want"; then
+		refused "" "kernel series $series is not vetted for $driver"
+		continue
+	fi
+	tried=1
+	cp "$want" "$tmp/$name"
+	run
+	verdict $? "$name: fits $(basename "$target") of $KVER"
+
+	refused "s/^vetted .*/vetted 4.4/; s/ on [0-9. ]*//" "kernel series $series is not vetted for $driver"
+	# the last one of each kind
+	for kind in hook func data; do
+		one=$(sed -n "s/^$kind \([a-z0-9_]*\)[; ].*/\1/p" "$want" | tail -n 1)
+		refused "s/^$kind $one\>/&x/" "$name:[0-9]*: [a-z]* '${one}x' has no symbol"
+	done
+	one=$(sed -n 's/^struct \([a-z0-9_]*\) {$/\1/p' "$want" | tail -n 1)
+	refused "/^struct $one {\$/a\\	int nonesuch;" \
+		"$name:[0-9]*: struct $one has no member 'nonesuch'"
+	one=$(sed -n 's/^enum \([a-z0-9_]*\) {.*/\1/p' "$want" | tail -n 1)
+	refused "s/^enum $one {/& NONESUCH,/" "$name:[0-9]*: enum $one has no 'NONESUCH'"
+	if [ "$WRONG_BASE" ]; then
+		base=$WRONG_BASE
+		refused "" "is not the base of its BTF"
+	fi
+done
+
+[ $tried = 1 ] || exit 77
+exit $failed
