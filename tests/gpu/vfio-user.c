@@ -370,6 +370,14 @@ static int dispatch(struct gpu *gpu, struct request *r, struct reply *a)
 	return -EOPNOTSUPP;
 }
 
+static void close_files(struct request *r)
+{
+	for (unsigned int i = 0; i < r->fds; i++)
+		if (r->fd[i] >= 0)
+			close(r->fd[i]);
+	r->fds = 0;
+}
+
 /**
  * vfio_user_serve() - serve until the client leaves
  * @gpu: the device
@@ -382,7 +390,6 @@ int vfio_user_serve(struct gpu *gpu, int fd)
 	struct request r;
 	struct reply a;
 	int got, error;
-	unsigned int i;
 
 	while ((got = receive(fd, &r)) > 0) {
 		a.size = 0;
@@ -393,11 +400,10 @@ int vfio_user_serve(struct gpu *gpu, int fd)
 		if (error)
 			trace(gpu, 1, "vfio-user: command %u: error %d",
 			      r.header.command, error);
-		for (i = 0; i < r.fds; i++)
-			if (r.fd[i] >= 0)
-				close(r.fd[i]);
+		close_files(&r);
 		if (answer(fd, &r, &a, error))
 			return 0; /* it has left */
 	}
+	close_files(&r); /* of one that was cut off */
 	return got;
 }
