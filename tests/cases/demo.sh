@@ -71,7 +71,7 @@ case $BOOT in
 		ack_running
 		echo "$n s: $(($(cat "$journal/seq") - first)) journal entries"
 	done
-	[ "$(on_journal)" = ours ] || fail "not attached any more"
+	[ "$(side)" = ours ] || fail "not attached any more"
 	echo "pulling the plug (sysrq b); then the machine boots again"
 	crash_now
 	;;

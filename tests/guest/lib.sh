@@ -5,7 +5,8 @@
 
 set -u
 BOOT=${OUTRIGGER_BOOT:-1}
-MODULE=bcache_journal
+SIDE=${OUTRIGGER_SIDE:-ours}
+[ "${OUTRIGGER_GPU-}" ] && MODULE=xe_pagefault || MODULE=bcache_journal
 SYS=/sys/module/$MODULE
 PATCH=/sys/kernel/livepatch/$MODULE
 
@@ -24,6 +25,7 @@ fail()
 {
 	say "FAIL: $*"
 	[ ! -e "$SYS/state" ] || say "state $(state): $(cat "$SYS/reason")"
+	[ "$BASHPID" = $$ ] || kill $$ # it was in a subshell, and is the case's end all the same
 	exit 1
 }
 
@@ -132,8 +134,8 @@ state_is()
 	[ "$(state)" = "$1" ]
 }
 
-# on_journal: which side serves the journal now, ours or stock
-on_journal()
+# side: who serves now, the journal or the page faults: ours or stock
+side()
 {
 	state_is attached && echo ours || echo stock
 }
@@ -167,7 +169,7 @@ be()
 {
 	modprobe bcache || fail "no bcache"
 	[ "$1" = stock ] || attach
-	[ "$(on_journal)" = "$1" ] || fail "the journal is not $1"
+	[ "$(side)" = "$1" ] || fail "the journal is not $1"
 	start_udev
 }
 
@@ -256,4 +258,153 @@ ack_stop()
 ack_verify()
 {
 	/job/ackwrite verify /dev/bcache0 /job/acks "${1:-500}" || fail "acknowledged writes lost"
+}
+
+# --- the GPU -------------------------------------------------------------------
+
+gpu_port()
+{
+	local port
+
+	for port in /sys/class/virtio-ports/*; do
+		[ "$(<"$port/name")" != gpu ] || echo "/dev/${port##*/}"
+	done
+}
+[ ! "${OUTRIGGER_GPU-}" ] || GPU_PORT=$(gpu_port)
+
+# gpu COMMAND...: tell the emulated GPU, print what it answers, if anything
+gpu()
+{
+	local reply='' port
+
+	# nobody else can have it open
+	until { exec {port}<>"$GPU_PORT"; } 2>/dev/null; do
+		sleep 0.1
+	done
+	echo "$*" >&"$port"
+	IFS= read -r -t 600 reply <&"$port"
+	exec {port}>&-
+	[[ $reply = ok* ]] || fail "gpu $*: ${reply:-no answer}"
+	[ "$reply" = ok ] || echo "${reply#ok }"
+}
+
+# count KEY: one of the GPU's counters
+count()
+{
+	local stat
+
+	stat=" $(gpu stat) "
+	[[ $stat =~ " $1="([0-9]+) ]] || fail "the GPU does not count $1"
+	echo "${BASH_REMATCH[1]}"
+}
+
+# be_gpu: load xe, and our module on the side where it is ours
+be_gpu()
+{
+	modprobe xe || fail "modprobe xe"
+	compgen -G '/dev/dri/renderD*' >/dev/null || fail "xe found no GPU"
+	[ "$SIDE" = stock ] || attach
+	[ "$(side)" = "$SIDE" ] || fail "it is not $SIDE"
+}
+
+# faults N UNSUCCESSFUL <SCRIPT: the client runs SCRIPT, and the GPU has to have
+# counted just so many page faults, all of them answered
+faults()
+{
+	local f r u
+
+	f=$(count faults) r=$(count replies) u=$(count unsuccessful)
+	/job/xe-client || fail "the client"
+	gpu wait outstanding=0 timeout=60 >/dev/null
+	f=$(($(count faults) - f)) r=$(($(count replies) - r)) u=$(($(count unsuccessful) - u))
+	[ "$f $r $u" = "$1 $1 $2" ] ||
+		fail "$f faults, $r replies, $u of them unsuccessful; not $1, $1, $2"
+}
+
+# has_svm: xe has CPU address mirrors
+has_svm()
+{
+	modprobe -q drm_gpusvm_helper
+	[ -e /sys/module/drm_gpusvm_helper ]
+}
+
+# leave_gpu: detached, and xe unloaded
+leave_gpu()
+{
+	[ "$SIDE" = stock ] || detach
+	wait_for 60 rmmod xe || fail "rmmod xe"
+}
+
+# counted KEY N: the GPU has come to that number
+counted()
+{
+	(($(count "$1") >= $2))
+}
+
+# client_start [COMMAND...]: a client that stays, run by COMMAND; then client LINE...
+client_start()
+{
+	coproc CLIENT { exec "$@" /job/xe-client; }
+}
+
+client_say()
+{
+	echo "$*" >&"${CLIENT[1]}"
+}
+
+client_hear()
+{
+	local answer
+
+	IFS= read -r -t 240 answer <&"${CLIENT[0]}" || fail "no answer to $*"
+	[[ $answer = "ok "* ]] || fail "$answer"
+}
+
+client()
+{
+	client_say "$@"
+	client_hear "$@"
+}
+
+client_stop()
+{
+	local pid=$CLIENT_PID in=${CLIENT[1]}
+
+	exec {in}>&-
+	wait "$pid" || fail "the client"
+}
+
+# gt_reset GT: through debugfs; 6.12 does it when the file is read
+gt_reset()
+{
+	local file
+
+	file=$(compgen -G "/sys/kernel/debug/dri/*/gt$1/force_reset" | head -n 1)
+	case $(uname -r) in
+	6.12.*) cat "$file" >/dev/null ;;
+	*) echo 1 >"$file" ;;
+	esac
+}
+
+# lost N: so many page faults will never be answered, and that is what was to be shown
+lost()
+{
+	gpu expect what=missing n="$1"
+	echo "$1" >/run/lost
+}
+
+no_device()
+{
+	! compgen -G '/dev/dri/renderD*' >/dev/null
+}
+
+# ours FILE: a counter of our module's in sysfs, of all GTs
+ours()
+{
+	local file n sum=0
+
+	for file in /sys/bus/pci/devices/*/xe_pagefault-gt*/"$1"; do
+		read -r n <"$file" && sum=$((sum + n))
+	done
+	echo "$sum"
 }

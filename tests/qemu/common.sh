@@ -73,15 +73,16 @@ debian()
 	mmdebstrap --dpkgopt=force-unsafe-io "$@" "$base" "$target" - <<<"$sources"
 }
 
-# QEMU: the host's where it will do, else the one of mkqemu. Before 8.1 a guest
-# that changes its code while another CPU runs it (livepatch does little else) now
-# and then executes what was there before, and oopses: "int3".
+# QEMU: the host's where it will do, else the one of mkqemu. Before 10.1 there is no
+# vfio-user-pci for the GPU; before 8.1 a guest that changes its code while another CPU
+# runs it (livepatch does little else) now and then executes what was there before, and
+# oopses: "int3".
 qemu_of_host()
 {
 	local version
 
 	version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n 's/.* version \([0-9.]*\).*/\1/p')
-	printf '8.1\n%s\n' "$version" | sort -CV
+	printf '10.1\n%s\n' "$version" | sort -CV
 }
 
 qemu()

@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-bmg
+# about: Battlemage: faults in VRAM and out of it, atomics that move an object there, SVM
+# gpu: bmg
+# sides: stock ours
+# timeout: 300
+# kernels: all
+# short: trixie-backports
+
+. /job/lib.sh
+
+be_gpu
+
+say "an object in VRAM, one in the system's memory, a userptr"
+faults 4 0 <<'END'
+vm a
+bo a 0x100000000 2M vram
+bo a 0x200000000 2M
+bo a 0x300000000 2M both
+userptr a 0x400000000 2M
+write a 0x100000004 0xc0ffee
+write a 0x200000004 0xc0ffee
+write a 0x300000004 0xc0ffee
+write a 0x400000004 0xc0ffee
+END
+
+say "an atomic access moves the object to VRAM, from where a prefetch had bound it"
+faults 1 0 <<'END'
+vm a
+bo a 0x100000000 2M both
+poke a 0x100000000 40
+prefetch a 0x100000000 2M 0
+resident gtt 2112K # with the 64K that every space has
+read a 0x100000000 40
+resident gtt 2112K
+atomic a 0x100000000 2 42
+resident gtt 64K
+read a 0x100000000 42
+END
+
+say "and is refused where that is not possible"
+faults 2 2 <<'END'
+vm a
+bo a 0x100000000 2M
+userptr a 0x200000000 2M
+fails atomic a 0x100000000 1
+queue a
+fails atomic a 0x200000000 1
+END
+
+say "the media GT"
+faults 1 0 <<'END'
+engine vcs 0 1
+vm a
+bo a 0x100000000 2M vram
+write a 0x100000000 1
+END
+
+if has_svm; then
+	say "shared virtual memory moves to VRAM and back"
+	faults 3 0 <<-'END'
+		vm a
+		svm a 0x100000000000 4M
+		poke a 0x100000000000 40
+		atomic a 0x100000000000 2 42
+		write a 0x100000000004 7
+		peek a 0x100000000004 7
+		read a 0x100000200000 0
+	END
+fi
+
+say "a storm"
+/job/xe-client storm --spaces 16 --parallel 16 --rounds 5 --media || fail "the storm"
+gpu wait outstanding=0 timeout=60
+gpu stat
+
+if [ "$SIDE" = ours ]; then
+	# stock 6.12 oopses here
+	say "an atomic access to nothing"
+	/job/xe-client <<-'END'
+		vm a
+		null a 0x100000000 64K
+		start atomic a 0x100000000 1
+		sleep 500
+		vm b
+		bo b 0x100000000 64K
+		write b 0x100000000 1
+	END
+	gpu wait outstanding=0 timeout=60
+fi

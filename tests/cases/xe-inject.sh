@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-inject
+# about: what hardware would hardly send: odd, broken and too many messages
+# gpu: lnl
+# sides: stock ours
+# timeout: 300
+# kernels: all
+# short: trixie
+
+. /job/lib.sh
+
+good=0x100000000 bad=0xdead0000
+
+# injected SUCCESSFUL UNSUCCESSFUL COMMAND...: it makes faults that are answered so
+injected()
+{
+	local s=$1 u=$2 r w
+
+	shift 2
+	r=$(count replies) w=$(count unsuccessful)
+	gpu "$@" >/dev/null
+	gpu wait outstanding=0 timeout=60 >/dev/null
+	r=$(($(count replies) - r)) w=$(($(count unsuccessful) - w))
+	[ "$((r - w)) $w" = "$s $u" ] ||
+		fail "$*: $((r - w)) successful, $w unsuccessful, not $s and $u"
+	say "$*: as it should"
+}
+
+be_gpu
+client_start
+client vm a
+client bo a "$good" 64K
+client write a "$good" 1
+
+injected 0 1 fault asid=0xabcde va=$good
+injected 0 1 fault asid=0 va=$good
+injected 0 1 fault asid=first va=$bad
+injected 0 1 fault asid=first va=0xfffffffffffff000
+injected 0 1 fault asid=first va=$good trva=1
+injected 1 0 fault asid=first va=$good prefetch=1
+injected 0 1 fault asid=first va=$bad prefetch=1
+injected 1 0 fault asid=first va=$good access=atomic
+for i in 0 1 2 3 4 5 6 7; do
+	injected 1 0 fault asid=first va=$good type=$((i & 3)) level=$i class=$i \
+		instance=$((i * 9)) source=$((i * 36)) vfid=$((i * 9)) access=read
+done
+
+say "messages that are no page fault, though they say so"
+for dw in 1 1,2,3 1,2,3,4,5 1,2,3,4,5,6,7,8,9,a,b,c; do
+	gpu raw action=0x6002 dw=$dw
+	injected 1 0 fault asid=first va=$good
+done
+say "and one with all bits set"
+injected 0 1 raw action=0x6002 dw=ffffffff,ffffffff,ffffffff,ffffffff ledger=1
+gpu raw action=0x7ffe dw=1
+injected 1 0 fault asid=first va=$good
+
+say "the ring to the GuC fills up, for a while"
+gpu hold what=h2g on
+gpu storm n=800 asid=first va=$good addresses=16
+sleep 0.5
+gpu hold what=h2g off
+gpu wait outstanding=0 timeout=60
+client write a $((good + 4)) 2
+
+say "the ring from the GuC is nearly full"
+gpu hold what=irq on
+gpu fill leave=40
+gpu storm n=30 asid=first va=$good addresses=16
+gpu hold what=irq off
+gpu wait outstanding=0 timeout=60
+client write a $((good + 8)) 3
+
+say "faults of a space that is gone"
+client vm b
+client bo b "$good" 64K
+client write b "$good" 1
+asid=$(gpu asids)
+asid=${asid##*,}
+injected 1 0 fault asid="$asid" va=$good
+client destroy b
+injected 0 1 fault asid="$asid" va=$good
+client_stop
+
+say "faults of processes that are killed"
+for i in 1 2 3; do
+	/job/xe-client storm --spaces 16 --processes 2 --parallel 64 --until /run/never &
+	sleep 3
+	kill -KILL $(pgrep -f 'xe-client storm') # they are all ours
+	wait $! 2>/dev/null
+	gpu wait outstanding=0 timeout=60
+done
+faults 1 0 <<'END'
+vm a
+bo a 0x100000000 64K
+write a 0x100000000 1
+END

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-readonly
+# about: a write to what is bound for reading is refused; stock 6.12 has it tried for ever
+# gpu: lnl
+# sides: stock ours
+# timeout: 300
+# kernels: all
+# short: trixie
+
+. /job/lib.sh
+
+be_gpu
+if [[ $SIDE/$(uname -r) = stock/6.12.* ]]; then
+	# stock binds it again and again, and calls that a success each time
+	client_start
+	client vm a
+	client userptr a 0x100000000 64K readonly
+	n=$(count faults) u=$(count unsuccessful)
+	client start write a 0x100000000 1
+	wait_for 60 counted faults $((n + 100)) || fail "stock does not go round and round"
+	client stalled a 0
+	client destroy a
+	client_stop
+	[ "$(count unsuccessful)" = "$u" ] || fail "stock refuses it"
+	gpu wait outstanding=0 timeout=60
+else
+	faults 3 2 <<-'END'
+		vm a
+		userptr a 0x100000000 64K readonly
+		userptr a 0x200000000 64K readonly
+		fails write a 0x100000000 1
+		queue a
+		read a 0x200000000 0
+		fails write a 0x200000000 1
+	END
+fi

@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-sticky
+# about: one bad fault among good ones; stock 6.12 fails all that are queued behind it
+# gpu: lnl
+# sides: stock ours
+# timeout: 300
+# kernels: all
+# short: trixie
+
+. /job/lib.sh
+
+# With interrupts held back the faults queue up in the order in which they are sent,
+# and one run of the driver's worker finds them all.
+be_gpu
+client_start
+
+sticks=
+[[ $SIDE/$(uname -r) != stock/6.12.* ]] || sticks=yes
+
+say "injected: a bad one, then 20 good ones of the same address space"
+client vm a
+client bo a 0x100000000 64K
+client write a 0x100000000 1
+before=$(count unsuccessful)
+gpu hold what=irq on
+gpu fault asid=first va=0xdead0000 access=write
+gpu storm n=20 asid=first va=0x100000000 addresses=16 access=write
+gpu hold what=irq off
+gpu wait outstanding=0 timeout=60
+bad=$(($(count unsuccessful) - before))
+say "$bad of 21 were answered \"unsuccessful\""
+if [ "$sticks" ]; then
+	((bad > 1)) || fail "stock is said to get this wrong"
+else
+	[ "$bad" = 1 ] || fail "it is to be one"
+fi
+
+# The ASIDs of spaces made one after the other are too, and a queue is for each
+# fourth of them: b, f and j share theirs.
+say "real: of spaces that have nothing to do with each other"
+for s in b c d e f g h i j; do
+	client vm "$s"
+	client bo "$s" 0x100000000 64K
+	client write "$s" 0x100001000 1
+	client unbind "$s" 0x100000000 64K
+	client bo "$s" 0x100000000 64K
+done
+before=$(count faults)
+gpu hold what=irq on
+n=0
+for s in b f j; do
+	case $s in
+	b) client start write b 0xdead0000 1 ;;
+	*) client start write "$s" 0x100000000 1 ;;
+	esac
+	n=$((n + 1))
+	wait_for 30 counted faults $((before + n)) || fail "the GPU does not fault"
+done
+gpu hold what=irq off
+client fails wait b
+for s in f j; do
+	if [ "$sticks" ]; then
+		client fails wait "$s"
+	else
+		client wait "$s"
+		client peek "$s" 0x100000000 1
+	fi
+done
+client_stop

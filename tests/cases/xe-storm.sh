@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-storm
+# about: 10240 page faults of 64 address spaces, by four processes, on both GTs, and races
+# gpu: lnl
+# sides: stock ours
+# timeout: 600
+# kernels: all
+
+. /job/lib.sh
+
+be_gpu
+
+# exactly N OPTION...: a storm that makes N faults, all of them serviced
+exactly()
+{
+	local n=$1 f r
+
+	shift
+	f=$(count faults) r=$(count replies)
+	/job/xe-client storm "$@" || fail "the storm"
+	gpu wait outstanding=0 timeout=60
+	f=$(($(count faults) - f)) r=$(($(count replies) - r))
+	[ "$f $r" = "$n $n" ] || fail "$f faults, $r replies, not $n"
+}
+
+say "as many at once as stock can take"
+exactly 10240 --media
+if [ "$SIDE" = ours ]; then
+	say "all at once"
+	exactly 10240 --media --parallel 160 --rounds 1
+fi
+
+say "while the memory changes its protection"
+# Stock 6.12 now and then refuses a fault because of that, as if it were a bad one.
+refuses=
+[[ $SIDE/$(uname -r) != stock/6.12.* ]] || refuses=--resilient
+/job/xe-client storm --spaces 8 --rounds "$(rounds 50 400)" --race $refuses || fail "the race"
+gpu wait outstanding=0 timeout=60
+n=$(count unsuccessful)
+say "$n faults were refused"
+[ "$refuses" ] || [ "$n" = 0 ] || fail "none is to be"
+gpu stat
+
+if [ "$SIDE" = ours ]; then
+	[ "$(ours faults) $(ours replies)" = "$(count faults) $(count replies)" ] ||
+		fail "we say $(ours faults) faults, $(ours replies) replies"
+	[ "$(ours queued) $(ours dropped) $(ours unsent) $(ours malformed)" = "0 0 0 0" ] ||
+		fail "we say that faults are open, dropped, unsent, malformed"
+	cat /sys/kernel/debug/$MODULE/*-gt0
+fi

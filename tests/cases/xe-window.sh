@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-window
+# about: memory is given back while a fault on it is serviced; stock 6.12 forgets that
+# gpu: bmg media=off
+# sides: stock ours
+# timeout: 300
+# kernels: all
+# short: trixie
+
+. /job/lib.sh
+
+# answer LINE: what the client says to it
+answer()
+{
+	local said
+
+	client_say "$@"
+	IFS= read -r -t 240 said <&"${CLIENT[0]}" || fail "no answer to $*"
+	echo "$said"
+}
+
+# What services the fault shares one CPU with the client, which goes first, and with
+# something that lets nobody else go on there. All else is done on the other CPU.
+echo 1 >/sys/devices/virtual/workqueue/cpumask || fail "workqueues can't be bound"
+taskset -cp 1 $$ >/dev/null
+be_gpu
+client_start taskset -c 0 chrt -f 50
+client vm a
+client vm b
+client userptr a 0x100000000 64K
+client write a 0x100000000 1
+client dontneed a 0x100000000 64K
+
+# The GuC does not look at what it is sent. So VRAM for an object is not cleared, and
+# the page tables, which the GPU updates after that, are not there yet.
+gpu hold what=h2g on
+client bo b 0x100000000 2M vram
+gpu fault asid=first va=0x100000000 access=write
+sleep 0.5
+client_say dontneed a 0x100000000 64K
+sleep 0.1
+taskset -c 0 chrt -f 40 bash -c 'while :; do :; done' &
+sleep 0.1
+gpu hold what=h2g off
+client_hear dontneed a
+kill $!
+gpu wait outstanding=0 timeout=30
+
+client poke a 0x100000000 5
+said=$(answer ask write a 0x100000004 7)
+say "$said"
+if [[ $SIDE/$(uname -r) = stock/6.12.* ]]; then
+	[[ $said = "not ok"*": there is 0" ]] || fail "stock is said to write elsewhere"
+else
+	[[ $said = "ok "* ]] || fail "the GPU wrote elsewhere"
+	client peek a 0x100000000 5
+fi
+client_stop

@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The cases' client of the GPU, on the xe driver's uAPI alone.
+ *
+ *   xe-client <SCRIPT            does what the lines of SCRIPT say, see commands[]
+ *   xe-client storm OPTION...    see xe-storm.c
+ *
+ * Each line is answered by "ok ..." or "not ok ...", and the first that is not ok
+ * ends the program. Numbers are as in C, with K, M, G behind sizes. What the GPU
+ * was to write is compared with what the CPU then sees.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "xe.h"
+
+#define MAX_WORDS 10
+#define MAX_SPACES 256
+#define MAX_RANGES 1024
+#define PATIENCE 60.0
+
+/* What is bound at an address of the GPU, as the CPU sees it. */
+struct range {
+	struct space *space;
+	uint64_t va;
+	uint64_t size;
+	uint8_t *cpu; /* NULL: nothing to be seen */
+	uint32_t bo;
+};
+
+struct space {
+	char name[16];
+	struct xe_space xe;
+	uint64_t batch; /* elsewhere than usual */
+};
+
+static struct space spaces[MAX_SPACES];
+static struct range ranges[MAX_RANGES];
+static struct drm_xe_engine_class_instance engine = {
+	.engine_class = DRM_XE_ENGINE_CLASS_COMPUTE,
+};
+
+static char why[200];
+
+static int no(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int failed(const char *what, int err)
+{
+	return err ? no("%s: %s", what, strerror(-err)) : 0;
+}
+
+static uint64_t number(const char *word)
+{
+	char *unit;
+	uint64_t n = strtoull(word ? word : "0", &unit, 0);
+
+	return n << (*unit == 'G' ? 30 :
+		     *unit == 'M' ? 20 :
+		     *unit == 'K' ? 10 :
+				    0);
+}
+
+static bool has(char **words, const char *word)
+{
+	for (; *words; words++)
+		if (!strcmp(*words, word))
+			return true;
+	return false;
+}
+
+static struct space *find_space(const char *name)
+{
+	int i;
+
+	for (i = 0; name && i < MAX_SPACES; i++)
+		if (!strcmp(spaces[i].name, name))
+			return &spaces[i];
+	return NULL;
+}
+
+static struct range *find_range(struct space *s, uint64_t va)
+{
+	struct range *r;
+
+	for (r = ranges; r < ranges + MAX_RANGES; r++)
+		if (r->size && r->space == s && va - r->va < r->size)
+			return r;
+	return NULL;
+}
+
+static volatile uint32_t *cpu_at(struct space *s, uint64_t va)
+{
+	struct range *r = find_range(s, va);
+
+	return r && r->cpu ? (void *)(r->cpu + (va - r->va)) : NULL;
+}
+
+static void forget(struct space *s, uint64_t va, uint64_t size)
+{
+	struct range *r;
+
+	for (r = ranges; r < ranges + MAX_RANGES; r++)
+		if (r->size && r->space == s && r->va >= va &&
+		    r->va + r->size <= va + size)
+			r->size = 0;
+}
+
+static int remember(struct space *s, uint64_t va, uint64_t size, void *cpu,
+		    uint32_t bo)
+{
+	struct range *r;
+
+	forget(s, va, size);
+	for (r = ranges; r < ranges + MAX_RANGES; r++) {
+		if (!r->size) {
+			*r = (struct range){ s, va, size, cpu, bo };
+			return 0;
+		}
+	}
+	return no("too many ranges");
+}
+
+/* --- the commands: the space, then its words; the first word is words[0] ---------- */
+
+/* engine CLASS [INSTANCE [GT]]: for the spaces made from now on */
+static int do_engine(struct space *s, char **words)
+{
+	static const char *const names[] = { "rcs", "bcs", "vcs", "vecs",
+					     "ccs" };
+	unsigned int i;
+
+	(void)s;
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (words[0] && !strcmp(words[0], names[i])) {
+			engine.engine_class = i;
+			engine.engine_instance = number(words[1]);
+			engine.gt_id = words[1] ? number(words[2]) : 0;
+			return 0;
+		}
+	}
+	return no("no such engine");
+}
+
+/* vm NAME [lr|dma]: an address space, in fault mode if nothing else is said */
+static int do_vm(struct space *s, char **words)
+{
+	uint32_t kind = XE_FAULT_MODE;
+
+	if (s || !words[0])
+		return no("what name?");
+	s = spaces;
+	while (s < spaces + MAX_SPACES && s->name[0])
+		s++;
+	if (s == spaces + MAX_SPACES)
+		return no("too many");
+	if (has(words, "lr"))
+		kind = DRM_XE_VM_CREATE_FLAG_LR_MODE;
+	snprintf(s->name, sizeof(s->name), "%s", words[0]);
+	return failed("vm", xe_space_new(&s->xe, kind, &engine));
+}
+
+/* queue NAME: another queue instead of the one it has */
+static int do_queue(struct space *s, char **words)
+{
+	(void)words;
+	if (s->xe.queue)
+		xe_queue_free(&s->xe);
+	return failed("queue", xe_queue_new(&s->xe));
+}
+
+static int do_destroy(struct space *s, char **words)
+{
+	struct range *r;
+	int ret;
+
+	(void)words;
+	for (r = ranges; r < ranges + MAX_RANGES; r++)
+		if (r->size && r->space == s)
+			r->size = 0;
+	ret = xe_space_free(&s->xe);
+	memset(s, 0, sizeof(*s));
+	return failed("destroy", ret);
+}
+
+static uint32_t bind_flags(char **words)
+{
+	return (has(words, "now") ? DRM_XE_VM_BIND_FLAG_IMMEDIATE : 0) |
+	       (has(words, "readonly") ? DRM_XE_VM_BIND_FLAG_READONLY : 0);
+}
+
+/* bo NAME VA SIZE [vram|both] [now] [readonly] */
+static int do_bo(struct space *s, char **words)
+{
+	enum xe_memory where = has(words, "vram") ? XE_VRAM :
+			       has(words, "both") ? XE_BOTH :
+						    XE_SYSTEM;
+	uint64_t va = number(words[0]), size = number(words[1]);
+	uint32_t bo;
+	void *cpu;
+
+	if (failed("object", xe_bo_new(size, where, &bo, &cpu)) ||
+	    failed("bind", xe_bind(&s->xe, DRM_XE_VM_BIND_OP_MAP,
+				   bind_flags(words), bo, NULL, va, size)))
+		return -1;
+	return remember(s, va, size, cpu, bo);
+}
+
+/* rebind NAME VA: the object that is there, once more */
+static int do_rebind(struct space *s, char **words)
+{
+	struct range *r = find_range(s, number(words[0]));
+
+	if (!r || !r->bo)
+		return no("no object there");
+	return failed("bind",
+		      xe_bind(&s->xe, DRM_XE_VM_BIND_OP_MAP, bind_flags(words),
+			      r->bo, NULL, r->va, r->size));
+}
+
+/* userptr NAME VA SIZE [readonly]: fresh memory of this process */
+static int do_userptr(struct space *s, char **words)
+{
+	uint64_t va = number(words[0]), size = number(words[1]);
+	void *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (cpu == MAP_FAILED)
+		return failed("memory", -errno);
+	if (failed("bind", xe_bind(&s->xe, DRM_XE_VM_BIND_OP_MAP_USERPTR,
+				   bind_flags(words), 0, cpu, va, size)))
+		return -1;
+	return remember(s, va, size, cpu, 0);
+}
+
+/* null NAME VA SIZE: reads are zero, writes go nowhere */
+static int do_null(struct space *s, char **words)
+{
+	uint64_t va = number(words[0]), size = number(words[1]);
+
+	if (failed("bind",
+		   xe_bind(&s->xe, DRM_XE_VM_BIND_OP_MAP,
+			   DRM_XE_VM_BIND_FLAG_NULL, 0, NULL, va, size)))
+		return -1;
+	return remember(s, va, size, NULL, 0);
+}
+
+/* svm NAME VA SIZE: fresh memory at the same address for both; the GPU shares it */
+static int do_svm(struct space *s, char **words)
+{
+	uint64_t va = number(words[0]), size = number(words[1]);
+	void *cpu = mmap((void *)va, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+			 0);
+
+	if (cpu == MAP_FAILED)
+		return failed("memory", -errno);
+	if (failed("bind", xe_bind(&s->xe, DRM_XE_VM_BIND_OP_MAP,
+				   DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR, 0, NULL,
+				   va, size)))
+		return -1;
+	return remember(s, va, size, cpu, 0);
+}
+
+static int do_unbind(struct space *s, char **words)
+{
+	uint64_t va = number(words[0]), size = number(words[1]);
+
+	forget(s, va, size);
+	return failed("unbind", xe_bind(&s->xe, DRM_XE_VM_BIND_OP_UNMAP, 0, 0,
+					NULL, va, size));
+}
+
+/* prefetch NAME VA SIZE REGION: 0 is the system's memory, 1 VRAM */
+static int do_prefetch(struct space *s, char **words)
+{
+	return failed("prefetch",
+		      xe_prefetch(&s->xe, number(words[0]), number(words[1]),
+				  number(words[2])));
+}
+
+/* dontneed NAME VA SIZE: the CPU's pages there are given back, what comes is zero */
+static int do_dontneed(struct space *s, char **words)
+{
+	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
+
+	if (!cpu)
+		return no("nothing there");
+	if (madvise((void *)cpu, number(words[1]), MADV_DONTNEED))
+		return failed("madvise", -errno);
+	return 0;
+}
+
+/* munmap NAME VA SIZE: the CPU's memory there goes, the binding stays */
+static int do_munmap(struct space *s, char **words)
+{
+	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
+
+	if (!cpu)
+		return no("nothing there");
+	return failed("munmap",
+		      munmap((void *)cpu, number(words[1])) ? -errno : 0);
+}
+
+static int do_purgeable(struct space *s, char **words)
+{
+	return failed("madvise",
+		      xe_purgeable(&s->xe, number(words[0]), number(words[1])));
+}
+
+/* poke NAME VA VALUE, peek NAME VA VALUE: the CPU writes; the CPU finds it there */
+static int do_poke(struct space *s, char **words)
+{
+	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
+
+	if (!cpu)
+		return no("nothing there");
+	*cpu = (uint32_t)number(words[1]);
+	return 0;
+}
+
+static int do_peek(struct space *s, char **words)
+{
+	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
+	uint32_t value = (uint32_t)number(words[1]);
+
+	if (!cpu)
+		return no("nothing there");
+	return *cpu == value ? 0 : no("there is %#x", *cpu);
+}
+
+/* batch NAME VA: batches are put there, so that fetching one faults too */
+static int do_batch(struct space *s, char **words)
+{
+	s->batch = number(words[0]);
+	return 0;
+}
+
+static int submit(struct space *s)
+{
+	unsigned int bytes = (s->xe.ndw + 1) * 4;
+	uint32_t *elsewhere;
+	int ret;
+
+	if (s->batch) {
+		elsewhere = (uint32_t *)cpu_at(s, s->batch);
+		if (!elsewhere)
+			return no("no batch there");
+		s->xe.work[bytes / 4 - 1] = 0x0a << 23;
+		memcpy(elsewhere, s->xe.work, bytes);
+	}
+	ret = xe_submit(&s->xe, s->batch);
+	/* a queue that is banned by now is as good as one that will be */
+	return ret == -ECANCELED ? 0 : failed("exec", ret);
+}
+
+static int write_op(struct space *s, char **words)
+{
+	xe_store(&s->xe, number(words[0]), (uint32_t)number(words[1]));
+	return submit(s);
+}
+
+static int read_op(struct space *s, char **words)
+{
+	s->xe.work[XE_RESULT / 4] = ~(uint32_t)number(words[1]);
+	xe_copy(&s->xe, XE_WORK + XE_RESULT, number(words[0]));
+	return submit(s);
+}
+
+static int atomic_op(struct space *s, char **words)
+{
+	xe_atomic_add(&s->xe, number(words[0]), (uint32_t)number(words[1]));
+	return submit(s);
+}
+
+static int parallel_op(struct space *s, char **words)
+{
+	xe_parallel(&s->xe, (uint32_t)number(words[0]), number(words[1]),
+		    number(words[2]), (uint32_t)number(words[3]));
+	return submit(s);
+}
+
+static int wait_for_it(struct space *s)
+{
+	int ret = xe_wait(&s->xe, PATIENCE);
+
+	return ret == -ETIME	 ? no("it neither ends nor is given up") :
+	       ret == -ECANCELED ? no("the queue was banned") :
+				   failed("wait", ret);
+}
+
+/* write NAME VA VALUE: by the GPU; the CPU must see it if it sees that range */
+static int do_write(struct space *s, char **words)
+{
+	if (write_op(s, words) || wait_for_it(s))
+		return -1;
+	return cpu_at(s, number(words[0])) ? do_peek(s, words) : 0;
+}
+
+/* read NAME VA VALUE: the GPU reads, and must find that */
+static int do_read(struct space *s, char **words)
+{
+	uint32_t got;
+
+	if (read_op(s, words) || wait_for_it(s))
+		return -1;
+	got = s->xe.work[XE_RESULT / 4];
+	return got == (uint32_t)number(words[1]) ? 0 : no("it read %#x", got);
+}
+
+/* atomic NAME VA ADD RESULT */
+static int do_atomic(struct space *s, char **words)
+{
+	char *result[3] = { words[0], words[2], NULL };
+
+	if (atomic_op(s, words) || wait_for_it(s))
+		return -1;
+	return words[2] ? do_peek(s, result) : 0;
+}
+
+/* parallel NAME N VA STRIDE VALUE: VALUE + i at VA + i * STRIDE, by N threads at once */
+static int do_parallel(struct space *s, char **words)
+{
+	uint64_t i, n = number(words[0]), va = number(words[1]);
+	uint64_t stride = number(words[2]);
+	uint32_t value = (uint32_t)number(words[3]);
+	volatile uint32_t *cpu;
+
+	if (parallel_op(s, words) || wait_for_it(s))
+		return -1;
+	for (i = 0; i < n; i++) {
+		cpu = cpu_at(s, va + i * stride);
+		if (cpu && *cpu != value + i)
+			return no("%#x at the %uth", *cpu, (unsigned int)i);
+	}
+	return 0;
+}
+
+/* wait NAME: for what was started */
+static int do_wait(struct space *s, char **words)
+{
+	(void)words;
+	return wait_for_it(s);
+}
+
+/* stalled NAME MS: what was started does not end in that time */
+static int do_stalled(struct space *s, char **words)
+{
+	usleep((unsigned int)number(words[0]) * 1000);
+	return xe_done(&s->xe) ? no("it is done") : 0;
+}
+
+/*
+ * resident REGION SIZE: what this process has there, as the driver accounts it; on a
+ * discrete GPU "gtt" is the system's memory, and in "vram0" there are page tables too
+ */
+static int do_resident(struct space *s, char **words)
+{
+	char path[64], line[128], key[64], unit[8];
+	unsigned long n, sum = 0;
+	FILE *f;
+	int i;
+
+	(void)s;
+	snprintf(key, sizeof(key), "drm-resident-%s: %%lu%%7s", words[0]);
+	/* one file descriptor is the GPU; others have no such lines */
+	for (i = 3; i < 64; i++) {
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", i);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		while (fgets(line, sizeof(line), f)) {
+			unit[0] = 0;
+			if (sscanf(line, key, &n, unit) >= 1)
+				sum += n << (*unit == 'K' ? 10 :
+					     *unit == 'M' ? 20 :
+							    0);
+		}
+		fclose(f);
+	}
+	return sum == number(words[1]) ? 0 : no("%lu KiB", sum >> 10);
+}
+
+static int do_sleep(struct space *s, char **words)
+{
+	(void)s;
+	usleep((unsigned int)number(words[0]) * 1000);
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(struct space *s, char **words);
+	int (*start)(struct space *s, char **words); /* the GPU's part alone */
+	bool bare; /* not of a space */
+} commands[] = {
+	{ "engine", do_engine, NULL, true },
+	{ "vm", do_vm, NULL, true },
+	{ "sleep", do_sleep, NULL, true },
+	{ "resident", do_resident, NULL, true },
+	{ "queue", do_queue, NULL, false },
+	{ "destroy", do_destroy, NULL, false },
+	{ "bo", do_bo, NULL, false },
+	{ "rebind", do_rebind, NULL, false },
+	{ "userptr", do_userptr, NULL, false },
+	{ "null", do_null, NULL, false },
+	{ "svm", do_svm, NULL, false },
+	{ "unbind", do_unbind, NULL, false },
+	{ "prefetch", do_prefetch, NULL, false },
+	{ "dontneed", do_dontneed, NULL, false },
+	{ "munmap", do_munmap, NULL, false },
+	{ "purgeable", do_purgeable, NULL, false },
+	{ "poke", do_poke, NULL, false },
+	{ "peek", do_peek, NULL, false },
+	{ "batch", do_batch, NULL, false },
+	{ "write", do_write, write_op, false },
+	{ "read", do_read, read_op, false },
+	{ "atomic", do_atomic, atomic_op, false },
+	{ "parallel", do_parallel, parallel_op, false },
+	{ "wait", do_wait, NULL, false },
+	{ "stalled", do_stalled, NULL, false },
+};
+
+/*
+ * "start write ..." does not wait; "fails write ..." must have the queue banned;
+ * "fails wait NAME" the same of what was started; "ask ..." may say no, and we go on.
+ */
+static int run(char **words)
+{
+	const struct command *c = commands,
+			     *end = c + sizeof(commands) / sizeof(*c);
+	bool start = !strcmp(words[0], "start");
+	bool fails = !strcmp(words[0], "fails");
+	bool ask = !strcmp(words[0], "ask");
+	struct space *s = NULL;
+	int ret;
+
+	words += start || fails || ask;
+	while (c < end && words[0] && strcmp(c->name, words[0]))
+		c++;
+	if (c == end || !words[0])
+		return no("no such command");
+	words++;
+	if (!c->bare) {
+		s = find_space(words[0]);
+		if (!s)
+			return no("no such vm");
+		words++;
+	}
+	if (!start && !fails)
+		return c->run(s, words);
+	if (fails && c->run == do_wait)
+		ret = 0;
+	else if (c->start)
+		ret = c->start(s, words);
+	else if (fails) /* not the GPU's, but a call that must be refused */
+		return c->run(s, words) ? 0 : no("it succeeded");
+	else
+		return no("it can't be started");
+	if (ret || start)
+		return ret;
+	ret = xe_wait(&s->xe, PATIENCE);
+	return ret == -ECANCELED ? 0 :
+	       ret		 ? no("%s", strerror(-ret)) :
+				   no("it succeeded");
+}
+
+int main(int argc, char **argv)
+{
+	char line[300], copy[300], *words[MAX_WORDS + 1], *save;
+	int n, ret;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], "storm"))
+		return storm_main(argc - 1, argv + 1);
+	ret = xe_open();
+	if (ret) {
+		printf("not ok no GPU: %s\n", strerror(-ret));
+		return 1;
+	}
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "#\n")] = 0;
+		strcpy(copy, line);
+		n = 0;
+		for (char *w = strtok_r(copy, " \t", &save); w && n < MAX_WORDS;
+		     w = strtok_r(NULL, " \t", &save))
+			words[n++] = w;
+		words[n] = NULL;
+		if (!n)
+			continue;
+		if (run(words)) {
+			printf("not ok %s: %s\n", line, why);
+			if (!strcmp(words[0], "ask"))
+				continue;
+			return 1;
+		}
+		printf("ok %s\n", line);
+	}
+	return 0;
+}
