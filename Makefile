@@ -52,7 +52,7 @@ endef
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n')
 
-modules: $(MODULES:%=.%.done)
+modules: .kernel $(MODULES:%=.%.done)
 	$(foreach m,$(filter-out $(MODULES),$(ALL)),$(say) - \
 		"$(m) is left out: $(if $(wildcard $(ko-$(m))),not asked for,kernel $(KVER) \
 		has no $(stock-$(m)).ko)"$(nl))
@@ -63,7 +63,8 @@ modules: $(MODULES:%=.%.done)
 	@no() { echo "outrigger: $$*" >&2; exit 1; }; \
 	[ -e "$(KDIR)/Makefile" ] || no "the headers of kernel $(KVER) are not" \
 		"in $(KDIR): install linux-headers-$(KVER), or name them with KDIR="; \
-	[ "$(KOS)" ] || no "kernel $(KVER) has neither bcache.ko nor xe.ko: install" \
+	[ "$(strip $(KOS))" ] || no "kernel $(KVER) has no" \
+		"$(foreach m,$(or $(MODULES),$(ALL)),$(stock-$(m)).ko): install" \
 		"linux-image-$(KVER), or name the file with BCACHE_KO= or XE_KO="; \
 	[ -e "$(VMLINUX_BTF)" ] || no "the BTF of kernel $(KVER) is not found: install" \
 		"linux-image-$(KVER), or name its vmlinux or vmlinuz with VMLINUX_BTF="; \

@@ -206,6 +206,7 @@ void xpf_count_work(struct work_struct *work)
 		spin_lock_irq(&gt->lock);
 		used = gt->counts_used;
 		if (used) {
+			gt->stats.counts_ignored += !awake;
 			memcpy(msg,
 			       gt->counts[(gt->counts_head - used) % XPF_COUNTS],
 			       sizeof(msg));

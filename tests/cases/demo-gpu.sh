@@ -88,8 +88,8 @@ faults 2 1 <<-'END' | tell
 	write b 0x100000000 1
 END
 [ "${PIPESTATUS[0]}" = 0 ] || exit 1
-dmesg | sed -n "s/^[^]]*\] \($MODULE: .*refused\)/kernel: \1/p" | tail -n 1
-note bad "$(dmesg | sed -n "s/^.*$MODULE: .*\(asid\|ASID\)/\1/p" | tail -n 1)"
+dmesg | sed -n 's/^[^]]*\] \(.*page fault refused\)/    \1/p' | tail -n 1
+note bad "$(dmesg | sed -n 's/^.*\(page fault refused, .*\);.*/\1/p' | tail -n 1)"
 
 echo "the counters ($sysfs):"
 for f in faults served refused replies coalesced dropped stale queued_max; do
