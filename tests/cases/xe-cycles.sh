@@ -6,7 +6,7 @@
 # sides: ours
 # timeout: 1800
 # kernels: all
-# short: trixie
+# short: trixie-backports
 
 . /job/lib.sh
 
@@ -14,7 +14,7 @@ modprobe xe || fail "modprobe xe"
 /job/xe-client storm --spaces 16 --parallel 32 --media --until /run/stop &
 pid=$!
 wait_for 60 counted faults 512 || fail "no storm"
-n=$(rounds 10 50)
+n=$(rounds 6 50)
 for ((i = 1; i <= n; i++)); do
 	attach
 	f=$(count faults)
