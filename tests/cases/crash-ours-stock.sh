@@ -5,6 +5,7 @@
 # disks: 1G 1G
 # timeout: 300
 # kernels: all
+# short: trixie
 # boots: 2
 # stock: 2
 # udev: no

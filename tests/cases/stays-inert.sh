@@ -5,6 +5,7 @@
 # disks: 512M 512M
 # timeout: 400
 # kernels: all
+# short: trixie-backports
 # udev: no
 
 . /job/lib.sh

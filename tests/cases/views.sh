@@ -5,6 +5,7 @@
 # disks: 1G 1G
 # timeout: 300
 # kernels: all
+# short: trixie
 
 . /job/lib.sh
 

@@ -6,6 +6,7 @@
 # sides: stock ours
 # timeout: 300
 # kernels: all
+# short: trixie
 
 . /job/lib.sh
 

@@ -6,6 +6,7 @@
 # sides: stock ours
 # timeout: 600
 # kernels: all
+# short: trixie-backports
 
 . /job/lib.sh
 

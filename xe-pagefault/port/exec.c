@@ -2,8 +2,7 @@
 /*
  * 6.12: reservations are locked by drm_exec alone, and when memory is short
  * xe_vm_validate_should_retry() decides how long to go on trying. There is no
- * SVM. The rules are those of stock's
- * xe_gt_pagefault.c.
+ * SVM. The rules are those of stock's xe_gt_pagefault.c.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * 7.2 and later: reservations are locked in a validation transaction, which
- * evicts others when memory is short. The rules are
- * those of stock's xe_pagefault.c of 7.3.
+ * evicts others when memory is short. The rules are those of stock's
+ * xe_pagefault.c of 7.3.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
