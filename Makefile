@@ -63,9 +63,11 @@ modules: .kernel $(MODULES:%=.%.done)
 	@no() { echo "outrigger: $$*" >&2; exit 1; }; \
 	[ -e "$(KDIR)/Makefile" ] || no "the headers of kernel $(KVER) are not" \
 		"in $(KDIR): install linux-headers-$(KVER), or name them with KDIR="; \
-	[ "$(strip $(KOS))" ] || no "kernel $(KVER) has no" \
-		"$(foreach m,$(or $(MODULES),$(ALL)),$(stock-$(m)).ko): install" \
-		"linux-image-$(KVER), or name the file with BCACHE_KO= or XE_KO="; \
+	$(foreach m,$(or $(strip $(MODULES)),$(ALL)),[ "$(ko-$(m))" ] || \
+		no "kernel $(KVER) has no $(stock-$(m)).ko: install" \
+		"linux-image-$(KVER), or name the file with BCACHE_KO= or XE_KO=";) \
+	$(foreach m,$(ALL),[ -z "$(ko-$(m))" ] || [ -e "$(ko-$(m))" ] || \
+		no "$(ko-$(m)) is not there";) \
 	[ -e "$(VMLINUX_BTF)" ] || no "the BTF of kernel $(KVER) is not found: install" \
 		"linux-image-$(KVER), or name its vmlinux or vmlinuz with VMLINUX_BTF="; \
 	stat -Lc '%n %s %Y' "$(KDIR)"/Module.symvers "$(VMLINUX_BTF)" $(KOS) | \
