@@ -10,15 +10,7 @@
 #include <string.h>
 
 #include "../../xe-pagefault/decode.h"
-
-#define must(cond)                                                       \
-	do {                                                             \
-		if (!(cond)) {                                           \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, \
-				__LINE__, #cond);                        \
-			abort();                                         \
-		}                                                        \
-	} while (0)
+#include "must.h"
 
 static void fault(const u32 *msg, size_t len, bool prefetch)
 {

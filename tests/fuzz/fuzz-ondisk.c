@@ -14,17 +14,9 @@
 #include <string.h>
 
 #include "../unit/image.h"
+#include "must.h"
 
 #define HEAD 4
-
-#define must(cond)                                                       \
-	do {                                                             \
-		if (!(cond)) {                                           \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, \
-				__LINE__, #cond);                        \
-			abort();                                         \
-		}                                                        \
-	} while (0)
 
 /* what the rest of the journal relies on, said in other words than the validator's */
 static void check_promises(const struct jset *j, const struct jset_geom *g,

@@ -4,15 +4,7 @@
 #define TESTS_FUZZ_GPU_FUZZ_H
 
 #include "../unit/gpu-machine.h"
-
-#define must(cond)                                                       \
-	do {                                                             \
-		if (!(cond)) {                                           \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, \
-				__LINE__, #cond);                        \
-			abort();                                         \
-		}                                                        \
-	} while (0)
+#include "must.h"
 
 /* The input; behind its end there are zeros. */
 static struct {
