@@ -84,6 +84,7 @@ u32 xpf_generation(struct xpf_gt *gt)
 	if (!READ_ONCE(*mark)) {
 		WRITE_ONCE(*mark, 1);
 		gt->stats.guc_starts++;
+		gt->stats.counts_ignored += gt->counts_used;
 		gt->counts_used = 0;
 		gt->generation++;
 	}
@@ -287,15 +288,16 @@ void xpf_pagefault_fini(void *arg)
  */
 void xpf_start(void)
 {
-	mutex_lock(&gts_lock);
-	WRITE_ONCE(stopping, false);
-	mutex_unlock(&gts_lock);
-
+	/* Without it a device could go behind our back: then take none. */
 	listening = !bus_register_notifier(&pci_bus_type, &bus_nb);
 	if (!listening) {
 		pr_err("page faults stay with stock xe: no notice of devices\n");
 		return;
 	}
+
+	mutex_lock(&gts_lock);
+	WRITE_ONCE(stopping, false);
+	mutex_unlock(&gts_lock);
 	rescan(NULL);
 }
 
