@@ -148,7 +148,7 @@ struct xpf_stats {
  * @nr_failed:	of them ever
  * @err_limit:	rate limit of messages about what should not happen
  * @info_limit:	the same, about what applications do
- * @debugfs:	directory, or NULL
+ * @debugfs:	file
  */
 struct xpf_gt {
 	struct kobject kobj;
@@ -212,8 +212,6 @@ extern const struct xpf_port xpf_port;
 
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
-u32 xpf_queue_take(struct xpf_queue *q);
-void xpf_queue_work(struct work_struct *work);
 int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len);
 
 /* service.c */
@@ -221,6 +219,7 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 		enum xpf_cause *cause);
 struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_cause *cause);
 void xpf_vm_put(struct xe_vm *vm);
+int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause);
 
 /* reply.c */
 void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict);

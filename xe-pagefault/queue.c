@@ -50,28 +50,6 @@ static void list_push(struct xpf_gt *gt, struct xpf_list *list, u32 i)
 	list->tail = i;
 }
 
-/**
- * xpf_queues_init - all faults free, all queues empty
- * @gt: with its pool allocated
- */
-void xpf_queues_init(struct xpf_gt *gt)
-{
-	u32 i;
-
-	for (i = 0; i < PFD_PDATA_SPACE; i++)
-		gt->pool[i].next = i + 1;
-	gt->pool[i - 1].next = XPF_NONE;
-	gt->free = 0;
-
-	for (i = 0; i < XPF_QUEUES; i++) {
-		struct xpf_queue *q = &gt->queues[i];
-
-		q->gt = gt;
-		q->faults.head = XPF_NONE;
-		INIT_WORK(&q->work, xpf_queue_work);
-	}
-}
-
 /* Returns false if the pool is empty. */
 static bool queue_put(struct xpf_gt *gt, const u32 *msg)
 {
@@ -163,17 +141,15 @@ static bool alike(const struct xpf_fault *a, const struct xpf_fault *b)
 	       a->msg[3] == b->msg[3];
 }
 
-/**
- * xpf_queue_take - take the oldest fault, and others just like it
- * @q: the queue
+/*
+ * Takes the oldest fault, and others just like it. A fault that was reported
+ * before the service begins is made good by it just as the first one is; a
+ * verdict is never carried over to a later fault.
  *
- * A fault that was reported before the service begins is made good by it just
- * as the first one is; a verdict is never carried over to a later fault.
- *
- * Return: the first of a list linked by xpf_fault.next, at most XPF_BATCH long,
+ * Returns the first of a list linked by xpf_fault.next, at most XPF_BATCH long,
  * which is the caller's; XPF_NONE if the queue is empty.
  */
-u32 xpf_queue_take(struct xpf_queue *q)
+static u32 queue_take(struct xpf_queue *q)
 {
 	struct xpf_gt *gt = q->gt;
 	struct xpf_list batch = { XPF_NONE };
@@ -244,14 +220,11 @@ static bool slice_over(struct xpf_queue *q, unsigned long end)
 	return over;
 }
 
-/**
- * xpf_queue_work - serve one queue
- * @work: xpf_queue.work
- *
- * Until it is empty or the time slice is over; in that case it is queued again,
- * behind the others.
+/*
+ * Serves one queue, until it is empty or the time slice is over; in that case it
+ * is queued again, behind the others.
  */
-void xpf_queue_work(struct work_struct *work)
+static void queue_work_fn(struct work_struct *work)
 {
 	struct xpf_queue *q = container_of(work, struct xpf_queue, work);
 	struct xpf_gt *gt = q->gt;
@@ -261,7 +234,7 @@ void xpf_queue_work(struct work_struct *work)
 
 	/* A VM keeps the device awake; a fault that outlives its VM does not. */
 	xe_pm_runtime_get(xe);
-	while ((i = xpf_queue_take(q)) != XPF_NONE) {
+	while ((i = queue_take(q)) != XPF_NONE) {
 		/* What a GuC asked that is gone is not worth the work. */
 		bool ask = gt->pool[i].generation == READ_ONCE(gt->generation);
 
@@ -273,4 +246,26 @@ void xpf_queue_work(struct work_struct *work)
 		}
 	}
 	xe_pm_runtime_put(xe);
+}
+
+/**
+ * xpf_queues_init - all faults free, all queues empty
+ * @gt: with its pool allocated
+ */
+void xpf_queues_init(struct xpf_gt *gt)
+{
+	u32 i;
+
+	for (i = 0; i < PFD_PDATA_SPACE; i++)
+		gt->pool[i].next = i + 1;
+	gt->pool[i - 1].next = XPF_NONE;
+	gt->free = 0;
+
+	for (i = 0; i < XPF_QUEUES; i++) {
+		struct xpf_queue *q = &gt->queues[i];
+
+		q->gt = gt;
+		q->faults.head = XPF_NONE;
+		INIT_WORK(&q->work, queue_work_fn);
+	}
 }

@@ -62,7 +62,7 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 /**
  * xpf_reply - answer a list of faults and free them
  * @gt: the GT
- * @first: index of the first, see xpf_queue_take()
+ * @first: index of the first, which xpf_fault.next links
  * @verdict: XPF_OK if the access may be tried again, else why not
  *
  * In a worker, with no lock held: sends, which waits for room in the H2G ring,

@@ -80,8 +80,7 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	int err;
 
 	drm_exec_init(&exec, 0, 0);
-	drm_exec_until_all_locked(&exec)
-	{
+	drm_exec_until_all_locked(&exec) {
 		*cause = XPF_MEMORY;
 		err = lock_and_back(&exec, tile, vma, in_vram, &was);
 		drm_exec_retry_on_contention(&exec);
@@ -97,18 +96,6 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	}
 	drm_exec_fini(&exec);
 	return err;
-}
-
-/* -EAGAIN if the pages were invalidated meanwhile; stock 6.12 fails on that. */
-static int repin(struct xe_vma *vma, enum xpf_cause *cause)
-{
-	struct xe_userptr_vma *uvma =
-		container_of(vma, struct xe_userptr_vma, vma);
-
-	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
-		return 0;
-	*cause = XPF_USERPTR;
-	return xe_vma_userptr_pin_pages(uvma);
 }
 
 static int populate(struct xe_gt *gt, struct xe_vma *vma,
@@ -131,7 +118,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 	}
 
 	do {
-		err = repin(vma, cause);
+		err = xpf_repin(vma, cause);
 		if (!err)
 			err = try(tile, vma, in_vram, &end, cause);
 	} while (err == -EAGAIN);
@@ -147,8 +134,7 @@ static int migrate(struct xe_gt *gt, struct xe_vma *vma)
 	int ret;
 
 	drm_exec_init(&exec, 0, 0);
-	drm_exec_until_all_locked(&exec)
-	{
+	drm_exec_until_all_locked(&exec) {
 		ret = lock_and_back(&exec, gt->tile, vma, in_vram, &was);
 		drm_exec_retry_on_contention(&exec);
 		if (!ret)

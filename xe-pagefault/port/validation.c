@@ -83,8 +83,7 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	/* Not interruptible, so it can't fail. */
 	xe_validation_ctx_init(&ctx, &tile->xe->val, &exec,
 			       (struct xe_val_flags){});
-	drm_exec_until_all_locked(&exec)
-	{
+	drm_exec_until_all_locked(&exec) {
 		*cause = XPF_MEMORY;
 		err = lock_and_back(&exec, tile, vma, in_vram, &was, cause);
 		drm_exec_retry_on_contention(&exec);
@@ -112,18 +111,6 @@ static void count(struct xe_gt *gt, const struct xe_vma *vma)
 #endif
 }
 
-/* -EAGAIN if the pages were invalidated meanwhile; stock 6.12 fails on that. */
-static int repin(struct xe_vma *vma, enum xpf_cause *cause)
-{
-	struct xe_userptr_vma *uvma =
-		container_of(vma, struct xe_userptr_vma, vma);
-
-	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
-		return 0;
-	*cause = XPF_USERPTR;
-	return xe_vma_userptr_pin_pages(uvma);
-}
-
 static int populate(struct xe_gt *gt, struct xe_vma *vma,
 		    const struct pagefault *pf, enum xpf_cause *cause)
 {
@@ -149,7 +136,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 		return 0;
 
 	do {
-		err = repin(vma, cause);
+		err = xpf_repin(vma, cause);
 		if (!err)
 			err = try(tile, vma, in_vram, true, cause);
 	} while (err == -EAGAIN);
