@@ -105,6 +105,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
 	bool in_vram = atomic && intel_device_info_is_dgfx(&tile->xe->info) &&
 		       !(vma->gpuva.flags & DRM_GPUVA_SPARSE);
+	unsigned long until = jiffies + XPF_PATIENCE;
 	ktime_t end = 0;
 	int err;
 
@@ -121,7 +122,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 		err = xpf_repin(vma, cause);
 		if (!err)
 			err = try(tile, vma, in_vram, &end, cause);
-	} while (err == -EAGAIN);
+	} while (err == -EAGAIN && time_before(jiffies, until));
 
 	return err;
 }

@@ -116,6 +116,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 {
 	struct xe_tile *tile = gt->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
+	unsigned long until = jiffies + XPF_PATIENCE;
 	int in_vram, err;
 
 	if (vma_is_mirror(vma)) {
@@ -139,7 +140,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 		err = xpf_repin(vma, cause);
 		if (!err)
 			err = try(tile, vma, in_vram, true, cause);
-	} while (err == -EAGAIN);
+	} while (err == -EAGAIN && time_before(jiffies, until));
 
 	return err;
 }
