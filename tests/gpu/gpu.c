@@ -235,8 +235,19 @@ void gpu_reset(struct gpu *gpu)
 	mmio_reset(gpu);
 }
 
+/*
+ * A GuC is a processor of its own and answers in microseconds, whatever else the
+ * host has to do; stock 6.12 gives it 5 ms. Where that may not be asked for
+ * things go on, at the scheduler's mercy.
+ */
+static void hurry(pthread_t thread)
+{
+	pthread_setschedparam(thread, SCHED_RR,
+			      &(struct sched_param){ .sched_priority = 1 });
+}
+
 /**
- * gpu_start() - start the threads
+ * gpu_start() - start the threads; the calling one is to serve the registers
  * @gpu: the device
  *
  * Return: 0, or -1.
@@ -245,13 +256,16 @@ int gpu_start(struct gpu *gpu)
 {
 	unsigned int i;
 
-	for (i = 0; i < GTS; i++)
-		if (pthread_create(&gpu->gt[i]->guc.thread, NULL, guc_thread,
-				   gpu->gt[i]))
-			return -1;
 	for (i = 0; i < ENGINE_THREADS; i++)
 		if (pthread_create(&gpu->engine[i], NULL, context_thread, gpu))
 			return -1;
+	for (i = 0; i < GTS; i++) {
+		if (pthread_create(&gpu->gt[i]->guc.thread, NULL, guc_thread,
+				   gpu->gt[i]))
+			return -1;
+		hurry(gpu->gt[i]->guc.thread);
+	}
+	hurry(pthread_self());
 	return 0;
 }
 
