@@ -13,7 +13,7 @@ make_set --writeback
 # Not at full speed: on 6.12 a transition rewrites every call of cond_resched(), with
 # interrupts to all CPUs for each, and takes minutes if both are busy emulating fio.
 fio_start --rate_iops=100 --iodepth=4 --size=16M
-n=$(rounds 20 50)
+n=$(rounds 10 50)
 for ((i = 1; i <= n; i++)); do
 	attach
 	detach

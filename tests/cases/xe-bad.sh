@@ -4,6 +4,7 @@
 # about: accesses that must fail fail, their queue is given up, others live on
 # gpu: lnl
 # sides: stock ours
+# short-sides: ours
 # timeout: 300
 # kernels: all
 # short: trixie-backports

@@ -4,6 +4,7 @@
 # about: Battlemage: faults in VRAM and out of it, atomics that move an object there, SVM
 # gpu: bmg
 # sides: stock ours
+# short-sides: ours
 # timeout: 300
 # kernels: all
 # short: trixie-backports

@@ -4,6 +4,7 @@
 # about: each kind of page fault, one at a time: serviced once, and the data is right
 # gpu: lnl
 # sides: stock ours
+# short-sides: ours
 # timeout: 300
 # kernels: all
 # short: trixie-backports

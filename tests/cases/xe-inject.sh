@@ -4,6 +4,7 @@
 # about: what hardware would hardly send: odd, broken and too many messages
 # gpu: lnl
 # sides: stock ours
+# short-sides: ours
 # timeout: 300
 # kernels: all
 # short: trixie

@@ -4,6 +4,7 @@
 # about: the device unbound and bound, suspended and resumed; xe reloaded
 # gpu: lnl
 # sides: stock ours
+# short-sides: ours
 # timeout: 400
 # kernels: all
 # short: trixie

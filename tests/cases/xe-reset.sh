@@ -4,6 +4,7 @@
 # about: GT resets in the middle of a storm: no reply to a fault from before
 # gpu: lnl
 # sides: stock ours
+# short-sides: ours
 # timeout: 300
 # kernels: all
 # short: trixie-backports

@@ -4,6 +4,7 @@
 # about: 10240 page faults of 64 address spaces, by four processes, on both GTs, and races
 # gpu: lnl
 # sides: stock ours
+# short-sides: ours
 # timeout: 600
 # kernels: all
 # short: trixie-backports

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: sig-enforce
+# about: unsigned, or signed by a stranger, where signatures are enforced: stock works
+# disks: 512M 512M
+# timeout: 300
+# kernels: all
+# short: trixie
+# cmdline: module.sig_enforce=1
+# udev: no
+
+. /job/lib.sh
+
+grep -q Y /sys/module/module/parameters/sig_enforce || fail "signatures are not enforced"
+
+# told N PATTERN: the kernel has said PATTERN N times by now
+told()
+{
+	[ "$(dmesg | grep -c "$2")" = "$1" ] || fail "dmesg lacks '$2': $(dmesg | tail -n 3)"
+}
+
+# refused MODULE PATTERN: modprobe fails and says why, and so does the kernel
+refused()
+{
+	local n
+
+	n=$(dmesg | grep -c "$2")
+	! modprobe "$1" 2>/run/said || fail "$1 was loaded"
+	sed "s/^/    /" /run/said
+	grep -q 'Key was rejected by service' /run/said || fail "modprobe does not say so"
+	told $((n + 1)) "$2"
+	[ ! -e "/sys/module/$1" ] || fail "refused, but there"
+}
+
+# install_as FILE: what modprobe finds at $ko is this
+install_as()
+{
+	case $ko in
+	*.xz) xz --check=crc32 -c "$1" ;;
+	*.zst) zstd -qc "$1" ;;
+	*) cat "$1" ;;
+	esac >"$ko"
+}
+
+# stock_works PATTERN: the driver loads, though the softdep's part is refused, and works
+stock_works()
+{
+	local n
+
+	n=$(dmesg | grep -c "$1")
+	if [ "$m" = bcache_journal ]; then
+		make_set
+		fio_verify --size=4M
+		stop_set
+		rmmod_bcache
+	else
+		modprobe xe || fail "no xe"
+		rmmod xe || fail "rmmod xe"
+	fi
+	told $((n + 1)) "$1"
+	[ ! -e "/sys/module/$m" ] || fail "the softdep has loaded $m"
+}
+
+for softdep in 'bcache pre: bcache[-_]journal' 'xe pre: xe[-_]pagefault'; do
+	modprobe -c | grep -q "^softdep $softdep$" || fail "the package has no softdep $softdep"
+done
+
+key='Loading of module with unavailable key is rejected'
+none='Loading of unsigned module is rejected'
+for m in bcache_journal xe_pagefault; do
+	ko=$(modinfo -n "$m" 2>/dev/null) || continue # bookworm has no xe
+
+	say "$m as DKMS has signed it: $(modinfo -F signer "$m"), unknown to the kernel"
+	unpack "$m" /run/signed.ko
+	tail -c 28 /run/signed.ko | grep -q '^~Module signature appended~$' ||
+		fail "DKMS has not signed it"
+	refused "$m" "$key"
+	stock_works "$key"
+
+	say "$m unsigned"
+	# before that line 12 bytes, the last 4 of which are the length of what precedes
+	length=$((16#$(tail -c 32 /run/signed.ko | head -c 4 | xxd -p)))
+	head -c -$((length + 12 + 28)) /run/signed.ko >/run/unsigned.ko
+	install_as /run/unsigned.ko
+	refused "$m" "$none"
+	stock_works "$none"
+done
