@@ -26,8 +26,6 @@
  * function runs, and to detaching when that function fails.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/jiffies.h>
 #include <linux/kallsyms.h>
 #include <linux/livepatch.h>
@@ -93,6 +91,39 @@ static struct workqueue_struct *wq;
 static void watch(struct work_struct *work);
 static DECLARE_DELAYED_WORK(watch_work, watch);
 
+/* Under klp_mutex, which every module load takes: flip and queue, no more. */
+static void pre_unpatch(struct klp_object *obj)
+{
+	WRITE_ONCE(unpatching, true);
+	mod_delayed_work(wq, &watch_work, 0);
+}
+
+static void post_unpatch(struct klp_object *obj)
+{
+	mod_delayed_work(wq, &watch_work, 0);
+}
+
+static struct klp_object objects[] = {
+	{
+		.name = OUTRIGGER_TARGET,
+		.funcs = outrigger_hooks,
+		.callbacks = {
+			.pre_unpatch = pre_unpatch,
+			.post_unpatch = post_unpatch,
+		},
+	},
+	{}
+};
+
+static struct klp_patch patch = {
+	.mod = THIS_MODULE,
+	.objs = objects,
+};
+
+/* In a section of its own, where klp-check looks for it. */
+static const struct outrigger_place places[] __used
+	__section(".outrigger.places") = { OUTRIGGER_PLACES };
+
 static unsigned long timeout_secs(void)
 {
 	return clamp(READ_ONCE(transition_timeout), 1U, 86400U);
@@ -109,7 +140,7 @@ static void set_state(enum outrigger_state to, const char *why)
 
 static bool in_transition(void)
 {
-	return READ_ONCE(stock_klp_transition) == outrigger.patch;
+	return READ_ONCE(stock_klp_transition) == &patch;
 }
 
 /*
@@ -121,7 +152,7 @@ static bool patch_settled(bool *enabled)
 	bool moving = in_transition();
 
 	smp_rmb(); /* klp writes enabled before it lets go of the transition */
-	*enabled = READ_ONCE(outrigger.patch->enabled);
+	*enabled = READ_ONCE(patch.enabled);
 	smp_rmb(); /* and takes it before it writes enabled */
 	return !moving && !in_transition();
 }
@@ -133,8 +164,7 @@ static bool patch_settled(bool *enabled)
  */
 static bool places_match(struct module *mod)
 {
-	const struct outrigger_place *end =
-		outrigger.places + outrigger.nr_places;
+	const struct outrigger_place *end = places + ARRAY_SIZE(places);
 	const struct outrigger_place *p;
 	const struct mod_kallsyms *syms;
 	unsigned long base = 0;
@@ -148,8 +178,7 @@ static bool places_match(struct module *mod)
 		const Elf_Sym *sym = &syms->symtab[i];
 		const char *name = syms->strtab + sym->st_name;
 
-		for (p = outrigger.places; p < end && strcmp(p->name, name);
-		     p++)
+		for (p = places; p < end && strcmp(p->name, name); p++)
 			;
 		if (p == end)
 			continue;
@@ -162,13 +191,13 @@ static bool places_match(struct module *mod)
 	preempt_enable();
 	rcu_read_unlock();
 
-	if (found == outrigger.nr_places && !differs)
+	if (found == ARRAY_SIZE(places) && !differs)
 		return true;
 
 	snprintf(
 		reason, sizeof(reason),
 		"the loaded %s is not the one we were built for: rebuild with dkms",
-		outrigger.target);
+		OUTRIGGER_TARGET);
 	return false;
 }
 
@@ -198,7 +227,7 @@ static void report_stalled(void)
  */
 static int disable_patch(void)
 {
-	struct kobject *kobj = &outrigger.patch->kobj;
+	struct kobject *kobj = &patch.kobj;
 	const struct kobj_type *type = kobj->ktype;
 	const struct attribute_group **group;
 	struct attribute **attr;
@@ -234,7 +263,7 @@ static void attach(struct module *mod)
 	if (state != ARMED || !try_module_get(mod))
 		return;
 
-	if (strcmp(utsname()->release, outrigger.built_for)) {
+	if (strcmp(utsname()->release, OUTRIGGER_TARGET_KVER)) {
 		set_state(INERT, "built for another kernel: rebuild with dkms");
 		goto put;
 	}
@@ -258,7 +287,7 @@ static void attach(struct module *mod)
 
 	target = mod;
 	set_state(ATTACHING, "");
-	ret = klp_enable_patch(outrigger.patch);
+	ret = klp_enable_patch(&patch);
 	if (ret) {
 		snprintf(
 			reason, sizeof(reason), "livepatch refused us (%d)%s",
@@ -277,7 +306,7 @@ put:
 	target = NULL;
 	module_put(mod);
 	pr_err("not attached to %s: %s; the stock driver runs untouched\n",
-	       outrigger.target, reason);
+	       OUTRIGGER_TARGET, reason);
 }
 
 /*
@@ -292,7 +321,7 @@ static void attach_if_loaded(void)
 
 	rcu_read_lock();
 	preempt_disable();
-	mod = stock_find_module(outrigger.target);
+	mod = stock_find_module(OUTRIGGER_TARGET);
 	if (mod) {
 		coming = mod->state == MODULE_STATE_COMING;
 		if (mod->state != MODULE_STATE_LIVE || !try_module_get(mod))
@@ -323,7 +352,7 @@ static void watch_attaching(void)
 		if (time_before(jiffies, next_report))
 			return;
 		pr_warn("attaching to %s has stalled for %lu s, going back:\n",
-			outrigger.target, timeout_secs());
+			OUTRIGGER_TARGET, timeout_secs());
 		report_stalled();
 		give_up = true;
 		set_state(
@@ -343,9 +372,9 @@ static void watch_attaching(void)
 
 	set_attached();
 	attached_at = ktime_get_real_seconds();
-	pr_info("attached to %s (version %s, kernel %s, %u functions)\n",
-		outrigger.target, THIS_MODULE->version, outrigger.built_for,
-		outrigger.nr_places);
+	pr_info("attached to %s (version %s, kernel %s, %zu functions)\n",
+		OUTRIGGER_TARGET, THIS_MODULE->version, OUTRIGGER_TARGET_KVER,
+		ARRAY_SIZE(places));
 }
 
 static void watch_attached(void)
@@ -356,7 +385,7 @@ static void watch_attached(void)
 	 */
 	if (READ_ONCE(unpatching))
 		set_state(DETACHING, "disabled");
-	else if (!outrigger.patch->enabled)
+	else if (!patch.enabled)
 		set_state(DETACHING, "replaced by another livepatch");
 }
 
@@ -369,7 +398,7 @@ static void watch_detaching(void)
 		WRITE_ONCE(unpatching, false);
 		set_attached();
 		pr_info("still attached to %s: detaching was reversed\n",
-			outrigger.target);
+			OUTRIGGER_TARGET);
 		return;
 	}
 
@@ -377,7 +406,7 @@ static void watch_detaching(void)
 		if (time_before(jiffies, next_report))
 			return;
 		pr_warn("detaching from %s has not finished after %u s:\n",
-			outrigger.target,
+			OUTRIGGER_TARGET,
 			(jiffies_to_msecs(jiffies - since)) / 1000);
 		report_stalled();
 		next_report = jiffies + timeout_secs() * HZ;
@@ -389,7 +418,7 @@ static void watch_detaching(void)
 		strscpy(reason, "detached; reload this module to attach again",
 			sizeof(reason));
 	state = INERT;
-	pr_info("detached from %s (%s)\n", outrigger.target, reason);
+	pr_info("detached from %s (%s)\n", OUTRIGGER_TARGET, reason);
 }
 
 /* Where state moves on, but for what the notifier does. */
@@ -421,7 +450,7 @@ static void watch(struct work_struct *work)
 		started = false;
 		do_stop = true;
 	}
-	do_disable = give_up && READ_ONCE(outrigger.patch->enabled);
+	do_disable = give_up && READ_ONCE(patch.enabled);
 	mutex_unlock(&lock);
 
 	/* Without the lock: these wait for readers of our files, or for klp. */
@@ -430,7 +459,7 @@ static void watch(struct work_struct *work)
 	if (do_stop)
 		outrigger.stop();
 	/* Refused while another patch is in transition: tried again next time. */
-	if (do_disable && disable_patch() && outrigger.patch->enabled)
+	if (do_disable && disable_patch() && patch.enabled)
 		pr_warn_ratelimited(
 			"could not disable the patch yet; by hand: write 0 to /sys/kernel/livepatch/%s/enabled\n",
 			KBUILD_MODNAME);
@@ -448,7 +477,7 @@ static int target_notify(struct notifier_block *nb, unsigned long event,
 {
 	struct module *mod = data;
 
-	if (strcmp(mod->name, outrigger.target))
+	if (strcmp(mod->name, OUTRIGGER_TARGET))
 		return NOTIFY_OK;
 
 	mutex_lock(&lock);
@@ -477,18 +506,6 @@ static int target_notify(struct notifier_block *nb, unsigned long event,
 
 static struct notifier_block target_nb = { .notifier_call = target_notify };
 
-/* Under klp_mutex, which every module load takes: flip and queue, no more. */
-static void pre_unpatch(struct klp_object *obj)
-{
-	WRITE_ONCE(unpatching, true);
-	mod_delayed_work(wq, &watch_work, 0);
-}
-
-static void post_unpatch(struct klp_object *obj)
-{
-	mod_delayed_work(wq, &watch_work, 0);
-}
-
 static ssize_t state_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
 			  char *buf)
 {
@@ -509,7 +526,7 @@ static ssize_t reason_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
 static ssize_t target_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
 			   char *buf)
 {
-	return sysfs_emit(buf, "%s\n", outrigger.target);
+	return sysfs_emit(buf, "%s\n", OUTRIGGER_TARGET);
 }
 
 static ssize_t attached_since_show(OUTRIGGER_MATTR *attr,
@@ -546,7 +563,6 @@ static const struct attribute *const attrs[] = { &state_attr.attr,
  */
 int outrigger_arm(void)
 {
-	struct klp_object *obj = outrigger.patch->objs;
 	int ret;
 
 	wq = alloc_ordered_workqueue("%s", 0, KBUILD_MODNAME);
@@ -561,12 +577,10 @@ int outrigger_arm(void)
 		mutex_lock(&lock);
 		set_state(INERT, "switched off (off=1)");
 		mutex_unlock(&lock);
-		pr_info("off=1: %s is left alone\n", outrigger.target);
+		pr_info("off=1: %s is left alone\n", OUTRIGGER_TARGET);
 		return 0;
 	}
 
-	obj->callbacks.pre_unpatch = pre_unpatch;
-	obj->callbacks.post_unpatch = post_unpatch;
 	ret = register_module_notifier(&target_nb);
 	if (ret)
 		goto err_files;

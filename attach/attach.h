@@ -32,11 +32,6 @@ struct outrigger_place {
 
 /**
  * struct outrigger - what attach.c must know of the module it is linked into
- * @target:	name of the stock module
- * @built_for:	kernel release the module was built for
- * @places:	the hook table made at build
- * @nr_places:	number of entries in @places
- * @patch:	the livepatch, with one object named @target
  * @start:	called once the transition to us is complete
  * @stop:	called when the patch is on its way out, and again at module
  *		exit if need be: takes down whatever @start put up
@@ -45,23 +40,21 @@ struct outrigger_place {
  * the same time, with no lock held.
  */
 struct outrigger {
-	const char *target;
-	const char *built_for;
-	const struct outrigger_place *places;
-	unsigned int nr_places;
-	struct klp_patch *patch;
 	void (*start)(void);
 	void (*stop)(void);
 };
 
-/* Defined by the module's patch.c. */
+/* Defined by the module's patch.c; the hooks as in its want file. */
 extern const struct outrigger outrigger;
+extern struct klp_func outrigger_hooks[];
 
 int outrigger_arm(void);
 void outrigger_disarm(void);
 
-/* The table of places as section that klp-check can find in the .ko. */
-#define OUTRIGGER_PLACES_SECTION __used __section(".outrigger.places")
+/* How many hooks target.h, to be included before, has. */
+#define OUTRIGGER_NR_PLACES                                             \
+	(sizeof((const struct outrigger_place[]){ OUTRIGGER_PLACES }) / \
+	 sizeof(struct outrigger_place))
 
 /*
  * A reference to an unexported symbol of @obj (a module, or vmlinux) that

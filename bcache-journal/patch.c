@@ -13,7 +13,7 @@
 #include "../attach/attach.h"
 #include "journal.h"
 
-static struct klp_func hooks[] = {
+struct klp_func outrigger_hooks[] = {
 	OUTRIGGER_HOOK(bch_journal, bj_journal),
 	OUTRIGGER_HOOK(bch_journal_meta, bj_journal_meta),
 	OUTRIGGER_HOOK(bch_journal_read, bj_journal_read),
@@ -41,28 +41,10 @@ static struct klp_func hooks[] = {
 	{}
 };
 
-static struct klp_object objects[] = { { .name = OUTRIGGER_TARGET,
-					 .funcs = hooks },
-				       {} };
-
-static struct klp_patch patch = {
-	.mod = THIS_MODULE,
-	.objs = objects,
-};
-
-static const struct outrigger_place places[] OUTRIGGER_PLACES_SECTION = {
-	OUTRIGGER_PLACES
-};
-
-static_assert(ARRAY_SIZE(places) + 1 == ARRAY_SIZE(hooks),
+static_assert(ARRAY_SIZE(outrigger_hooks) == OUTRIGGER_NR_PLACES + 1,
 	      "bcache.want and the table of hooks disagree");
 
 const struct outrigger outrigger = {
-	.target = OUTRIGGER_TARGET,
-	.built_for = OUTRIGGER_TARGET_KVER,
-	.places = places,
-	.nr_places = ARRAY_SIZE(places),
-	.patch = &patch,
 	.start = views_start,
 	.stop = views_stop,
 };

@@ -13,7 +13,7 @@
 #include "../attach/attach.h"
 #include "pagefault.h"
 
-static struct klp_func hooks[] = {
+struct klp_func outrigger_hooks[] = {
 	OUTRIGGER_HOOK(xe_guc_pagefault_handler, xpf_pagefault_handler),
 #ifdef HAVE_HOOK_G2H_READ
 	OUTRIGGER_HOOK(g2h_read, xpf_g2h_read),
@@ -27,28 +27,10 @@ static struct klp_func hooks[] = {
 	{}
 };
 
-static struct klp_object objects[] = { { .name = OUTRIGGER_TARGET,
-					 .funcs = hooks },
-				       {} };
-
-static struct klp_patch patch = {
-	.mod = THIS_MODULE,
-	.objs = objects,
-};
-
-static const struct outrigger_place places[] OUTRIGGER_PLACES_SECTION = {
-	OUTRIGGER_PLACES
-};
-
-static_assert(ARRAY_SIZE(places) + 1 == ARRAY_SIZE(hooks),
+static_assert(ARRAY_SIZE(outrigger_hooks) == OUTRIGGER_NR_PLACES + 1,
 	      "xe.want and the table of hooks disagree");
 
 const struct outrigger outrigger = {
-	.target = OUTRIGGER_TARGET,
-	.built_for = OUTRIGGER_TARGET_KVER,
-	.places = places,
-	.nr_places = ARRAY_SIZE(places),
-	.patch = &patch,
 	.start = xpf_start,
 	.stop = xpf_stop,
 };
