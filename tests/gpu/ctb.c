@@ -70,6 +70,33 @@ int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
 }
 
 /**
+ * ctb_holds() - is there such a message in a ring?
+ * @m: the memory
+ * @ctb: the ring
+ * @action: what it is to ask for
+ *
+ * Return: whether one waits to be received.
+ */
+bool ctb_holds(struct memory *m, const struct ctb *ctb, u32 action)
+{
+	u32 tail = ggtt_read32(m, ctb->desc + DESC_TAIL), head, n;
+
+	if (ctb->broken || tail >= ctb->size)
+		return false;
+	for (head = ctb->mine; head != tail;
+	     head = (head + n + 1) % ctb->size) {
+		n = ggtt_read32(m, ctb->ring + head * 4) & 0xff;
+		if (n >= (tail + ctb->size - head) % ctb->size)
+			return false;
+		if (n &&
+		    (ggtt_read32(m, ctb->ring + (head + 1) % ctb->size * 4) &
+		     0xffff) == action)
+			return true;
+	}
+	return false;
+}
+
+/**
  * ctb_room() - how much can be sent
  * @m: the memory
  * @ctb: the ring

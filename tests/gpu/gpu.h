@@ -195,6 +195,7 @@ struct ctb {
 };
 
 int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence);
+bool ctb_holds(struct memory *m, const struct ctb *ctb, u32 action);
 u32 ctb_room(struct memory *m, struct ctb *ctb);
 bool ctb_send(struct memory *m, struct ctb *ctb, u16 fence, const u32 *dw,
 	      u32 n);
@@ -304,6 +305,7 @@ struct guc {
 	u32 status;
 	u32 generation; /* counts its resets */
 	bool mailbox; /* a request was written */
+	bool slpc; /* runs */
 	bool rung,
 		reading; /* the doorbell; there may be more in the H2G ring */
 	bool ct;

@@ -164,6 +164,7 @@ void guc_reset(struct gt *gt)
 	stop(gt);
 	gt->guc.status = STATUS_IN_RESET;
 	gt->guc.mailbox = false;
+	gt->guc.slpc = false;
 	gt->guc.hold_h2g = false; /* the new one is not to starve */
 	gt->guc.hold_g2h = false;
 	memset(gt->guc.klv, 0, sizeof(gt->guc.klv));
@@ -461,25 +462,6 @@ static void mailbox(struct gt *gt)
 	flag[0] = ORIGIN_GUC | (u32)TYPE_RESPONSE_SUCCESS << 28 | data0;
 }
 
-/**
- * guc_doorbell() - the host rings
- * @gt: the GT
- *
- * The mailbox is answered at once: the driver waits 50 ms, which a busy host may
- * not give our thread.
- */
-void guc_doorbell(struct gt *gt)
-{
-	struct guc *guc = &gt->guc;
-
-	if (guc->mailbox) {
-		guc->mailbox = false;
-		mailbox(gt);
-	}
-	guc->reading = guc->ct;
-	guc_wake(gt);
-}
-
 /* Frequencies, in units of 50/3 MHz: what SLPC tells the driver. */
 static void slpc(struct gt *gt, const u32 *dw)
 {
@@ -488,6 +470,7 @@ static void slpc(struct gt *gt, const u32 *dw)
 
 	if (event != 0 && event != 5) /* reset, query task state */
 		return;
+	gt->guc.slpc = true;
 	ggtt_write32(m, (u64)dw[2] + 4, 3); /* running */
 	ggtt_write32(m, (u64)dw[2] + 128, 1);
 	ggtt_write32(m, (u64)dw[2] + 132,
@@ -642,6 +625,29 @@ static bool receive(struct gt *gt)
 	}
 	handle(gt, dw, n, fence);
 	return true;
+}
+
+/**
+ * guc_doorbell() - the host rings
+ * @gt: the GT
+ *
+ * What the driver waits for impatiently is done before the write of the register
+ * is acknowledged: it gives the mailbox 50 ms, and on 6.12 the start of SLPC
+ * 5 ms, in which a busy host may not run our thread once.
+ */
+void guc_doorbell(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+
+	if (guc->mailbox) {
+		guc->mailbox = false;
+		mailbox(gt);
+	}
+	guc->reading = guc->ct;
+	while (!guc->slpc && guc->ct &&
+	       ctb_holds(&gt->gpu->mem, &guc->h2g, SLPC_REQUEST) && receive(gt))
+		;
+	guc_wake(gt);
 }
 
 /**
