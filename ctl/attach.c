@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * attach, detach, reload, unload. There is one attach per load of a module, and the
+ * transition of a livepatch may wait for tasks as long as they like: so each of these
+ * is a wait with an end, and what was begun is taken back there.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+#define POLL_MS 100
+#define REPORT_AFTER 3.0 /* seconds; then whenever other tasks are waited for */
+#define BACK_OUT 30.0 /* seconds that going back may take */
+
+struct wait {
+	double end, next_report;
+	unsigned long who;
+};
+
+static void wait_begin(struct wait *w, double seconds)
+{
+	w->end = now() + seconds;
+	w->next_report = now() + REPORT_AFTER;
+	w->who = 0;
+}
+
+/* Sleeps a little, now and then says for whom; false at the end of time. */
+static bool wait_on(struct wait *w, const struct module *m)
+{
+	struct waiting tasks;
+	double t = now();
+
+	if (t >= w->end)
+		return false;
+	if (m->transition && t >= w->next_report) {
+		w->next_report = t + REPORT_AFTER;
+		tasks_waited_for(&tasks, m->kind, m->transition, NULL);
+		if (tasks.n && tasks.who != w->who) {
+			w->who = tasks.who;
+			tasks_waited_for(&tasks, m->kind, m->transition,
+					 stdout);
+			fflush(stdout);
+		}
+	}
+	sleep_ms(POLL_MS);
+	return true;
+}
+
+/* Last words on a transition that takes too long. */
+static void timed_out(const struct module *m, const char *what)
+{
+	struct waiting tasks;
+
+	complain("%s: %s takes too long", m->kind->module, what);
+	if (m->transition) {
+		fflush(stdout);
+		tasks_waited_for(&tasks, m->kind, m->transition, stderr);
+	}
+}
+
+static int set_enabled(const struct module *m, const char *value)
+{
+	return file_write(value, "/sys/kernel/livepatch/%s/enabled",
+			  m->kind->module);
+}
+
+static bool settled(const struct module *m)
+{
+	return !m->transition && !module_is(m, "attaching") &&
+	       !module_is(m, "detaching");
+}
+
+/*
+ * Turn a running transition around, and wait until that is done. True if it ends in
+ * @state; it may have come to its other end in the meantime.
+ */
+static bool back_out(struct module *m, const char *value, const char *state)
+{
+	double end = now() + BACK_OUT;
+
+	set_enabled(m, value);
+	do {
+		sleep_ms(POLL_MS);
+		module_look(m, m->kind);
+	} while (!settled(m) && now() < end);
+	return settled(m) && module_is(m, state);
+}
+
+static void slow(const char *name)
+{
+	complain(
+		"%s: going back takes long, too; \"outriggerctl status %s\" shows how it ends",
+		name, name);
+}
+
+static const char *load_error(int err)
+{
+	switch (-err) {
+	case ENOENT:
+		return "it is not installed for this kernel: see \"outriggerctl doctor\"";
+	case EPERM:
+		return "the kernel forbids it: see \"outriggerctl doctor\"";
+	case EKEYREJECTED:
+	case ENOKEY:
+	case EBADMSG:
+		return "the kernel knows no such signature: see \"outriggerctl doctor\"";
+	case ENOEXEC:
+		return "it is not built for this kernel: \"dkms autoinstall\"";
+	case EOPNOTSUPP:
+		return "with OUTRIGGER_ROOT nothing is loaded";
+	default:
+		return strerror(-err);
+	}
+}
+
+/* --- detach -------------------------------------------------------------------- */
+
+static int not_attached(const struct module *m)
+{
+	if (!m->loaded)
+		say("%s is not loaded", m->kind->module);
+	else if (module_is(m, "armed"))
+		say("%s is armed, not attached; \"outriggerctl unload %s\" keeps it from attaching",
+		    m->kind->module, m->kind->module);
+	else
+		say("%s is not attached: %s", m->kind->module, m->reason);
+	return DONE;
+}
+
+static bool detached(const struct module *m)
+{
+	if (m->loaded && (m->patch || !module_is(m, "inert")))
+		return false;
+	say("%s is detached from %s", m->kind->module, m->kind->target);
+	return true;
+}
+
+static int detach(struct module *m, double timeout)
+{
+	const char *name = m->kind->module;
+	struct wait w;
+	bool asked = false;
+	int err = 0, ret = TIMED_OUT;
+
+	wait_begin(&w, timeout);
+	module_look(m, m->kind);
+	if (!m->patch && !module_is(m, "detaching"))
+		return not_attached(m);
+	for (;;) {
+		if (detached(m))
+			return DONE;
+		if (m->patch && !asked && m->transition != UNPATCHING) {
+			/* busy: another patch is in transition, or this one just begins */
+			err = set_enabled(m, "0");
+			asked = !err;
+			if (err && err != -EBUSY && err != -ENOENT &&
+			    err != -EINVAL) {
+				complain("%s: cannot be disabled: %s", name,
+					 strerror(-err));
+				return FAILED;
+			}
+		}
+		if (!wait_on(&w, m))
+			break;
+		module_look(m, m->kind);
+	}
+
+	timed_out(m, "detaching");
+	if (!m->patch) {
+		complain(
+			"%s: it still answers what it has taken; \"outriggerctl status\" shows when it is done",
+			name);
+		return TIMED_OUT;
+	}
+	if (err)
+		complain(
+			"%s: another livepatch is in transition, nothing was changed",
+			name);
+	else if (back_out(m, "1", "attached"))
+		complain(
+			"%s: taken back, it is attached as before; try again when those tasks are done, or with a longer --timeout",
+			name);
+	else if (detached(m)) /* in the last moment */
+		ret = DONE;
+	else
+		slow(name);
+	return ret;
+}
+
+/* --- unload -------------------------------------------------------------------- */
+
+static int unload(struct module *m, double timeout)
+{
+	const char *name = m->kind->module;
+	struct wait w;
+	int ret;
+
+	wait_begin(&w, timeout);
+	module_look(m, m->kind);
+	if (!m->loaded && !file_there("/sys/module/%s", name)) {
+		say("%s is not loaded", name);
+		return DONE;
+	}
+	if (m->patch || module_is(m, "detaching")) {
+		ret = detach(m, timeout);
+		if (ret)
+			return ret;
+	}
+	/* livepatch lets go of the module a moment after it is detached */
+	while ((ret = module_remove(name)) == -EAGAIN || ret == -EBUSY) {
+		if (!wait_on(&w, m))
+			break;
+	}
+	if (!ret || ret == -ENOENT) {
+		say("%s is unloaded", name);
+		return DONE;
+	}
+	module_look(m, m->kind);
+	if (ret == -EAGAIN || ret == -EBUSY)
+		complain(
+			"%s: somebody holds it: a file of it is open, or its livepatch was forced, then it stays until the next boot",
+			name);
+	else
+		complain("%s: cannot be unloaded: %s", name,
+			 ret == -EOPNOTSUPP ? "not with OUTRIGGER_ROOT" :
+					      strerror(-ret));
+	return FAILED;
+}
+
+/* --- attach -------------------------------------------------------------------- */
+
+static int print_inert(const struct module *m)
+{
+	struct units none = { 0 };
+	struct health h;
+	size_t i;
+
+	health_look(&h, m, &none);
+	complain("%s: not attached: %s", m->kind->module, m->reason);
+	for (i = 0; i < h.n; i++)
+		fprintf(stderr, "    %s\n", h.list[i].todo);
+	return strstr(m->reason, "stalled") ? TIMED_OUT : FAILED;
+}
+
+static int load(const struct kind *kind)
+{
+	int err = module_load(kind->module);
+
+	if (!err || err == -EEXIST)
+		return DONE;
+	complain("%s: cannot be loaded: %s", kind->module, load_error(err));
+	return FAILED;
+}
+
+static int give_up(struct module *m)
+{
+	const char *name = m->kind->module;
+	int ret = TIMED_OUT;
+
+	if (module_is(m, "armed")) {
+		complain(
+			"%s: not attached yet: %s; it stays armed, and attaches when that is over",
+			name,
+			*m->reason ? m->reason :
+				     "its work has not come to run");
+		return TIMED_OUT;
+	}
+	timed_out(m, "attaching");
+	if (back_out(m, "0", "inert"))
+		complain(
+			"%s: taken back, %s runs on stock's functions; \"outriggerctl attach %s\" tries again",
+			name, m->kind->target, name);
+	else if (module_is(m, "attached")) /* in the last moment */
+		ret = DONE;
+	else
+		slow(name);
+	return ret;
+}
+
+/* From loaded or not to attached, or armed if the driver is not there. */
+static int attach(struct module *m, double timeout)
+{
+	const char *name = m->kind->module;
+	struct wait w;
+
+	module_look(m, m->kind);
+	if (module_is(m, "inert")) {
+		/* one attach per load */
+		if (unload(m, timeout))
+			return FAILED;
+		module_look(m, m->kind);
+	}
+	if (!m->loaded) {
+		if (load(m->kind))
+			return FAILED;
+		module_look(m, m->kind);
+	} else if (m->transition == UNPATCHING) {
+		say("%s is being detached: taking that back", name);
+		set_enabled(m, "1");
+	}
+
+	wait_begin(&w, timeout);
+	for (;; module_look(m, m->kind)) {
+		if (module_is(m, "attached") && !m->transition) {
+			say("%s %s is attached to %s", name, m->version,
+			    m->kind->target);
+			return DONE;
+		}
+		if (module_is(m, "armed") && !m->target_loaded) {
+			say("%s %s is armed: it attaches when %s is loaded",
+			    name, m->version, m->kind->target);
+			return DONE;
+		}
+		if (module_is(m, "inert"))
+			return print_inert(m);
+		if (!m->loaded) {
+			complain("%s: it was unloaded by somebody else", name);
+			return FAILED;
+		}
+		if (!wait_on(&w, m))
+			return give_up(m);
+	}
+}
+
+static int reload(struct module *m, double timeout)
+{
+	int ret = DONE;
+
+	module_look(m, m->kind);
+	module_look_at_file(m);
+	if (m->loaded &&
+	    (!m->file.there || strcmp(m->file.release, kernel_release()))) {
+		complain(
+			"%s: there is none for this kernel to come back with: left as it is",
+			m->kind->module);
+		return FAILED;
+	}
+	if (m->loaded)
+		ret = unload(m, timeout);
+	return ret ? ret : attach(m, timeout);
+}
+
+/* --- for each module ----------------------------------------------------------- */
+
+/* With no module named, those that are there; at least one has to be. */
+static int each(const struct options *o, const char *what, bool absent_is_fine,
+		int (*act)(struct module *m, double timeout))
+{
+	struct module m;
+	int ret = DONE, one;
+	size_t i, there = 0;
+
+	if (real_root() && geteuid()) {
+		complain("%s: that takes root; try sudo", what);
+		return FAILED;
+	}
+	for (i = 0; i < o->n; i++) {
+		module_look(&m, o->kinds[i]);
+		module_look_at_file(&m);
+		if (module_is(&m, "not-installed") && !o->named)
+			continue;
+		there++;
+		one = act(&m, o->timeout);
+		if (one > ret)
+			ret = one;
+	}
+	if (!there && !absent_is_fine) {
+		complain(
+			"%s: no module is installed for kernel %s; \"outriggerctl doctor\" tells why",
+			what, kernel_release());
+		return FAILED;
+	}
+	return ret;
+}
+
+int cmd_attach(const struct options *o)
+{
+	return each(o, "attach", false, attach);
+}
+
+int cmd_detach(const struct options *o)
+{
+	return each(o, "detach", true, detach);
+}
+
+int cmd_reload(const struct options *o)
+{
+	return each(o, "reload", false, reload);
+}
+
+int cmd_unload(const struct options *o)
+{
+	return each(o, "unload", true, unload);
+}

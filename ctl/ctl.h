@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * outriggerctl: one file for each thing that it can do, over files.c (the files of
+ * /sys, /proc and /etc), kmod.c (libkmod), module.c (what is known of a module of
+ * ours), figures.c (its counters) and health.c (what of it is wrong).
+ */
+#ifndef OUTRIGGERCTL_H
+#define OUTRIGGERCTL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define NAME_MAX_LEN 64 /* of a module, a device, a UUID, a version */
+
+/* What a command ends with. */
+enum { DONE = 0, FAILED = 1, USAGE = 2, TIMED_OUT = 3 };
+
+/* --- text.c -------------------------------------------------------------------- */
+
+enum severity { OK, SKIP, WARN, FAIL };
+
+const char *level_name(enum severity level);
+const char *level_colour(enum severity level);
+const char *colour_end(void);
+bool colours(void);
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *duration(char *buf, size_t size, long long seconds);
+
+#define TABLE_COLUMNS 8
+#define TABLE_CELL 48
+#define TABLE_ROWS 4
+
+struct table {
+	size_t columns, rows;
+	char cell[TABLE_ROWS][TABLE_COLUMNS][TABLE_CELL];
+	enum severity level[TABLE_ROWS]; /* of the last cell of a row */
+};
+
+void table_row(struct table *t, enum severity level, ...);
+void table_print(const struct table *t);
+
+/* --- files.c ------------------------------------------------------------------- */
+
+const char *at_root(char *buf, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+bool real_root(void);
+int file_read(char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+bool file_number(long long *n, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+int file_write(const char *text, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+bool file_there(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *kernel_release(void);
+void sleep_ms(unsigned int ms);
+double now(void);
+
+/* What a program says on stdout, for the first @size bytes; its exit status. */
+int run(char *buf, size_t size, const char *const *argv);
+
+/* --- kmod.c -------------------------------------------------------------------- */
+
+/* The file of a module, as modprobe would find it for a kernel. */
+struct installed {
+	bool there, builtin;
+	char path[512];
+	char version[NAME_MAX_LEN], srcversion[NAME_MAX_LEN];
+	char release[NAME_MAX_LEN]; /* that it was built for */
+	char signer[128]; /* empty: it is not signed */
+};
+
+void installed_find(struct installed *f, const char *release, const char *name);
+bool conf_has_off(const char *module);
+bool conf_has_blacklist(const char *module);
+bool conf_has_softdep(const char *target, const char *module);
+bool option_is_off(const char *options, const char *prefix);
+int module_load(const char *name);
+int module_remove(const char *name);
+
+/* --- module.c ------------------------------------------------------------------ */
+
+enum { BCACHE_JOURNAL, XE_PAGEFAULT, KINDS };
+
+struct figure {
+	const char *file; /* its name in sysfs */
+	const char *metric; /* in Prometheus, after outrigger_<module>_ */
+	const char *help;
+	bool counter;
+};
+
+struct kind {
+	const char *module, *target;
+	const char *units; /* what its figures are of: "sets", "gts" */
+	const struct figure *figures;
+	size_t nr_figures;
+};
+
+extern const struct kind kinds[KINDS];
+
+#define FIGURES_MAX 20
+
+/* A cache set, or a GT, with its figures in the order of kind->figures. */
+struct unit {
+	char name[NAME_MAX_LEN]; /* the UUID; device-gtN */
+	char device[NAME_MAX_LEN];
+	char gt[8];
+	long long value[FIGURES_MAX];
+};
+
+struct units {
+	struct unit *list;
+	size_t n;
+};
+
+enum transition { NONE, PATCHING, UNPATCHING };
+
+struct module {
+	const struct kind *kind;
+	bool loaded, target_loaded, off;
+	bool patch; /* there is one in /sys/kernel/livepatch */
+	enum transition transition;
+	/* armed, attaching...; or not-loaded, not-installed */
+	char state[NAME_MAX_LEN];
+	char reason[256];
+	char version[NAME_MAX_LEN], srcversion[NAME_MAX_LEN];
+	long long since; /* seconds since the epoch, 0 if not attached */
+	long long refs;
+	struct installed file;
+};
+
+const struct kind *kind_of(const char *name);
+void module_look(struct module *m, const struct kind *kind);
+void module_look_at_file(struct module *m);
+bool module_is(const struct module *m, const char *state);
+bool module_due(const struct module *m);
+
+/* --- figures.c ----------------------------------------------------------------- */
+
+extern const struct figure bcache_journal_figures[];
+extern const struct figure xe_pagefault_figures[];
+extern const size_t nr_bcache_journal_figures, nr_xe_pagefault_figures;
+
+void units_read(struct units *u, const struct kind *kind);
+void units_free(struct units *u);
+const struct unit *units_find(const struct units *u, const char *name);
+long long figure(const struct kind *kind, const struct unit *u,
+		 const char *file);
+
+/* --- health.c ------------------------------------------------------------------ */
+
+#define FINDINGS_MAX 16
+
+struct finding {
+	enum severity level;
+	char what[320], todo[320];
+};
+
+struct health {
+	enum severity level; /* the worst */
+	size_t n;
+	struct finding list[FINDINGS_MAX];
+};
+
+extern unsigned int health_gap_ms;
+
+void health_look(struct health *h, const struct module *m,
+		 const struct units *u);
+const char *off_where(const char *module);
+
+/* --- tasks.c ------------------------------------------------------------------- */
+
+struct waiting {
+	size_t n; /* tasks that have not switched */
+	unsigned long who; /* changes when they do */
+};
+
+void tasks_waited_for(struct waiting *w, const struct kind *kind,
+		      enum transition transition, FILE *out);
+
+/* --- the commands -------------------------------------------------------------- */
+
+struct options {
+	const struct kind *kinds[KINDS];
+	size_t n;
+	bool named; /* by the user; else all there are */
+	bool json, due;
+	double timeout, interval;
+	long count;
+};
+
+int cmd_status(const struct options *o);
+int cmd_attach(const struct options *o);
+int cmd_detach(const struct options *o);
+int cmd_reload(const struct options *o);
+int cmd_unload(const struct options *o);
+int cmd_doctor(const struct options *o);
+int cmd_watch(const struct options *o);
+int cmd_metrics(const struct options *o);
+
+int outriggerctl(int argc, char **argv);
+
+#endif

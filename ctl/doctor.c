@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Is everything there, and right, that attaching takes? */
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../tools/ko.h"
+#include "doctor.h"
+
+/* A verdict, and what to do about it if that is not NULL or empty. */
+void verdict(struct doctor *d, enum severity level, const char *todo,
+	     const char *fmt, ...)
+{
+	va_list ap;
+
+	d->count[level]++;
+	printf("%s%-4s%s  ", level_colour(level), level_name(level),
+	       colour_end());
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	if (todo && *todo && level != OK)
+		printf("        %s\n", todo);
+	fflush(stdout);
+}
+
+/* --- the modules themselves ---------------------------------------------------- */
+
+static void check_modules(struct doctor *d)
+{
+	size_t i, j;
+
+	for (i = 0; i < d->o->n; i++) {
+		const char *name = d->o->kinds[i]->module;
+		struct module m;
+		struct units u;
+		struct health h;
+
+		module_look(&m, d->o->kinds[i]);
+		module_look_at_file(&m);
+		units_read(&u, m.kind);
+		health_look(&h, &m, &u);
+		units_free(&u);
+		if (!h.n)
+			verdict(d, module_is(&m, "not-installed") ? SKIP : OK,
+				NULL, "%s: %s", name, m.state);
+		for (j = 0; j < h.n; j++)
+			verdict(d, h.list[j].level, h.list[j].todo,
+				"%s: %s, %s", name, m.state, h.list[j].what);
+	}
+}
+
+/* --- the kernel ---------------------------------------------------------------- */
+
+/**
+ * config_value - a kernel's option
+ * @config: its .config
+ * @option: CONFIG_...
+ * @value: what it is set to: "y", "m", ...; "n" if it is not set
+ * @size: of @value
+ *
+ * Return: is it set?
+ */
+bool config_value(const char *config, const char *option, char *value,
+		  size_t size)
+{
+	size_t len = strlen(option);
+	const char *p = config;
+
+	while ((p = strstr(p, option))) {
+		if ((p == config || p[-1] == '\n') && p[len] == '=') {
+			p += len + 1;
+			snprintf(value, size, "%.*s", (int)strcspn(p, "\n"), p);
+			return true;
+		}
+		p += len;
+	}
+	snprintf(value, size, "n");
+	return false;
+}
+
+static bool read_config(char *config, size_t size)
+{
+	static const char *const places[] = { "/boot/config-%s",
+					      "/lib/modules/%s/config",
+					      "/lib/modules/%s/build/.config" };
+	char path[PATH_MAX], file[PATH_MAX];
+	const char *const argv[] = { "gzip", "-dc", path, NULL };
+	size_t i;
+
+	for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(file, sizeof(file), places[i], kernel_release());
+		if (file_read(config, size, "%s", file) > 0)
+			return true;
+	}
+	at_root(path, "/proc/config.gz");
+	return !access(path, R_OK) && !run(config, size, argv) && *config;
+}
+
+static void check_config(struct doctor *d)
+{
+	static const char *const wants[] = {
+		"CONFIG_LIVEPATCH",	 "CONFIG_DYNAMIC_FTRACE",
+		"CONFIG_KALLSYMS_ALL",	 "CONFIG_MODULE_UNLOAD",
+		"CONFIG_DEBUG_INFO_BTF", "CONFIG_DEBUG_INFO_BTF_MODULES",
+	};
+	static const char *const drivers[] = {
+		[BCACHE_JOURNAL] = "CONFIG_BCACHE", [XE_PAGEFAULT] = "CONFIG_DRM_XE"
+	};
+	static const size_t size = 1 << 20;
+	char *config = malloc(size), value[16];
+	bool all = true;
+	size_t i;
+
+	if (!config || !read_config(config, size)) {
+		verdict(d, SKIP, NULL,
+			"kernel config: neither in /boot nor in /proc");
+		free(config);
+		return;
+	}
+	for (i = 0; i < sizeof(wants) / sizeof(*wants); i++) {
+		if (config_value(config, wants[i], value, sizeof(value)))
+			continue;
+		all = false;
+		verdict(d, FAIL, "another kernel is needed: Debian's have it",
+			"kernel config: %s is not set", wants[i]);
+	}
+	if (all)
+		verdict(d, OK, NULL,
+			"kernel config: livepatch, ftrace, BTF of modules");
+	for (i = 0; i < d->o->n; i++) {
+		const struct kind *kind = d->o->kinds[i];
+		const char *driver = drivers[kind - kinds];
+
+		config_value(config, driver, value, sizeof(value));
+		if (*value == 'n')
+			verdict(d, SKIP, NULL, "kernel config: %s is not set",
+				driver);
+		else if (*value == 'y')
+			verdict(d, FAIL,
+				"a kernel that has it as a module is needed",
+				"kernel config: %s is built in", kind->target);
+	}
+	free(config);
+}
+
+static void check_ftrace(struct doctor *d)
+{
+	long long on;
+
+	if (!file_number(&on, "/proc/sys/kernel/ftrace_enabled"))
+		verdict(d, FAIL,
+			"livepatch needs ftrace: another kernel is needed",
+			"ftrace: this kernel has none");
+	else if (!on)
+		verdict(d, FAIL, "\"sysctl kernel.ftrace_enabled=1\"",
+			"ftrace: switched off, nothing can attach");
+	else
+		verdict(d, OK, NULL, "ftrace: enabled");
+}
+
+/* --- the stock drivers --------------------------------------------------------- */
+
+#define BUILD_ID_MAX 64
+
+/* The descriptor of a build-id note; its length, 0 if @note is none. */
+static size_t build_id(unsigned char *id, const void *note, size_t size)
+{
+	GElf_Nhdr n;
+
+	if (size < sizeof(n))
+		return 0;
+	memcpy(&n, note, sizeof(n));
+	if (n.n_descsz > BUILD_ID_MAX || n.n_namesz != 4 ||
+	    sizeof(n) + 4 + n.n_descsz > size)
+		return 0;
+	memcpy(id, (const char *)note + sizeof(n) + 4, n.n_descsz);
+	return n.n_descsz;
+}
+
+static size_t build_id_loaded(unsigned char *id, const char *module)
+{
+	char note[256];
+	int n = file_read(note, sizeof(note),
+			  "/sys/module/%s/notes/.note.gnu.build-id", module);
+
+	/* a newline may have been cut off, of what is no text */
+	return n > 0 ? build_id(id, note, n + 1) : 0;
+}
+
+static bool section(struct ko *ko, const char *name, Elf_Data **data)
+{
+	GElf_Shdr shdr;
+	Elf_Scn *scn = ko_section(ko, name, &shdr);
+
+	*data = scn ? elf_getdata(scn, NULL) : NULL;
+	return *data;
+}
+
+static void check_target(struct doctor *d, const struct kind *kind)
+{
+	unsigned char loaded[BUILD_ID_MAX], disk[BUILD_ID_MAX];
+	size_t loaded_len = build_id_loaded(loaded, kind->target), disk_len = 0;
+	const char *name = kind->target;
+	bool btf = false;
+	struct installed f;
+	Elf_Data *data;
+	struct ko ko;
+
+	installed_find(&f, kernel_release(), name);
+	if (!f.there || ko_open(&ko, f.path)) {
+		verdict(d, SKIP, NULL, "%s: this kernel has no such file",
+			name);
+		return;
+	}
+	if (section(&ko, ".note.gnu.build-id", &data))
+		disk_len = build_id(disk, data->d_buf, data->d_size);
+	btf = section(&ko, ".BTF", &data);
+	ko_close(&ko);
+
+	if (!btf)
+		verdict(d, FAIL,
+			"nothing can be built for it: a kernel with BTF is needed",
+			"%s: %s has no BTF", name, f.path);
+	if (!file_there("/sys/module/%s", name))
+		verdict(d, SKIP, NULL, "%s: it is not loaded", name);
+	else if (!loaded_len || !disk_len)
+		verdict(d, SKIP, NULL, "%s: it has no build id to know it by",
+			name);
+	else if (loaded_len != disk_len || memcmp(loaded, disk, disk_len))
+		verdict(d, WARN,
+			"our module is built for the file: it attaches after a reboot",
+			"%s: the loaded one is not %s", name, f.path);
+	else
+		verdict(d, OK, NULL,
+			"%s: the loaded one is the file on the disk%s", name,
+			btf ? ", which has BTF" : "");
+}
+
+static void check_targets(struct doctor *d)
+{
+	size_t i;
+
+	if (file_there("/sys/kernel/btf/vmlinux"))
+		verdict(d, OK, NULL, "BTF: the kernel has its own");
+	else
+		verdict(d, WARN,
+			"nothing can be built without the image in /boot",
+			"BTF: the kernel does not show its own");
+	for (i = 0; i < d->o->n; i++)
+		check_target(d, d->o->kinds[i]);
+}
+
+/* --- who may interfere --------------------------------------------------------- */
+
+static void check_patches(struct doctor *d)
+{
+	char pattern[PATH_MAX], root[PATH_MAX], text[8];
+	size_t skip = strlen(at_root(root, "%s", "")), others = 0, i;
+	long long moving;
+	glob_t found;
+
+	at_root(pattern, "/sys/kernel/livepatch/*");
+	if (!glob(pattern, 0, NULL, &found)) {
+		for (i = 0; i < found.gl_pathc; i++) {
+			const char *dir = found.gl_pathv[i] + skip;
+			const char *name = strrchr(dir, '/') + 1;
+
+			if (kind_of(name))
+				continue;
+			others++;
+			file_number(&moving, "%s/transition", dir);
+			file_read(text, sizeof(text), "%s/replace", dir);
+			if (moving)
+				verdict(d, WARN,
+					"nothing else can attach or detach until it has settled",
+					"other live patches: %s is in transition",
+					name);
+			else if (*text == '1')
+				verdict(d, WARN,
+					"one of its kind that is loaded later takes ours out; \"outriggerctl attach\" puts it back",
+					"other live patches: %s, which replaces all others",
+					name);
+			else
+				verdict(d, OK, NULL,
+					"other live patches: %s, settled",
+					name);
+		}
+		globfree(&found);
+	}
+	if (!others)
+		verdict(d, OK, NULL, "other live patches: none");
+}
+
+/* Does the kernel's log have it? Each read is a record. -1 if it can't be read. */
+static int log_has(const char *words)
+{
+	char path[PATH_MAX], record[8193];
+	int fd = open(at_root(path, "/dev/kmsg"),
+		      O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool found = false;
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	/* EPIPE: records were lost while we read */
+	while (!found && ((n = read(fd, record, sizeof(record) - 1)) > 0 ||
+			  (n < 0 && errno == EPIPE))) {
+		if (n < 0)
+			continue;
+		record[n] = '\0';
+		found = strstr(record, words);
+	}
+	close(fd);
+	return found;
+}
+
+static void check_force(struct doctor *d)
+{
+	switch (log_has("forcing remaining tasks")) {
+	case -1:
+		verdict(d, SKIP, NULL,
+			"forced transition: the kernel's log takes root");
+		break;
+	case 0:
+		verdict(d, OK, NULL,
+			"forced transition: none in the kernel's log");
+		break;
+	default:
+		verdict(d, FAIL,
+			"the module in question can't be unloaded, and tasks may run both sides: reboot",
+			"forced transition: somebody wrote to \"force\" of a livepatch");
+	}
+}
+
+static void check_ibt(struct doctor *d)
+{
+	static const size_t size = 1 << 20;
+	char *cpus = malloc(size);
+	bool ibt = cpus && file_read(cpus, size, "/proc/cpuinfo") > 0 &&
+		   strstr(cpus, " ibt");
+
+	free(cpus);
+	if (log_has("Missing ENDBR") > 0)
+		verdict(d, FAIL,
+			"please report it; \"ibt=warn\" or \"ibt=off\" is a way out",
+			"IBT: there was a jump to where none may go, see the kernel's log");
+	else
+		verdict(d, OK, NULL, "IBT: %s",
+			ibt ? "these CPUs have it; the build saw to it that we fit" :
+			      "these CPUs have none");
+}
+
+static void check_signatures(struct doctor *d)
+{
+	char lockdown[64], enforce[8], todo[320];
+	bool must, any = false;
+	size_t i;
+
+	file_read(lockdown, sizeof(lockdown), "/sys/kernel/security/lockdown");
+	file_read(enforce, sizeof(enforce),
+		  "/sys/module/module/parameters/sig_enforce");
+	must = *enforce == 'Y' || strstr(lockdown, "[integrity]") ||
+	       strstr(lockdown, "[confidentiality]");
+	for (i = 0; i < d->o->n; i++) {
+		const char *name = d->o->kinds[i]->module;
+		struct installed f;
+
+		installed_find(&f, kernel_release(), name);
+		if (!f.there)
+			continue;
+		any = true;
+		snprintf(
+			todo, sizeof(todo),
+			"\"mokutil --import /var/lib/dkms/mok.pub\", reboot, enroll; then \"dkms install --force outrigger/%s -k %s\"",
+			f.version, kernel_release());
+		if (*f.signer)
+			verdict(d, OK, NULL,
+				"signatures: %s is signed by \"%s\"%s", name,
+				f.signer,
+				must ? ", and the kernel has to know that key" :
+				       "");
+		else if (must)
+			verdict(d, FAIL, todo,
+				"signatures: the kernel insists on them (%s), %s has none",
+				*enforce == 'Y' ? "sig_enforce" : "lockdown",
+				name);
+		else
+			verdict(d, OK, NULL,
+				"signatures: %s has none, and the kernel does not insist",
+				name);
+	}
+	if (!any)
+		verdict(d, SKIP, NULL,
+			"signatures: the kernel %s; no module to look at",
+			must ? "insists on them" : "does not insist");
+}
+
+/* --- what keeps it off, what brings it along ----------------------------------- */
+
+/* Is @module named by @key= among the words of the kernel's command line? */
+static bool cmdline_lists(const char *key, const char *module)
+{
+	char line[4096], *word, *name, *save, *save2;
+
+	if (file_read(line, sizeof(line), "/proc/cmdline") <= 0)
+		return false;
+	for (word = strtok_r(line, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		if (strncmp(word, key, strlen(key)) || word[strlen(key)] != '=')
+			continue;
+		word += strlen(key) + 1;
+		for (name = strtok_r(word, ",", &save2); name;
+		     name = strtok_r(NULL, ",", &save2))
+			if (kind_of(name) &&
+			    !strcmp(kind_of(name)->module, module))
+				return true;
+	}
+	return false;
+}
+
+static void check_ways(struct doctor *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->o->n; i++) {
+		const struct kind *kind = d->o->kinds[i];
+		const char *name = kind->module, *where = off_where(name);
+		struct installed f;
+
+		installed_find(&f, kernel_release(), name);
+		if (!f.there)
+			continue;
+		if (cmdline_lists("module_blacklist", name))
+			verdict(d, WARN, "boot without it to use the module",
+				"%s: kept out by module_blacklist= on the kernel's command line",
+				name);
+		else if (where)
+			verdict(d, WARN,
+				"take it back to use the module, then \"outriggerctl attach\"",
+				"%s: off=1 %s", name, where);
+		else if (conf_has_softdep(kind->target, name))
+			verdict(d, OK, NULL, "%s: is loaded along with %s%s",
+				name, kind->target,
+				conf_has_blacklist(name) ?
+					", in spite of \"blacklist\"" :
+					"");
+		else
+			verdict(d, WARN,
+				"/usr/lib/modprobe.d/outrigger.conf has the softdep: is it masked in /etc?",
+				"%s: is not loaded along with %s", name,
+				kind->target);
+	}
+}
+
+typedef void (*check)(struct doctor *);
+
+int cmd_doctor(const struct options *o)
+{
+	static const check checks[] = {
+		check_modules, check_kernels, check_dkms,	check_initramfs,
+		check_config,  check_ftrace,  check_targets,	check_patches,
+		check_force,   check_ibt,     check_signatures, check_ways,
+	};
+	struct doctor d = { .o = o };
+	size_t i;
+
+	if (real_root() && geteuid())
+		verdict(&d, SKIP, NULL,
+			"you are not root: not all of this can be looked at");
+	for (i = 0; i < sizeof(checks) / sizeof(*checks); i++)
+		checks[i](&d);
+	printf("\n%zu ok, %zu warn, %zu fail, %zu skip\n", d.count[OK],
+	       d.count[WARN], d.count[FAIL], d.count[SKIP]);
+	return d.count[FAIL] ? FAILED : DONE;
+}

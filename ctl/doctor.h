@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef OUTRIGGERCTL_DOCTOR_H
+#define OUTRIGGERCTL_DOCTOR_H
+
+#include "ctl.h"
+
+/* What doctor is asked about, and how it goes. */
+struct doctor {
+	const struct options *o;
+	size_t count[FAIL + 1];
+};
+
+void verdict(struct doctor *d, enum severity level, const char *todo,
+	     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* kernels.c: what there is on the disk for each kernel that is installed */
+void check_kernels(struct doctor *d);
+void check_dkms(struct doctor *d);
+void check_initramfs(struct doctor *d);
+
+bool dkms_installed(const char *status, const char *release);
+bool config_value(const char *config, const char *option, char *value,
+		  size_t size);
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The counters of the modules in /sys: see docs/ABI. */
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+const struct figure bcache_journal_figures[] = {
+	{ "seq", "opened_entries_total",
+	  "Sequence number of the open journal entry, which grows by one with each.",
+	  true },
+	{ "last_seq", "reclaimed_entries_total",
+	  "Sequence number of the oldest journal entry that recovery would need.",
+	  true },
+	{ "entries", "entries", "Journal entries that recovery would need.",
+	  false },
+	{ "entries_max", "entries_max",
+	  "Journal entries that there can be; the journal is full at one less.",
+	  false },
+	{ "buckets", "buckets", "Buckets of the journal's ring.", false },
+	{ "buckets_free", "free_buckets",
+	  "Buckets of the ring that could be taken.", false },
+};
+
+const struct figure xe_pagefault_figures[] = {
+	{ "faults", "faults_total", "Page faults that the GuC reported.",
+	  true },
+	{ "served", "served_total", "Page faults answered \"successful\".",
+	  true },
+	{ "refused", "refused_total", "Page faults answered \"unsuccessful\".",
+	  true },
+	{ "replies", "replies_total",
+	  "Replies to page faults: served and refused.", true },
+	{ "coalesced", "coalesced_total",
+	  "Page faults that shared the service of another one.", true },
+	{ "malformed", "malformed_total",
+	  "Messages of the GuC that were ignored because they make no sense.",
+	  true },
+	{ "dropped", "dropped_total", "Page faults that there was no room for.",
+	  true },
+	{ "stale", "stale_total",
+	  "Page faults without a reply because their GuC was reset or is down.",
+	  true },
+	{ "unsent", "unsent_total",
+	  "Page faults without a reply because sending it failed.", true },
+	{ "queued", "queued", "Page faults that are open now.", false },
+	{ "queued_max", "queued_max",
+	  "The most page faults that were open at once.", false },
+	{ "guc_starts", "guc_starts_total",
+	  "Times that the GuC was started anew.", true },
+	{ "access_counters", "access_counters_total",
+	  "Access-counter notifications that were queued.", true },
+	{ "access_counters_migrated", "access_counters_migrated_total",
+	  "Access-counter notifications upon which a buffer object was moved.",
+	  true },
+	{ "access_counters_ignored", "access_counters_ignored_total",
+	  "Access-counter notifications that there was nothing to do for.",
+	  true },
+	{ "access_counters_refused", "access_counters_refused_total",
+	  "Access-counter notifications that failed.", true },
+	{ "access_counters_dropped", "access_counters_dropped_total",
+	  "Access-counter notifications that there was no room for.", true },
+};
+
+static bool unit_read(struct unit *u, const struct kind *kind, const char *dir)
+{
+	size_t i;
+
+	for (i = 0; i < kind->nr_figures; i++)
+		if (!file_number(&u->value[i], "%s/%s", dir,
+				 kind->figures[i].file))
+			return false;
+	return true;
+}
+
+/* @dir is /sys/fs/bcache/SET/journal or /sys/.../DEVICE/xe_pagefault-gtN. */
+static void unit_name(struct unit *u, const struct kind *kind, const char *dir)
+{
+	const char *last = strrchr(dir, '/'), *owner = last;
+
+	while (owner[-1] != '/')
+		owner--;
+	snprintf(u->device, sizeof(u->device), "%.*s", (int)(last - owner),
+		 owner);
+	if (kind == &kinds[XE_PAGEFAULT])
+		snprintf(u->gt, sizeof(u->gt), "%s", strstr(last, "-gt") + 3);
+	snprintf(u->name, sizeof(u->name), *u->gt ? "%.50s-gt%s" : "%s",
+		 u->device, u->gt);
+}
+
+/**
+ * units_read - the figures of all sets, or GTs, that are there
+ * @u: result, to be freed
+ * @kind: which module's
+ *
+ * One that goes while it is read is left out.
+ */
+void units_read(struct units *u, const struct kind *kind)
+{
+	char pattern[PATH_MAX], root[PATH_MAX];
+	glob_t found;
+	size_t i;
+
+	memset(u, 0, sizeof(*u));
+	at_root(pattern, kind == &kinds[XE_PAGEFAULT] ?
+				 "/sys/bus/pci/devices/*/xe_pagefault-gt*" :
+				 "/sys/fs/bcache/*-*/journal");
+	if (glob(pattern, 0, NULL, &found))
+		return;
+	u->list = calloc(found.gl_pathc, sizeof(*u->list));
+	for (i = 0; u->list && i < found.gl_pathc; i++) {
+		const char *dir =
+			found.gl_pathv[i] + strlen(at_root(root, "%s", ""));
+
+		unit_name(&u->list[u->n], kind, dir);
+		if (unit_read(&u->list[u->n], kind, dir))
+			u->n++;
+	}
+	globfree(&found);
+}
+
+void units_free(struct units *u)
+{
+	free(u->list);
+	memset(u, 0, sizeof(*u));
+}
+
+const struct unit *units_find(const struct units *u, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < u->n; i++)
+		if (!strcmp(u->list[i].name, name))
+			return &u->list[i];
+	return NULL;
+}
+
+long long figure(const struct kind *kind, const struct unit *u,
+		 const char *file)
+{
+	size_t i;
+
+	for (i = 0; i < kind->nr_figures; i++)
+		if (!strcmp(kind->figures[i].file, file))
+			return u->value[i];
+	return 0;
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is wrong with a module, and what can be done about it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+/* What stands still has to stand that long. */
+unsigned int health_gap_ms = 1000;
+
+static void add(struct health *h, enum severity level, const char *what,
+		const char *todo)
+{
+	struct finding *f = &h->list[h->n];
+
+	if (h->n == FINDINGS_MAX)
+		return;
+	h->n++;
+	if (level > h->level)
+		h->level = level;
+	f->level = level;
+	snprintf(f->what, sizeof(f->what), "%s", what);
+	snprintf(f->todo, sizeof(f->todo), "%s", todo);
+}
+
+#define ADD(h, level, what, ...)                                \
+	do {                                                    \
+		char todo_[320];                                \
+		snprintf(todo_, sizeof(todo_), "" __VA_ARGS__); \
+		add(h, level, what, todo_);                     \
+	} while (0)
+
+/* Where it is said that the module is to do nothing; NULL if nowhere. */
+const char *off_where(const char *module)
+{
+	char line[4096], prefix[NAME_MAX_LEN + 1];
+
+	snprintf(prefix, sizeof(prefix), "%s.", module);
+	if (file_read(line, sizeof(line), "/proc/cmdline") > 0 &&
+	    option_is_off(line, prefix))
+		return "on the kernel's command line";
+	return conf_has_off(module) ? "in modprobe.d" : NULL;
+}
+
+/* The words are those of attach/attach.c, see docs/ABI/sysfs-module. */
+static void inert(struct health *h, const struct module *m)
+{
+	const char *name = m->kind->module, *why = m->reason, *where;
+
+	if (m->off) {
+		where = off_where(name);
+		ADD(h, OK, why, "%s%s%s; then \"outriggerctl attach %s\"",
+		    where ? "to use it, take back off=1 " :
+			    "it was loaded with off=1",
+		    where ? where : "",
+		    where ? "" : ", which is said nowhere any more", name);
+	} else if (strstr(why, "detached") || strstr(why, "disabled while")) {
+		ADD(h, OK, why, "\"outriggerctl attach %s\" attaches it again",
+		    name);
+	} else if (strstr(why, "replaced by")) {
+		ADD(h, FAIL, why,
+		    "a cumulative patch takes out all others: once it is in place, \"outriggerctl attach %s\"",
+		    name);
+	} else if (strstr(why, "stalled")) {
+		ADD(h, FAIL, why,
+		    "dmesg names the tasks; when they are done, \"outriggerctl attach %s\"",
+		    name);
+	} else if (strstr(why, "rebuild")) {
+		ADD(h, FAIL, why,
+		    "\"outriggerctl doctor %s\" tells which; \"dkms install --force outrigger/VERSION -k %s\" rebuilds, \"outriggerctl reload %s\" loads it",
+		    name, kernel_release(), name);
+	} else if (strstr(why, "refused us")) {
+		ADD(h, FAIL, why,
+		    "\"dmesg | grep livepatch\" has the cause; then \"outriggerctl attach %s\"",
+		    name);
+	} else if (strstr(why, "failed to load")) {
+		ADD(h, FAIL, why,
+		    "\"dmesg | grep %s\" has the cause; \"outriggerctl reload %s\" before it is loaded again",
+		    m->kind->target, name);
+	} else {
+		ADD(h, FAIL, *why ? why : "it does nothing, and says not why",
+		    "\"outriggerctl reload %s\"", name);
+	}
+}
+
+static void moving(struct health *h, const struct module *m)
+{
+	ADD(h, WARN,
+	    m->transition == UNPATCHING || module_is(m, "detaching") ?
+		    "it is on its way out, or back after an attach that stalled" :
+		    "it is on its way in: some tasks still run stock's functions",
+	    "wait; \"outriggerctl detach %s\" names the tasks that it waits for and takes it out",
+	    m->kind->module);
+}
+
+static void counted(struct health *h, const struct kind *kind,
+		    const struct unit *u, const char *file, const char *what,
+		    const char *todo)
+{
+	char text[320];
+	long long n = figure(kind, u, file);
+
+	if (!n)
+		return;
+	snprintf(text, sizeof(text), "%s: %lld %s", u->name, n, what);
+	add(h, WARN, text, todo);
+}
+
+/* May this unit be stuck? A second look decides. */
+static bool stands(const struct kind *kind, const struct unit *u)
+{
+	if (kind == &kinds[XE_PAGEFAULT])
+		return figure(kind, u, "queued") > 0;
+	return figure(kind, u, "entries") >= figure(kind, u, "entries_max") - 1;
+}
+
+static bool moved(const struct kind *kind, const struct unit *a,
+		  const struct unit *b)
+{
+	static const char *const sign[] = {
+		[BCACHE_JOURNAL] = "last_seq", [XE_PAGEFAULT] = "replies"
+	};
+	const char *file = sign[kind - kinds];
+
+	return figure(kind, a, file) != figure(kind, b, file);
+}
+
+static void stuck(struct health *h, const struct kind *kind,
+		  const struct unit *u)
+{
+	char text[320];
+
+	if (kind == &kinds[XE_PAGEFAULT]) {
+		snprintf(
+			text, sizeof(text),
+			"%s: %lld page faults are open, and none gets its reply",
+			u->name, figure(kind, u, "queued"));
+		ADD(h, FAIL, text,
+		    "outrigger(7) has more; \"echo w > /proc/sysrq-trigger\" writes to the kernel log who waits for what");
+	} else {
+		snprintf(
+			text, sizeof(text),
+			"%s: the journal is full, and no entry of it is reclaimed",
+			u->name);
+		ADD(h, FAIL, text,
+		    "writes wait: look for errors of the cache device in dmesg; debugfs bcache_journal/%s/ring shows who holds the oldest entry",
+		    u->name);
+	}
+}
+
+static void look_twice(struct health *h, const struct kind *kind,
+		       const struct units *u)
+{
+	struct units later = { 0 };
+	bool suspect = false;
+	size_t i;
+
+	for (i = 0; i < u->n; i++)
+		suspect |= stands(kind, &u->list[i]);
+	if (!suspect)
+		return;
+	sleep_ms(health_gap_ms);
+	units_read(&later, kind);
+	for (i = 0; i < u->n; i++) {
+		const struct unit *was = &u->list[i],
+				  *is = units_find(&later, was->name);
+
+		if (is && stands(kind, was) && stands(kind, is) &&
+		    !moved(kind, was, is))
+			stuck(h, kind, is);
+	}
+	units_free(&later);
+}
+
+/**
+ * health_look - what is to be said of a module
+ * @h: result
+ * @m: the module, with its file looked at
+ * @u: its figures
+ *
+ * May take a second: what seems to stand still is looked at twice.
+ */
+void health_look(struct health *h, const struct module *m,
+		 const struct units *u)
+{
+	const char *name = m->kind->module, *where;
+	char text[320];
+	size_t i;
+
+	memset(h, 0, sizeof(*h));
+	if (module_is(m, "inert"))
+		inert(h, m);
+	else if (module_is(m, "attaching") || module_is(m, "detaching") ||
+		 m->transition)
+		moving(h, m);
+	else if (module_is(m, "armed"))
+		add(h, OK,
+		    *m->reason ? m->reason :
+				 "it attaches when its driver is loaded",
+		    "");
+
+	if (m->loaded && m->refs > 0 && !m->patch && module_is(m, "inert"))
+		ADD(h, FAIL, "somebody holds it, though it is detached",
+		    "if \"force\" was ever written to, it stays until the next boot");
+	if (module_due(m)) {
+		snprintf(text, sizeof(text), "%s%s is installed, %s is loaded",
+			 m->file.version,
+			 strcmp(m->version, m->file.version) ?
+				 "" :
+				 " of other source",
+			 m->version);
+		ADD(h, OK, text,
+		    "\"outriggerctl reload %s\", or the next boot, takes it",
+		    name);
+	}
+	if (module_is(m, "not-loaded")) {
+		where = off_where(name);
+		if (where) {
+			snprintf(text, sizeof(text), "off=1 %s", where);
+			ADD(h, OK, text,
+			    "loaded, it would do nothing until that is gone");
+		}
+	}
+
+	for (i = 0; module_is(m, "attached") && i < u->n; i++) {
+		const struct unit *t = &u->list[i];
+
+		if (m->kind != &kinds[XE_PAGEFAULT])
+			continue;
+		counted(h, m->kind, t, "unsent", "page faults got no reply",
+			"their engine waits until the GT is reset, which stock does by itself; dmesg has the cause");
+		counted(h, m->kind, t, "dropped", "page faults found no room",
+			"something is wrong with the GuC: reset the GT, see outrigger(7)");
+		counted(h, m->kind, t, "malformed",
+			"messages of the GuC make no sense",
+			"something is wrong with the GuC: reset the GT, see outrigger(7)");
+	}
+	if (module_is(m, "attached"))
+		look_twice(h, m->kind, u);
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* doctor: what there is on the disk for each kernel that is installed. */
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor.h"
+
+#define TOOLS "/usr/libexec/outrigger"
+
+/* Calls @check with the release of each kernel. */
+static void each_kernel(struct doctor *d,
+			void (*check)(struct doctor *d, const char *release))
+{
+	char pattern[PATH_MAX], root[PATH_MAX];
+	size_t skip = strlen(at_root(root, "/lib/modules/")), i;
+	glob_t found;
+
+	if (glob(at_root(pattern, "/lib/modules/*/kernel"), 0, NULL, &found))
+		return;
+	for (i = 0; i < found.gl_pathc; i++) {
+		*strrchr(found.gl_pathv[i], '/') = '\0';
+		check(d, found.gl_pathv[i] + skip);
+	}
+	globfree(&found);
+}
+
+/* Does the module's file fit the driver's file? The build's own judge says. */
+static void check_fit(struct doctor *d, const char *release,
+		      const struct kind *kind, const struct installed *ours,
+		      const struct installed *stock)
+{
+	static const char judge[] = TOOLS "/klp-check";
+	char target[PATH_MAX], base[PATH_MAX], out[1024], todo[256];
+	const char *const argv[] = { judge,    "--kver",   release,
+				     "--base", base,	   "--target",
+				     target,   ours->path, NULL };
+
+	snprintf(base, sizeof(base), "/boot/vmlinuz-%s", release);
+	if (access(base, R_OK))
+		snprintf(base, sizeof(base), "/lib/modules/%s/vmlinuz",
+			 release);
+	if (!real_root() || access(judge, X_OK) || access(base, R_OK))
+		return;
+	snprintf(target, sizeof(target), "%s=%s", kind->target, stock->path);
+	if (!run(out, sizeof(out), argv))
+		return;
+	out[strcspn(out, "\n")] = '\0';
+	snprintf(
+		todo, sizeof(todo),
+		"it was built for another build of this kernel: \"dkms build --force outrigger/%s -k %s\", then \"dkms install\" in the same way",
+		ours->version, release);
+	verdict(d, FAIL, todo, "kernel %s: %s does not fit %s: %s", release,
+		kind->module, stock->path, out);
+}
+
+static void check_kernel(struct doctor *d, const char *release)
+{
+	bool headers = file_there("/lib/modules/%s/build/Makefile", release);
+	bool running = !strcmp(release, kernel_release());
+	char have[256] = "", lack[128] = "", todo[320];
+	struct installed ours, stock;
+	enum severity level = OK;
+	size_t i, used = 0;
+
+	for (i = 0; i < d->o->n; i++) {
+		const struct kind *kind = d->o->kinds[i];
+
+		installed_find(&stock, release, kind->target);
+		installed_find(&ours, release, kind->module);
+		if (stock.builtin) {
+			verdict(d, FAIL,
+				"a kernel that has it as a module is needed",
+				"kernel %s: %s is built into it", release,
+				kind->target);
+		} else if (ours.there && strcmp(ours.release, release)) {
+			verdict(d, FAIL,
+				"\"dkms autoinstall\" builds it for this kernel",
+				"kernel %s: %s is built for %s", release,
+				ours.path, ours.release);
+		} else if (ours.there) {
+			used += snprintf(have + used, sizeof(have) - used,
+					 ", %s %s", kind->module, ours.version);
+			if (stock.there)
+				check_fit(d, release, kind, &ours, &stock);
+		} else if (stock.there) {
+			snprintf(lack + strlen(lack),
+				 sizeof(lack) - strlen(lack), "%s%s",
+				 *lack ? " and " : "", kind->module);
+		}
+	}
+
+	*todo = '\0';
+	if (*lack) {
+		level = running && !*have ? FAIL : WARN;
+		snprintf(
+			todo, sizeof(todo),
+			headers ?
+				"\"dkms install outrigger/" OUTRIGGER_VERSION
+				" -k %s\" says why; kernels that we do not know are left out" :
+				"install linux-headers-%s: DKMS then builds them",
+			release);
+	} else if (*have && !headers) {
+		level = WARN;
+		snprintf(
+			todo, sizeof(todo),
+			"install linux-headers-%s, or an upgrade of ours can't be built",
+			release);
+	}
+	if (!*have && !*lack)
+		verdict(d, SKIP, NULL,
+			"kernel %s%s: it has no stock driver of ours", release,
+			running ? " (running)" : "");
+	else
+		verdict(d, level, todo, "kernel %s%s: %s%s%s%s", release,
+			running ? " (running)" : "",
+			headers ? "headers" : "no headers", have,
+			*lack ? "; without " : "", lack);
+}
+
+void check_kernels(struct doctor *d)
+{
+	each_kernel(d, check_kernel);
+	if (!file_there("/lib/modules/%s", kernel_release()))
+		verdict(d, FAIL, "it was upgraded or removed: reboot",
+			"kernel %s (running): its modules are not on the disk",
+			kernel_release());
+}
+
+/**
+ * dkms_installed - is a module installed for a kernel?
+ * @status: what "dkms status" says
+ * @release: the kernel
+ *
+ * Lines are "outrigger/0.1.0, 6.1.0-9-amd64, x86_64: installed", with older versions of
+ * DKMS "outrigger, 0.1.0, 6.1.0-9-amd64, ...".
+ */
+bool dkms_installed(const char *status, const char *release)
+{
+	char line[512], kernel[128];
+
+	snprintf(kernel, sizeof(kernel), ", %s, ", release);
+	while (*status) {
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(status, "\n"),
+			 status);
+		if (strstr(line, kernel) && strstr(line, ": installed"))
+			return true;
+		status += strcspn(status, "\n");
+		status += *status == '\n';
+	}
+	return false;
+}
+
+void check_dkms(struct doctor *d)
+{
+	static const char *const argv[] = { "dkms", "status", "outrigger",
+					    NULL };
+	char out[8192], todo[256];
+	int status;
+
+	if (!real_root())
+		return;
+	status = run(out, sizeof(out), argv);
+	if (status == -1) {
+		verdict(d, SKIP, NULL, "DKMS: it is not here");
+		return;
+	}
+	snprintf(todo, sizeof(todo),
+		 "\"dkms install outrigger/%s -k %s\" says why",
+		 OUTRIGGER_VERSION, kernel_release());
+	if (status || !strstr(out, "outrigger"))
+		verdict(d, WARN,
+			"install outrigger-dkms, or \"make dkms-install\"",
+			"DKMS: it does not know outrigger");
+	else if (strstr(out, "WARNING"))
+		verdict(d, WARN,
+			"\"dkms install --force\" puts in place what was built",
+			"DKMS: an installed module is not the one that it has built");
+	else if (!dkms_installed(out, kernel_release()))
+		verdict(d, WARN, todo,
+			"DKMS: outrigger is not installed for %s",
+			kernel_release());
+	else
+		verdict(d, OK, NULL, "DKMS: outrigger is installed for %s",
+			kernel_release());
+}
+
+static bool has_file(const char *list, const char *module)
+{
+	char name[NAME_MAX_LEN + 8], *p;
+
+	snprintf(name, sizeof(name), "/%s.ko", module);
+	if (strstr(list, name))
+		return true;
+	for (p = name; *p; p++)
+		if (*p == '_')
+			*p = '-';
+	return strstr(list, name);
+}
+
+static void check_image(struct doctor *d, const char *release)
+{
+	static const size_t size = 4 << 20;
+	char image[PATH_MAX], todo[256], *list;
+	const char *const argv[] = { "lsinitramfs", image, NULL };
+	struct installed ours;
+	size_t i;
+
+	at_root(image, "/boot/initrd.img-%s", release);
+	if (access(image, F_OK))
+		return;
+	list = malloc(size);
+	if (!list || run(list, size, argv)) {
+		verdict(d, SKIP, NULL, "initramfs of %s: cannot be listed",
+			release);
+		free(list);
+		return;
+	}
+	snprintf(todo, sizeof(todo), "\"update-initramfs -u -k %s\"", release);
+	for (i = 0; i < d->o->n; i++) {
+		const struct kind *kind = d->o->kinds[i];
+		bool in = has_file(list, kind->module);
+
+		installed_find(&ours, release, kind->module);
+		if (in && !ours.there)
+			verdict(d, WARN, todo,
+				"initramfs of %s: has %s, which is no longer installed",
+				release, kind->module);
+		else if (!in && ours.there && has_file(list, kind->target))
+			verdict(d, WARN, todo,
+				"initramfs of %s: has %s without %s, which comes after it",
+				release, kind->target, kind->module);
+		else if (in)
+			verdict(d, OK, NULL, "initramfs of %s: has %s", release,
+				kind->module);
+		else
+			verdict(d, SKIP, NULL, "initramfs of %s: has no %s",
+				release, kind->target);
+	}
+	free(list);
+}
+
+void check_initramfs(struct doctor *d)
+{
+	each_kernel(d, check_image);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Prometheus' text format, for the textfile collector of node_exporter. */
+#include "ctl.h"
+
+static const char *const states[] = { "not-loaded", "armed",	 "attaching",
+				      "attached",   "detaching", "inert" };
+
+struct view {
+	struct module m;
+	struct units u;
+};
+
+static void head(const char *name, const char *help, const char *type)
+{
+	printf("# HELP outrigger_%s ", name);
+	for (; *help; help++)
+		fputs(*help == '\\' ? "\\\\" : (char[]){ *help, 0 }, stdout);
+	printf("\n# TYPE outrigger_%s %s\n", name, type);
+}
+
+/* The value of a label: whoever names a device may not end it. */
+static void label(const char *key, const char *value, const char *before)
+{
+	printf("%s%s=\"", before, key);
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			putchar('\\');
+		putchar(*value);
+	}
+	putchar('"');
+}
+
+static void modules(const struct view *v, size_t n)
+{
+	size_t i, j;
+
+	head("module_info",
+	     "A module that is loaded or installed, and what of it.", "gauge");
+	for (i = 0; i < n; i++) {
+		const struct module *m = &v[i].m;
+
+		fputs("outrigger_module_info{", stdout);
+		label("module", m->kind->module, "");
+		label("target", m->kind->target, ",");
+		label("version", m->version, ",");
+		label("srcversion", m->srcversion, ",");
+		label("installed_version", m->file.version, ",");
+		label("kernel", kernel_release(), ",");
+		puts("} 1");
+	}
+	head("module_state",
+	     "1 for the state that the module is in, 0 for the others.",
+	     "gauge");
+	for (i = 0; i < n; i++)
+		for (j = 0; j < sizeof(states) / sizeof(*states); j++)
+			printf("outrigger_module_state{module=\"%s\",state=\"%s\"} %d\n",
+			       v[i].m.kind->module, states[j],
+			       module_is(&v[i].m, states[j]));
+	head("module_off", "Whether the module was loaded with off=1.",
+	     "gauge");
+	for (i = 0; i < n; i++)
+		printf("outrigger_module_off{module=\"%s\"} %d\n",
+		       v[i].m.kind->module, v[i].m.off);
+	head("module_target_loaded", "Whether the stock driver is loaded.",
+	     "gauge");
+	for (i = 0; i < n; i++)
+		printf("outrigger_module_target_loaded{module=\"%s\",target=\"%s\"} %d\n",
+		       v[i].m.kind->module, v[i].m.kind->target,
+		       v[i].m.target_loaded);
+	head("module_in_transition",
+	     "Whether some tasks run stock's functions and others ours.",
+	     "gauge");
+	for (i = 0; i < n; i++)
+		printf("outrigger_module_in_transition{module=\"%s\"} %d\n",
+		       v[i].m.kind->module, v[i].m.transition != NONE);
+	head("module_reload_due",
+	     "Whether another version is installed than is loaded.", "gauge");
+	for (i = 0; i < n; i++)
+		printf("outrigger_module_reload_due{module=\"%s\"} %d\n",
+		       v[i].m.kind->module, module_due(&v[i].m));
+	head("module_attached_timestamp_seconds",
+	     "When the module became attached, 0 if it is not.", "gauge");
+	for (i = 0; i < n; i++)
+		printf("outrigger_module_attached_timestamp_seconds{module=\"%s\"} %lld\n",
+		       v[i].m.kind->module, v[i].m.since);
+}
+
+static void figures(const struct view *v)
+{
+	const struct kind *kind = v->m.kind;
+	char name[96];
+	size_t i, j;
+
+	for (i = 0; v->u.n && i < kind->nr_figures; i++) {
+		const struct figure *f = &kind->figures[i];
+
+		snprintf(name, sizeof(name), "%s_%s", kind->module, f->metric);
+		head(name, f->help, f->counter ? "counter" : "gauge");
+		for (j = 0; j < v->u.n; j++) {
+			const struct unit *u = &v->u.list[j];
+
+			printf("outrigger_%s{", name);
+			if (*u->gt) {
+				label("device", u->device, "");
+				label("gt", u->gt, ",");
+			} else {
+				label("set", u->name, "");
+			}
+			printf("} %lld\n", u->value[i]);
+		}
+	}
+}
+
+int cmd_metrics(const struct options *o)
+{
+	struct view v[KINDS];
+	size_t i, n = 0;
+
+	for (i = 0; i < o->n; i++) {
+		module_look(&v[n].m, o->kinds[i]);
+		module_look_at_file(&v[n].m);
+		if (module_is(&v[n].m, "not-installed"))
+			continue;
+		units_read(&v[n++].u, o->kinds[i]);
+	}
+	if (n)
+		modules(v, n);
+	for (i = 0; i < n; i++) {
+		figures(&v[i]);
+		units_free(&v[i].u);
+	}
+	return fflush(stdout) ? FAILED : DONE;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is known of a module of ours, from /sys and from its file. */
+#include <string.h>
+
+#include "ctl.h"
+
+const struct kind kinds[KINDS] = {
+	[BCACHE_JOURNAL] = { "bcache_journal", "bcache", "sets",
+			     bcache_journal_figures, 6 },
+	[XE_PAGEFAULT] = { "xe_pagefault", "xe", "gts", xe_pagefault_figures,
+			   17 },
+};
+
+/* Either spelling. */
+const struct kind *kind_of(const char *name)
+{
+	char module[NAME_MAX_LEN], *p;
+	size_t i;
+
+	snprintf(module, sizeof(module), "%s", name);
+	for (p = module; *p; p++)
+		if (*p == '-')
+			*p = '_';
+	for (i = 0; i < KINDS; i++)
+		if (!strcmp(kinds[i].module, module))
+			return &kinds[i];
+	return NULL;
+}
+
+bool module_is(const struct module *m, const char *state)
+{
+	return !strcmp(m->state, state);
+}
+
+/**
+ * module_look - the module as /sys shows it now
+ * @m: result
+ * @kind: which one
+ *
+ * Cheap, and does not wait: while the module is attaching, reading reason and
+ * attached_since may have to wait until the kernel has rewritten its code, so they are
+ * read only in the states that they are about.
+ */
+void module_look(struct module *m, const struct kind *kind)
+{
+	const char *name = kind->module;
+	long long transition = 0, enabled = 0;
+	char text[16];
+
+	memset(m, 0, sizeof(*m));
+	m->kind = kind;
+	m->target_loaded = file_read(text, sizeof(text),
+				     "/sys/module/%s/initstate",
+				     kind->target) > 0 &&
+			   !strcmp(text, "live");
+	m->loaded = file_read(m->state, sizeof(m->state),
+			      "/sys/module/%s/state", name) > 0;
+	if (!m->loaded) {
+		/* it is on its way in or out, or no module of ours */
+		strcpy(m->state, "not-loaded");
+		return;
+	}
+	file_read(m->version, sizeof(m->version), "/sys/module/%s/version",
+		  name);
+	file_read(m->srcversion, sizeof(m->srcversion),
+		  "/sys/module/%s/srcversion", name);
+	file_number(&m->refs, "/sys/module/%s/refcnt", name);
+	file_read(text, sizeof(text), "/sys/module/%s/parameters/off", name);
+	m->off = *text == 'Y';
+	if (!module_is(m, "attaching") && !module_is(m, "attached"))
+		file_read(m->reason, sizeof(m->reason), "/sys/module/%s/reason",
+			  name);
+	if (module_is(m, "attached"))
+		file_number(&m->since, "/sys/module/%s/attached_since", name);
+
+	m->patch =
+		file_number(&enabled, "/sys/kernel/livepatch/%s/enabled", name);
+	file_number(&transition, "/sys/kernel/livepatch/%s/transition", name);
+	if (m->patch && transition)
+		m->transition = enabled ? PATCHING : UNPATCHING;
+}
+
+/* The module's file for the running kernel; after module_look(). */
+void module_look_at_file(struct module *m)
+{
+	installed_find(&m->file, kernel_release(), m->kind->module);
+	if (!m->loaded && !m->file.there)
+		strcpy(m->state, "not-installed");
+}
+
+/* Is another one installed than is loaded? */
+bool module_due(const struct module *m)
+{
+	return m->loaded && m->file.there &&
+	       (strcmp(m->version, m->file.version) ||
+		strcmp(m->srcversion, m->file.srcversion));
+}

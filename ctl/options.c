@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+enum { JSON = 1, DUE = 2, TIMEOUT = 4, INTERVAL = 8, COUNT = 16 };
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct options *o);
+	unsigned int takes;
+	const char *does;
+} commands[] = {
+	{ "status", cmd_status, JSON | DUE,
+	  "state, version and health of the modules" },
+	{ "attach", cmd_attach, TIMEOUT,
+	  "load if need be, attach, wait for it" },
+	{ "detach", cmd_detach, TIMEOUT,
+	  "detach, wait for it; the module stays, inert" },
+	{ "reload", cmd_reload, TIMEOUT,
+	  "unload, then attach the installed version" },
+	{ "unload", cmd_unload, TIMEOUT,
+	  "detach, then remove from the kernel" },
+	{ "doctor", cmd_doctor, 0,
+	  "is all there, and right, that attaching takes?" },
+	{ "watch", cmd_watch, INTERVAL | COUNT, "the live figures" },
+	{ "metrics", cmd_metrics, 0, "the same for Prometheus" },
+};
+
+static void usage(FILE *out)
+{
+	size_t i;
+
+	fputs("usage: outriggerctl COMMAND [OPTION...] [MODULE...]\n\n", out);
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].does);
+	fputs("\nMODULE is bcache-journal or xe-pagefault; default: both.\n"
+	      "  --json              status: as JSON\n"
+	      "  --due               status: only what a reload would change\n"
+	      "  --timeout SECONDS   attach, detach, reload, unload: then back out (60)\n"
+	      "  --interval SECONDS  watch: between two looks (2)\n"
+	      "  --count N           watch: end after N looks\n"
+	      "  --help, --version\n"
+	      "Exit status: 0 all is well, 1 failed or something is wrong, 2 usage,\n"
+	      "3 timed out and backed out. See outriggerctl(8).\n",
+	      out);
+}
+
+static const struct command *command_of(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static bool seconds(const char *text, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	return end != text && !*end && *value > 0 && *value <= 86400;
+}
+
+static bool add_module(struct options *o, const char *name)
+{
+	const struct kind *kind = kind_of(name);
+	size_t i;
+
+	for (i = 0; i < o->n; i++)
+		if (o->kinds[i] == kind)
+			return true;
+	if (kind)
+		o->kinds[o->n++] = kind;
+	return kind;
+}
+
+int outriggerctl(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "json", no_argument, NULL, JSON },
+		{ "due", no_argument, NULL, DUE },
+		{ "timeout", required_argument, NULL, TIMEOUT },
+		{ "interval", required_argument, NULL, INTERVAL },
+		{ "count", required_argument, NULL, COUNT },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options o = { .timeout = 60, .interval = 2 };
+	const struct command *command;
+	unsigned int given = 0;
+	char *end;
+	int c;
+
+	optind = 0; /* tests call us more than once */
+	while ((c = getopt_long(argc, argv, "hv", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			usage(stdout);
+			return DONE;
+		case 'v':
+			puts("outriggerctl " OUTRIGGER_VERSION);
+			return DONE;
+		case '?':
+			return USAGE; /* getopt has said what is wrong */
+		case JSON:
+			o.json = true;
+			break;
+		case DUE:
+			o.due = true;
+			break;
+		case TIMEOUT:
+		case INTERVAL:
+			if (!seconds(optarg,
+				     c == TIMEOUT ? &o.timeout : &o.interval)) {
+				complain(
+					"'%s' is no number of seconds from 0 to 86400",
+					optarg);
+				return USAGE;
+			}
+			break;
+		case COUNT:
+			o.count = strtol(optarg, &end, 10);
+			if (*end || o.count < 1) {
+				complain("'%s' is no number of looks", optarg);
+				return USAGE;
+			}
+			break;
+		}
+		given |= c;
+	}
+	if (optind == argc) {
+		usage(stderr);
+		return USAGE;
+	}
+	command = command_of(argv[optind]);
+	if (!command) {
+		complain("no command '%s'; see outriggerctl --help",
+			 argv[optind]);
+		return USAGE;
+	}
+	if (given & ~command->takes) {
+		complain(
+			"%s does not take that option; see outriggerctl --help",
+			command->name);
+		return USAGE;
+	}
+	while (++optind < argc) {
+		if (!add_module(&o, argv[optind])) {
+			complain(
+				"no module '%s'; there are bcache-journal and xe-pagefault",
+				argv[optind]);
+			return USAGE;
+		}
+		o.named = true;
+	}
+	if (!o.named)
+		for (; o.n < KINDS; o.n++)
+			o.kinds[o.n] = &kinds[o.n];
+	return command->run(&o);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Whom a transition waits for: see Documentation/livepatch/livepatch.rst. */
+#include <ctype.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+/*
+ * The line of @stack that keeps the task: one of ours if we are on the way out, of a
+ * function that we replace if we are on the way in. The last such line is the
+ * outermost frame.
+ */
+static bool keeps(const char *line, const struct kind *kind,
+		  enum transition transition)
+{
+	char name[128], path[PATH_MAX];
+	glob_t found;
+	bool yes;
+
+	if (transition == UNPATCHING) {
+		snprintf(name, sizeof(name), "[%s]", kind->module);
+		return strstr(line, name);
+	}
+	line += strspn(line, " ");
+	if (*line == '[')
+		line += strcspn(line, " ") + 1;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(line, "+ "), line);
+	if (!*name)
+		return false;
+	at_root(path, "/sys/kernel/livepatch/%s/%s/%s,*", kind->module,
+		kind->target, name);
+	yes = !glob(path, 0, NULL, &found);
+	if (yes)
+		globfree(&found);
+	return yes;
+}
+
+/* "[<0>] closure_sync+0x1/0x2 [closure]" without what is in front */
+static const char *frame(const char *line)
+{
+	const char *p = strchr(line, ']');
+
+	return *line == '[' && p && p[1] == ' ' ? p + 2 : line;
+}
+
+/*
+ * Prints a task if it is kept, by a function that is to be replaced; with @any also one
+ * that has only not come by where it could switch. Returns whether it was printed.
+ */
+static bool print_task(FILE *out, const char *dir, const struct kind *kind,
+		       enum transition transition, bool any)
+{
+	char comm[NAME_MAX_LEN], stack[8192], *line, *next, *held = NULL;
+
+	file_read(stack, sizeof(stack), "%s/stack", dir);
+	for (line = stack; line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (keeps(line, kind, transition))
+			held = line;
+	}
+	if (!held && !any)
+		return false;
+	file_read(comm, sizeof(comm), "%s/comm", dir);
+	fprintf(out, "  waiting for task %s, pid %s", comm,
+		strrchr(dir, '/') + 1);
+	if (*stack)
+		fprintf(out, ", in %s", frame(stack));
+	else
+		fputs(", which runs", out);
+	if (held && held != stack)
+		fprintf(out, ", called by %s", frame(held));
+	fputc('\n', out);
+	return true;
+}
+
+static size_t list_tasks(struct waiting *w, const struct kind *kind,
+			 enum transition transition, FILE *out, bool any)
+{
+	char pattern[PATH_MAX], root[PATH_MAX], state[8];
+	/* what a task has that has not switched yet */
+	const char *old = transition == UNPATCHING ? "1" : "0";
+	size_t i, told = 0;
+	glob_t found;
+	long tid;
+
+	memset(w, 0, sizeof(*w));
+	at_root(pattern, "/proc/[0-9]*/task/[0-9]*/patch_state");
+	if (glob(pattern, 0, NULL, &found))
+		return 0;
+	for (i = 0; i < found.gl_pathc; i++) {
+		char *dir = found.gl_pathv[i] + strlen(at_root(root, "%s", ""));
+
+		*strrchr(dir, '/') = '\0';
+		file_read(state, sizeof(state), "%s/patch_state", dir);
+		tid = strtol(strrchr(dir, '/') + 1, NULL, 10);
+		if (strcmp(state, old) || tid == getpid())
+			continue;
+		w->n++;
+		w->who = w->who * 31 + tid;
+		if (out && told < 10)
+			told += print_task(out, dir, kind, transition, any);
+	}
+	globfree(&found);
+	return told;
+}
+
+/**
+ * tasks_waited_for - the tasks that a transition waits for
+ * @w: result
+ * @kind: the module that is in transition
+ * @transition: which way
+ * @out: they are listed there, the first ten; NULL to only count
+ *
+ * Those that are kept, if there are any. Other users' tasks, and stacks, can be seen by
+ * root only.
+ */
+void tasks_waited_for(struct waiting *w, const struct kind *kind,
+		      enum transition transition, FILE *out)
+{
+	size_t told = list_tasks(w, kind, transition, out, false);
+
+	if (out && !told)
+		told = list_tasks(w, kind, transition, out, true);
+	if (out && w->n > told)
+		fprintf(out, "  and for %zu that have yet to come by\n",
+			w->n - told);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How things are said: verdicts, colours, errors, tables. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+const char *level_name(enum severity level)
+{
+	static const char *const names[] = {
+		[OK] = "ok", [SKIP] = "skip", [WARN] = "warn", [FAIL] = "fail"
+	};
+
+	return names[level];
+}
+
+bool colours(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no && *no) &&
+	       !(term && !strcmp(term, "dumb"));
+}
+
+const char *level_colour(enum severity level)
+{
+	static const char *const colour[] = { [OK] = "\033[32m",
+					      [SKIP] = "\033[2m",
+					      [WARN] = "\033[33m",
+					      [FAIL] = "\033[31m" };
+
+	return colours() ? colour[level] : "";
+}
+
+const char *colour_end(void)
+{
+	return colours() ? "\033[0m" : "";
+}
+
+/* Progress: at once, also into a pipe. */
+void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("outriggerctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+const char *duration(char *buf, size_t size, long long s)
+{
+	if (s < 0)
+		s = 0;
+	if (s < 60)
+		snprintf(buf, size, "%lld s", s);
+	else if (s < 3600)
+		snprintf(buf, size, "%lld min", s / 60);
+	else if (s < 86400)
+		snprintf(buf, size, "%lld h %lld min", s / 3600, s % 3600 / 60);
+	else
+		snprintf(buf, size, "%lld d %lld h", s / 86400,
+			 s % 86400 / 3600);
+	return buf;
+}
+
+/* The cells are strings, as many as the table has columns. */
+void table_row(struct table *t, enum severity level, ...)
+{
+	va_list ap;
+	size_t i;
+
+	va_start(ap, level);
+	for (i = 0; i < t->columns; i++)
+		snprintf(t->cell[t->rows][i], TABLE_CELL, "%s",
+			 va_arg(ap, const char *));
+	va_end(ap);
+	t->level[t->rows++] = level;
+}
+
+void table_print(const struct table *t)
+{
+	size_t width[TABLE_COLUMNS] = { 0 }, r, c;
+
+	for (r = 0; r < t->rows; r++)
+		for (c = 0; c < t->columns; c++)
+			if (strlen(t->cell[r][c]) > width[c])
+				width[c] = strlen(t->cell[r][c]);
+	for (r = 0; r < t->rows; r++) {
+		for (c = 0; c + 1 < t->columns; c++)
+			printf("%-*s  ", (int)width[c], t->cell[r][c]);
+		printf("%s%s%s\n", r ? level_colour(t->level[r]) : "",
+		       t->cell[r][c], r ? colour_end() : "");
+	}
+}

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: ctl-xe
+# about: outriggerctl with xe and page faults
+# gpu: lnl
+# timeout: 600
+# kernels: all
+# short: trixie
+
+. /job/lib.sh
+
+PATH+=:/job # for tests/vm --add of one that is not packaged yet
+
+# ctl STATUS COMMAND...: outriggerctl is to end so; what it says is in /run/ctl
+ctl()
+{
+	local want=$1 got
+
+	shift
+	outriggerctl "$@" >/run/ctl 2>&1
+	got=$?
+	sed 's/^/    /' /run/ctl
+	[ "$got" = "$want" ] || fail "outriggerctl $*: exit status $got, not $want"
+}
+
+says()
+{
+	grep -qE "$1" /run/ctl || fail "it does not say '$1'"
+}
+
+served()
+{
+	(($(ours replies) > 100))
+}
+
+say "armed before xe"
+ctl 0 attach xe-pagefault
+says 'armed: it attaches when xe is loaded'
+modprobe xe || fail "modprobe xe"
+compgen -G '/dev/dri/renderD*' >/dev/null || fail "xe found no GPU"
+ctl 0 attach --timeout 240 xe-pagefault
+says 'is attached to xe'
+state_is attached || fail "not attached"
+
+say "page faults, one of them refused"
+faults 3 1 <<'END'
+vm a
+vm b
+bo a 0x100000000 64K
+bo b 0x100000000 64K
+fails write a 0x200000000 1
+write b 0x100000000 1
+queue a
+write a 0x100000000 2
+END
+ctl 0 status
+says '^xe_pagefault +attached +- +xe +.* ok$'
+ctl 0 status --json xe-pagefault
+says '"gt":"0"'
+says '"refused":1'
+ctl 0 metrics
+says '^outrigger_xe_pagefault_faults_total\{device="0000:[0-9a-f:.]+",gt="0"\} 3$'
+says '^outrigger_xe_pagefault_refused_total\{.*gt="0"\} 1$'
+ctl 0 doctor xe-pagefault
+says '^ok +xe: the loaded one is the file on the disk'
+
+say "under a storm: watch, detach, attach"
+/job/xe-client storm --until /run/stop >/run/storm.out &
+pid=$!
+wait_for 60 counted faults 500 || fail "no storm"
+ctl 0 watch --count 2 xe-pagefault
+says '^  faults +[0-9]+ +[1-9][0-9.]*/s'
+ctl 0 detach --timeout 240 xe-pagefault
+ctl 0 attach --timeout 240 xe-pagefault
+wait_for 60 served || fail "no faults come to us"
+touch /run/stop
+wait $pid || fail "the storm: $(cat /run/storm.out)"
+ctl 0 status xe-pagefault
+
+say "modprobe -r, and xe"
+autoload
+modprobe -r xe_pagefault || fail "modprobe -r"
+[ "$(state)" = absent ] || fail "still there after modprobe -r"
+wait_for 60 rmmod xe || fail "rmmod xe"
+ctl 0 unload xe-pagefault
+says 'is not loaded'

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * outriggerctl attach, detach and unload. A child plays the kernel: it looks at what is
+ * written to "enabled", and does with the module what livepatch would do. Nothing is
+ * loaded in a made tree; tests/cases/ctl.sh does that.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "ctl-tree.h"
+
+#define ENABLED "/sys/kernel/livepatch/bcache_journal/enabled"
+#define TRANSITION "/sys/kernel/livepatch/bcache_journal/transition"
+#define STATE "/sys/module/bcache_journal/state"
+
+static void end_of_detach(void)
+{
+	put("/sys/module/bcache_journal/reason",
+	    "detached; reload this module to attach again");
+	put(STATE, "inert");
+	gone("/sys/kernel/livepatch/bcache_journal");
+}
+
+static void begin_of_detach(void)
+{
+	put(TRANSITION, "1");
+	put(STATE, "detaching");
+}
+
+static void back_again(void)
+{
+	put(STATE, "attached");
+	put(TRANSITION, "0");
+}
+
+/* Waits until "enabled" is @value, does @then; and so on for each pair. */
+static pid_t kernel(const char *value, void (*then)(void), const char *value2,
+		    void (*then2)(void))
+{
+	pid_t pid = fork();
+	char have[8];
+
+	if (pid)
+		return pid;
+	alarm(20);
+	while (value) {
+		sleep_ms(5);
+		file_read(have, sizeof(have), ENABLED);
+		if (strcmp(have, value))
+			continue;
+		then();
+		value = value2;
+		then = then2;
+		value2 = NULL;
+	}
+	_exit(0);
+}
+
+static void reap(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void task(int pid, int tid, int patch_state, const char *stack)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/patch_state", pid, tid);
+	put(path, "%d", patch_state);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, tid);
+	put(path, "task%d", tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", pid, tid);
+	put(path, "%s", stack);
+}
+
+static void nothing_to_detach(void **state)
+{
+	assert_int_equal(ctl("detach", NULL), DONE);
+	assert_string_equal(out, "");
+	assert_int_equal(ctl("detach", "bcache-journal", NULL), DONE);
+	says("bcache_journal is not loaded");
+	loaded("bcache_journal", "armed", "");
+	assert_int_equal(ctl("detach", NULL), DONE);
+	says("is armed, not attached");
+	loaded("bcache_journal", "inert", "switched off (off=1)");
+	assert_int_equal(ctl("detach", NULL), DONE);
+	says("not attached: switched off");
+}
+
+static void detached(void **state)
+{
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	pid = kernel("0", end_of_detach, NULL, NULL);
+	assert_int_equal(ctl("detach", "--timeout", "10", NULL), DONE);
+	says("bcache_journal is detached from bcache");
+	reap(pid);
+}
+
+/* A task of a process's many that stays in a function of ours. */
+static void taken_back(void **state)
+{
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	task(1, 1, -1, "");
+	task(7, 7, 0, "[<0>] bj_journal_read+0x1/0x2 [bcache_journal]");
+	task(7, 8, 1,
+	     "[<0>] closure_sync+0x1/0x2 [closure]\n[<0>] bj_scan+0x1/0x2 [bcache_journal]\n"
+	     "[<0>] bj_journal_read+0x3/0x4 [bcache_journal]\n[<0>] vfs_write+0x1/0x2");
+	task(6, 6, 1, "[<0>] worker_thread+0x1/0x2");
+	pid = kernel("0", begin_of_detach, "1", back_again);
+	assert_int_equal(ctl("detach", "--timeout", "0.5", NULL), TIMED_OUT);
+	says("detaching takes too long");
+	says("waiting for task task8, pid 8, in closure_sync+0x1/0x2 [closure], called by bj_journal_read+0x3/0x4 [bcache_journal]\n");
+	says_not("pid 1,");
+	says_not("pid 7,");
+	says_not("pid 6,");
+	says("and for 1 that have yet to come by");
+	says("taken back, it is attached as before");
+	is(ENABLED, "1");
+	is(STATE, "attached");
+	reap(pid);
+}
+
+/* Both at once: the transition ends as we take it back. */
+static void done_at_last(void **state)
+{
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	pid = kernel("0", begin_of_detach, "1", end_of_detach);
+	assert_int_equal(ctl("detach", "--timeout", "0.5", NULL), DONE);
+	says("detaching takes too long");
+	says("bcache_journal is detached from bcache");
+	reap(pid);
+}
+
+/* Nobody is kept, but one is slow. */
+static void slow_task(void **state)
+{
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	task(6, 6, 1, "[<0>] worker_thread+0x1/0x2");
+	pid = kernel("0", begin_of_detach, "1", back_again);
+	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
+	says("waiting for task task6, pid 6, in worker_thread+0x1/0x2\n");
+	says_not("yet to come by");
+	reap(pid);
+}
+
+/* The patch is gone, but page faults are still being answered: no way back. */
+static void still_answering(void **state)
+{
+	loaded("xe_pagefault", "detaching", "disabled");
+	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
+	says("it still answers what it has taken");
+}
+
+static void stuck_on_the_way_in(void **state)
+{
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	put(STATE, "attaching");
+	patch("bcache_journal", 1, 1);
+	put("/sys/kernel/livepatch/bcache_journal/bcache/bch_journal,1/x", "%s",
+	    "");
+	task(9, 9, 0,
+	     "[<0>] msleep+0x1/0x2\n[<0>] bch_journal+0x9/0x99 [bcache]");
+	task(10, 10, 1, "[<0>] bch_journal+0x9/0x99 [bcache]");
+	pid = kernel("0", end_of_detach, NULL, NULL);
+	assert_int_equal(ctl("attach", "--timeout", "0.3", NULL), TIMED_OUT);
+	says("attaching takes too long");
+	says("task9, pid 9, in msleep+0x1/0x2, called by bch_journal+0x9/0x99 [bcache]\n");
+	says_not("pid 10,");
+	says("taken back, bcache runs on stock's functions");
+	reap(pid);
+}
+
+static void attach_takes_a_detach_back(void **state)
+{
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	begin_of_detach();
+	put(ENABLED, "0");
+	pid = kernel("1", back_again, NULL, NULL);
+	assert_int_equal(ctl("attach", "--timeout", "10", NULL), DONE);
+	says("taking that back");
+	says("bcache_journal 0.1.0 is attached to bcache");
+	reap(pid);
+}
+
+static void attach_says(void **state)
+{
+	assert_int_equal(ctl("attach", NULL), FAILED);
+	says("no module is installed for kernel " RELEASE);
+	assert_int_equal(ctl("attach", "bcache-journal", NULL), FAILED);
+	attached("bcache_journal", "bcache");
+	assert_int_equal(ctl("attach", NULL), DONE);
+	says("bcache_journal 0.1.0 is attached to bcache");
+	loaded("xe_pagefault", "armed", "");
+	assert_int_equal(ctl("attach", "xe-pagefault", NULL), DONE);
+	says("it attaches when xe is loaded");
+	/* a reload is needed, which can't be had here */
+	end_of_detach();
+	assert_int_equal(ctl("attach", "bcache-journal", NULL), FAILED);
+	says("cannot be unloaded");
+	is(STATE, "inert");
+}
+
+/* What is attached is not given up for something that can't be loaded. */
+static void reload_needs_a_file(void **state)
+{
+	attached("bcache_journal", "bcache");
+	assert_int_equal(ctl("reload", NULL), FAILED);
+	says("left as it is");
+	file(RELEASE, "bcache_journal", "0.2.0", "BBBB");
+	depmod(RELEASE);
+	shell("sed -i s/" RELEASE
+	      "/6.2.0-test-amd64/ %s/lib/modules/*/kernel/*.ko",
+	      tree);
+	assert_int_equal(ctl("reload", NULL), FAILED);
+	says("left as it is");
+	is(ENABLED, "1");
+}
+
+static void stalled_by_itself(void **state)
+{
+	attached("bcache_journal", "bcache");
+	put(STATE, "attaching");
+	if (!fork()) {
+		sleep_ms(200);
+		put("/sys/module/bcache_journal/reason",
+		    "attaching stalled: a task sleeps in a function we replace");
+		put(STATE, "inert");
+		_exit(0);
+	}
+	assert_int_equal(ctl("attach", "--timeout", "10", NULL), TIMED_OUT);
+	says("not attached: attaching stalled");
+	says("dmesg names the tasks");
+	wait(NULL);
+}
+
+static void armed_too_long(void **state)
+{
+	loaded("bcache_journal", "armed",
+	       "waiting for the transition of another livepatch");
+	put("/sys/module/bcache/initstate", "live");
+	assert_int_equal(ctl("attach", "--timeout", "0.3", NULL), TIMED_OUT);
+	says("waiting for the transition of another livepatch; it stays armed");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_to_detach, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(detached, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(taken_back, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(done_at_last, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(slow_task, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(still_answering, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(stuck_on_the_way_in, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(attach_takes_a_detach_back,
+						tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(attach_says, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(reload_needs_a_file, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(stalled_by_itself, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(armed_too_long, tree_make,
+						tree_remove),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

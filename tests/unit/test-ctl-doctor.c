@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/* outriggerctl doctor: what it makes of systems that lack something. */
+#include "ctl-tree.h"
+
+#include "../../ctl/doctor.h"
+
+static void config(void **state)
+{
+	static const char text[] =
+		"CONFIG_LIVEPATCH=y\n# CONFIG_X is not set\n"
+		"NOT_CONFIG_BCACHE=y\nCONFIG_BCACHE_DEBUG=y\n"
+		"CONFIG_BCACHE=m\nCONFIG_LAST=\"a b\"";
+	char value[8];
+
+	assert_true(
+		config_value(text, "CONFIG_LIVEPATCH", value, sizeof(value)));
+	assert_string_equal(value, "y");
+	assert_true(config_value(text, "CONFIG_BCACHE", value, sizeof(value)));
+	assert_string_equal(value, "m");
+	assert_true(config_value(text, "CONFIG_LAST", value, sizeof(value)));
+	assert_string_equal(value, "\"a b\"");
+	assert_false(config_value(text, "CONFIG_X", value, sizeof(value)));
+	assert_string_equal(value, "n");
+	assert_false(config_value("", "CONFIG_X", value, sizeof(value)));
+}
+
+static void dkms(void **state)
+{
+	static const char status[] =
+		"outrigger/0.1.0, 6.1.0-9-amd64, x86_64: installed\n"
+		"outrigger/0.1.0, 6.12.5-amd64, x86_64: built\n"
+		"outrigger, 0.1.0, 6.1.0-10-amd64, x86_64: installed (WARNING! ...)\n"
+		"outrigger/0.2.0: added";
+
+	assert_true(dkms_installed(status, "6.1.0-9-amd64"));
+	assert_true(dkms_installed(status, "6.1.0-10-amd64"));
+	assert_false(dkms_installed(status, "6.12.5-amd64"));
+	assert_false(dkms_installed(status, "6.1.0-1"));
+	assert_false(dkms_installed("", "6.1.0-9-amd64"));
+}
+
+static void option(void **state)
+{
+	assert_true(option_is_off("off", ""));
+	assert_true(option_is_off("time_slice=1 off=Y", ""));
+	assert_true(option_is_off("off=on", ""));
+	assert_false(option_is_off("off=of", ""));
+	assert_false(option_is_off("off=0", ""));
+	assert_false(option_is_off("off=", ""));
+	assert_false(option_is_off("off=1 off=n", ""));
+	assert_false(option_is_off("offset=1", ""));
+	assert_true(option_is_off("quiet xe-pagefault.off=1", "xe_pagefault."));
+	assert_false(
+		option_is_off("quiet bcache_journal.off=1", "xe_pagefault."));
+	assert_false(option_is_off("", "xe_pagefault."));
+}
+
+/* The notes of the driver's file, as the loaded one shows them. */
+static void notes(const char *target)
+{
+	shell("mkdir -p %s/sys/module/%s/notes", tree, target);
+	shell("objcopy -O binary -j .note.gnu.build-id %s/lib/modules/%s/kernel/%s.ko %s/sys/module/%s/notes/.note.gnu.build-id",
+	      tree, RELEASE, target, tree, target);
+}
+
+/* A system on which all is well. */
+static void good(void)
+{
+	attached("bcache_journal", "bcache");
+	attached("xe_pagefault", "xe");
+	file(RELEASE, "bcache", "", "");
+	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
+	file(RELEASE, "xe", "", "");
+	file(RELEASE, "xe_pagefault", "0.1.0", "AAAA");
+	depmod(RELEASE);
+	put("/lib/modules/" RELEASE "/build/Makefile", "%s", "");
+	put("/boot/config-" RELEASE,
+	    "CONFIG_LIVEPATCH=y\nCONFIG_DYNAMIC_FTRACE=y\nCONFIG_KALLSYMS_ALL=y\n"
+	    "CONFIG_MODULE_UNLOAD=y\nCONFIG_DEBUG_INFO_BTF=y\n"
+	    "CONFIG_DEBUG_INFO_BTF_MODULES=y\nCONFIG_BCACHE=m\nCONFIG_DRM_XE=m");
+	put("/proc/sys/kernel/ftrace_enabled", "1");
+	put("/sys/kernel/btf/vmlinux", "%s", "");
+	put("/sys/kernel/security/lockdown",
+	    "[none] integrity confidentiality");
+	put("/sys/module/module/parameters/sig_enforce", "N");
+	put("/dev/kmsg", "6,1,1,-;livepatch: enabling patch 'bcache_journal'");
+	put("/proc/cpuinfo", "flags\t\t: fpu ibt");
+	put("/proc/cmdline", "quiet");
+	put("/usr/lib/modprobe.d/outrigger.conf",
+	    "softdep bcache pre: bcache-journal\nsoftdep xe pre: xe-pagefault");
+	notes("bcache");
+	notes("xe");
+}
+
+static void all_well(void **state)
+{
+	good();
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("ok    bcache_journal: attached\n");
+	says("ok    kernel " RELEASE
+	     " (running): headers, bcache_journal 0.1.0, xe_pagefault 0.1.0\n");
+	says("ok    kernel config: livepatch, ftrace, BTF of modules\n");
+	says("ok    ftrace: enabled\n");
+	says("ok    bcache: the loaded one is the file on the disk, which has BTF\n");
+	says("ok    other live patches: none\n");
+	says("ok    forced transition: none");
+	says("ok    IBT: these CPUs have it");
+	says("ok    signatures: xe_pagefault has none, and the kernel does not insist\n");
+	says("ok    xe_pagefault: is loaded along with xe\n");
+	says(" 0 warn, 0 fail, 0 skip\n");
+}
+
+/* One thing at a time is wrong; the line that it gets, and what to do. */
+static void bad(const char *path, const char *text, const char *line,
+		const char *todo)
+{
+	char keep[4096];
+	int n = file_read(keep, sizeof(keep), "%s", path);
+
+	if (text)
+		put(path, "%s", text);
+	else
+		gone(path);
+	assert_int_equal(ctl("doctor", NULL),
+			 strncmp(line, "fail", 4) ? DONE : FAILED);
+	says(line);
+	says(todo);
+	if (n >= 0)
+		put(path, "%s", keep);
+	else
+		gone(path);
+}
+
+static void one_thing_wrong(void **state)
+{
+	good();
+	bad("/boot/config-" RELEASE, "CONFIG_BCACHE=m",
+	    "fail  kernel config: CONFIG_LIVEPATCH is not set\n",
+	    "another kernel");
+	bad("/boot/config-" RELEASE, "CONFIG_BCACHE=y",
+	    "fail  kernel config: bcache is built in\n", "as a module");
+	bad("/boot/config-" RELEASE, NULL, "skip  kernel config: ", "");
+	bad("/proc/sys/kernel/ftrace_enabled", "0",
+	    "fail  ftrace: switched off", "sysctl kernel.ftrace_enabled=1");
+	bad("/lib/modules/" RELEASE "/build/Makefile", NULL,
+	    "warn  kernel " RELEASE
+	    " (running): no headers, bcache_journal 0.1.0",
+	    "install linux-headers-" RELEASE);
+	bad("/sys/kernel/btf/vmlinux", NULL, "warn  BTF: ", "");
+	bad("/sys/kernel/livepatch/kpatch_1/transition", "1",
+	    "warn  other live patches: kpatch_1 is in transition\n", "settled");
+	gone("/sys/kernel/livepatch/kpatch_1");
+	bad("/sys/kernel/livepatch/kpatch_1/replace", "1",
+	    "warn  other live patches: kpatch_1, which replaces all others\n",
+	    "outriggerctl attach");
+	gone("/sys/kernel/livepatch/kpatch_1");
+	bad("/dev/kmsg",
+	    "4,1,1,-;livepatch: forcing remaining tasks to the patched state",
+	    "fail  forced transition: ", "reboot");
+	bad("/dev/kmsg", "0,1,1,-;traps: Missing ENDBR: xe_guc_notify",
+	    "fail  IBT: ", "report");
+	bad("/sys/module/module/parameters/sig_enforce", "Y",
+	    "fail  signatures: the kernel insists on them (sig_enforce), bcache_journal has none",
+	    "mokutil --import");
+	bad("/sys/kernel/security/lockdown", "none [integrity] confidentiality",
+	    "fail  signatures: the kernel insists on them (lockdown), xe_pagefault has none",
+	    "dkms install --force outrigger/0.1.0 -k " RELEASE);
+	bad("/proc/cmdline", "quiet module_blacklist=loop,bcache_journal",
+	    "warn  bcache_journal: kept out by module_blacklist=", "");
+	bad("/proc/cmdline", "xe_pagefault.off=1",
+	    "warn  xe_pagefault: off=1 on the kernel", "take it back");
+	bad("/etc/modprobe.d/mine.conf", "options bcache_journal off=1",
+	    "warn  bcache_journal: off=1 in modprobe.d", "take it back");
+	bad("/etc/modprobe.d/mine.conf", "blacklist bcache_journal",
+	    "ok    bcache_journal: is loaded along with bcache, in spite of \"blacklist\"",
+	    "");
+	bad("/etc/modprobe.d/outrigger.conf", "# masked",
+	    "warn  bcache_journal: is not loaded along with bcache\n",
+	    "masked");
+	bad("/sys/module/xe/notes/.note.gnu.build-id", "another one",
+	    "skip  xe: it has no build id", "");
+	notes("xe");
+	file(RELEASE, "xe", "", ""); /* the same, but for a byte */
+	shell("sed -i 's/GNU\\x00./GNU\\x00\\xff/' %s/lib/modules/%s/kernel/xe.ko",
+	      tree, RELEASE);
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("warn  xe: the loaded one is not /");
+	says("after a reboot");
+}
+
+static void other_kernels(void **state)
+{
+	good();
+	file("6.12.5-amd64", "bcache", "", "");
+	depmod("6.12.5-amd64");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("warn  kernel 6.12.5-amd64: no headers; without bcache_journal\n");
+	says("install linux-headers-6.12.5-amd64");
+	put("/lib/modules/6.12.5-amd64/build/Makefile", "%s", "");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("says why; kernels that we do not know are left out");
+	file("6.12.5-amd64", "xe", "", "");
+	depmod("6.12.5-amd64");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("headers; without bcache_journal and xe_pagefault\n");
+	shell("cd %s/lib/modules && cp %s/kernel/bcache_journal.ko 6.12.5-amd64/kernel",
+	      tree, RELEASE);
+	depmod("6.12.5-amd64");
+	assert_int_equal(ctl("doctor", NULL), FAILED);
+	says("bcache_journal.ko is built for " RELEASE);
+	/* the running one was removed */
+	gone("/lib/modules/" RELEASE);
+	assert_int_equal(ctl("doctor", NULL), FAILED);
+	says("fail  kernel " RELEASE
+	     " (running): its modules are not on the disk\n");
+}
+
+static void nothing_there(void **state)
+{
+	assert_int_equal(ctl("doctor", NULL), FAILED);
+	says("skip  bcache_journal: not-installed\n");
+	says("fail  ftrace: this kernel has none\n");
+}
+
+static void initramfs(void **state)
+{
+	char path[8192];
+
+	good();
+	put("/boot/initrd.img-" RELEASE, "%s", "");
+	put("/bin/lsinitramfs", "#!/bin/sh\ncat %s/list", tree);
+	shell("chmod 755 %s/bin/lsinitramfs", tree);
+	snprintf(path, sizeof(path), "%s/bin:%s", tree, getenv("PATH"));
+	setenv("PATH", path, 1);
+	put("/list", "usr/lib/modules/kernel/bcache.ko.xz");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("warn  initramfs of " RELEASE
+	     ": has bcache without bcache_journal");
+	says("update-initramfs -u -k " RELEASE);
+	says("skip  initramfs of " RELEASE ": has no xe\n");
+	put("/list", "x/bcache.ko.xz\nx/updates/dkms/bcache-journal.ko");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("ok    initramfs of " RELEASE ": has bcache_journal\n");
+	gone("/lib/modules/" RELEASE "/kernel/bcache_journal.ko");
+	depmod(RELEASE);
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("has bcache_journal, which is no longer installed");
+	setenv("PATH", path + strlen(tree) + 5, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(config),
+		cmocka_unit_test(dkms),
+		cmocka_unit_test(option),
+		cmocka_unit_test_setup_teardown(all_well, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(one_thing_wrong, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(other_kernels, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(nothing_there, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(initramfs, tree_make,
+						tree_remove),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/* outriggerctl status and metrics: each state that a module can be in. */
+#include "ctl-tree.h"
+
+#include <json-c/json.h>
+
+/* The module of the last "status --json", by its place there. */
+static struct json_object *document;
+
+static struct json_object *module(int i)
+{
+	json_object *list;
+
+	document = json_tokener_parse(out);
+	assert_non_null(document);
+	assert_true(json_object_object_get_ex(document, "modules", &list));
+	return json_object_array_get_idx(list, i);
+}
+
+static const char *text(json_object *o, const char *key)
+{
+	json_object *value;
+
+	if (!json_object_object_get_ex(o, key, &value))
+		fail_msg("no key '%s'", key);
+	return value ? json_object_get_string(value) : "null";
+}
+
+static void not_installed(void **state)
+{
+	json_object *m;
+
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal  not-installed");
+	says("xe_pagefault    not-installed");
+	assert_int_equal(ctl("status", "xe-pagefault", NULL), FAILED);
+	says_not("bcache");
+	assert_int_equal(ctl("status", "--json", NULL), DONE);
+	m = module(0);
+	assert_string_equal(text(m, "state"), "not-installed");
+	assert_string_equal(text(m, "installed"), "null");
+	assert_string_equal(text(m, "version"), "null");
+	json_object_put(document);
+}
+
+static void not_loaded(void **state)
+{
+	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
+	depmod(RELEASE);
+	assert_int_equal(ctl("status", "bcache_journal", NULL), DONE);
+	says("bcache_journal  not-loaded  -           bcache, not loaded  -      0.1.0    -");
+	put("/proc/cmdline", "quiet bcache_journal.off=1");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("off=1 on the kernel's command line");
+	put("/proc/cmdline", "quiet bcache_journal.off=1 bcache-journal.off=0");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says_not("off=1");
+	put("/etc/modprobe.d/x.conf", "options bcache-journal off=y");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("off=1 in modprobe.d");
+}
+
+static void armed(void **state)
+{
+	loaded("bcache_journal", "armed", "");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal  armed ");
+	says("bcache, not loaded");
+	says("it attaches when its driver is loaded");
+	put("/sys/module/bcache_journal/reason",
+	    "waiting for the transition of another livepatch");
+	put("/sys/module/bcache/initstate", "live");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal: waiting for the transition of another livepatch");
+	says_not("bcache, not loaded");
+}
+
+static void is_attached(void **state)
+{
+	json_object *m, *sets, *set;
+
+	setenv("TZ", "UTC", 1);
+	attached("bcache_journal", "bcache");
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
+		"16");
+	put("/sys/fs/bcache/" SET "/journal/entries_max", "4096");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal  attached       -           bcache");
+	says("2026-09-21 14:13:20 (");
+	says(")  0.1.0    ok\n");
+	assert_int_equal(ctl("status", "--json", "bcache-journal", NULL), DONE);
+	m = module(0);
+	assert_string_equal(text(m, "module"), "bcache_journal");
+	assert_string_equal(text(m, "state"), "attached");
+	assert_string_equal(text(m, "reason"), "null");
+	assert_string_equal(text(m, "target"), "bcache");
+	assert_string_equal(text(m, "target_loaded"), "true");
+	assert_string_equal(text(m, "attached_since"), "1790000000");
+	assert_string_equal(text(m, "transition"), "none");
+	assert_string_equal(text(m, "version"), "0.1.0");
+	assert_string_equal(text(m, "health"), "ok");
+	assert_true(json_object_object_get_ex(m, "sets", &sets));
+	assert_int_equal(json_object_array_length(sets), 1);
+	set = json_object_array_get_idx(sets, 0);
+	assert_string_equal(text(set, "set"), SET);
+	assert_string_equal(text(set, "seq"), "16");
+	assert_string_equal(text(set, "entries_max"), "4096");
+	json_object_put(document);
+}
+
+static void in_transition(void **state)
+{
+	attached("bcache_journal", "bcache");
+	put("/sys/module/bcache_journal/state", "attaching");
+	/* the module may be busy: this would wait, so it must not be asked for */
+	put("/sys/module/bcache_journal/reason", "unread");
+	patch("bcache_journal", 1, 1);
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("attaching      patching");
+	says("some tasks still run stock's functions");
+	says("warn\n");
+	says_not("unread");
+	put("/sys/module/bcache_journal/state", "detaching");
+	patch("bcache_journal", 0, 1);
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("detaching      unpatching");
+	says("it is on its way out");
+	/* xe_pagefault empties its queues when the patch is gone */
+	gone("/sys/kernel/livepatch/bcache_journal");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("detaching      - ");
+}
+
+/* Every reason of docs/ABI/sysfs-module: is it a fault, and what is to be done? */
+static void inert(void **state)
+{
+	static const struct {
+		const char *reason, *todo;
+		int status;
+	} all[] = {
+		{ "built for another kernel: rebuild with dkms", "dkms install",
+		  1 },
+		{ "the loaded bcache is not the one we were built for: rebuild with dkms",
+		  "outriggerctl doctor bcache_journal", 1 },
+		{ "livepatch refused us (-16): another patch was faster, reload this module",
+		  "dmesg | grep livepatch", 1 },
+		{ "detached; reload this module to attach again",
+		  "outriggerctl attach bcache_journal", 0 },
+		{ "replaced by another livepatch", "once it is in place", 1 },
+		{ "disabled while attaching",
+		  "outriggerctl attach bcache_journal", 0 },
+		{ "attaching stalled: a task sleeps in a function we replace",
+		  "dmesg names the tasks", 1 },
+		{ "the stock driver failed to load", "dmesg | grep bcache", 1 },
+		{ "something that is new to us", "outriggerctl reload", 1 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		loaded("bcache_journal", "inert", all[i].reason);
+		assert_int_equal(ctl("status", NULL), all[i].status);
+		says(all[i].reason);
+		says(all[i].todo);
+		says(all[i].status ? " fail\n" : " ok\n");
+	}
+	put("/sys/module/bcache_journal/refcnt", "1");
+	assert_int_equal(ctl("status", NULL), FAILED);
+	says("somebody holds it");
+}
+
+static void off(void **state)
+{
+	loaded("xe_pagefault", "inert", "switched off (off=1)");
+	put("/sys/module/xe_pagefault/parameters/off", "Y");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("xe_pagefault: switched off (off=1)");
+	says("which is said nowhere any more");
+	put("/etc/modprobe.d/x.conf", "options xe-pagefault off");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("take back off=1 in modprobe.d");
+}
+
+static void due(void **state)
+{
+	attached("bcache_journal", "bcache");
+	assert_int_equal(ctl("status", "--due", NULL), DONE);
+	assert_string_equal(out, "");
+	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
+	depmod(RELEASE);
+	assert_int_equal(ctl("status", "--due", NULL), DONE);
+	assert_string_equal(out, "");
+	file(RELEASE, "bcache_journal", "0.2.0", "BBBB");
+	assert_int_equal(ctl("status", "--due", NULL), DONE);
+	assert_string_equal(
+		out,
+		"bcache_journal: version 0.1.0 is loaded, attached, and stays; version 0.2.0 takes over with \"outriggerctl reload bcache_journal\", or at the next boot.\n");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal: 0.2.0 is installed, 0.1.0 is loaded");
+	file(RELEASE, "bcache_journal", "0.1.0", "BBBB");
+	assert_int_equal(ctl("status", "--due", NULL), DONE);
+	says("the new build of 0.1.0 takes over");
+}
+
+static void gpu_health(void **state)
+{
+	attached("xe_pagefault", "xe");
+	figures(GT0, xe_pagefault_figures, 17, "0");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("  ok\n");
+	put(GT0 "/unsent", "2");
+	put(GT0 "/dropped", "3");
+	put(GT0 "/malformed", "4");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("  warn\n");
+	says("xe_pagefault: 0000:03:00.0-gt0: 2 page faults got no reply");
+	says("3 page faults found no room");
+	says("4 messages of the GuC make no sense");
+	put(GT0 "/queued", "5");
+	assert_int_equal(ctl("status", NULL), FAILED);
+	says("5 page faults are open, and none gets its reply");
+}
+
+static void journal_health(void **state)
+{
+	attached("bcache_journal", "bcache");
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
+		"4095");
+	put("/sys/fs/bcache/" SET "/journal/entries_max", "4097");
+	assert_int_equal(ctl("status", NULL), DONE);
+	put("/sys/fs/bcache/" SET "/journal/entries_max", "4096");
+	assert_int_equal(ctl("status", NULL), FAILED);
+	says("the journal is full, and no entry of it is reclaimed");
+	/* a set that goes is no fault */
+	gone("/sys/fs/bcache/" SET "/journal/seq");
+	assert_int_equal(ctl("status", NULL), DONE);
+}
+
+static void metrics(void **state)
+{
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	assert_string_equal(out, "");
+	attached("xe_pagefault", "xe");
+	figures(GT0, xe_pagefault_figures, 17, "7");
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	says("outrigger_module_info{module=\"xe_pagefault\",target=\"xe\",version=\"0.1.0\",");
+	says("outrigger_module_state{module=\"xe_pagefault\",state=\"attached\"} 1\n");
+	says("outrigger_module_state{module=\"xe_pagefault\",state=\"inert\"} 0\n");
+	says("outrigger_module_attached_timestamp_seconds{module=\"xe_pagefault\"} 1790000000\n");
+	says("outrigger_xe_pagefault_unsent_total{device=\"0000:03:00.0\",gt=\"0\"} 7\n");
+	says("# TYPE outrigger_xe_pagefault_queued gauge\n");
+	says_not("bcache");
+}
+
+static int conventions_hold(const char *file)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "promtool check metrics <%s 2>&1",
+		 file);
+	return system(command);
+}
+
+static void metrics_by_promtool(void **state)
+{
+	char path[128];
+
+	if (system("promtool --version >/dev/null 2>&1"))
+		skip(); /* package prometheus */
+	attached("xe_pagefault", "xe");
+	attached("bcache_journal", "bcache");
+	figures(GT0, xe_pagefault_figures, 17, "7");
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
+		"4");
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	out[strlen(out) - 1] = '\0';
+	put("/metrics", "%s", out);
+	snprintf(path, sizeof(path), "%s/metrics", tree);
+	assert_int_equal(conventions_hold(path), 0);
+	/* and it would find fault */
+	put("/metrics", "# HELP a b\n# TYPE a counter\na 1");
+	assert_int_not_equal(conventions_hold(path), 0);
+}
+
+static void watch(void **state)
+{
+	attached("bcache_journal", "bcache");
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
+		"64");
+	assert_int_equal(
+		ctl("watch", "--count", "2", "--interval", "0.01", NULL), DONE);
+	says("bcache_journal: attached (0.1.0)\n");
+	says(SET);
+	says("  seq                                   64          0.0/s\n");
+	says("  buckets_free                          64\n");
+	says_not("\033");
+}
+
+static void usage(void **state)
+{
+	assert_int_equal(ctl(NULL), USAGE);
+	assert_int_equal(ctl("--help", NULL), DONE);
+	says("usage: outriggerctl");
+	assert_int_equal(ctl("--version", NULL), DONE);
+	assert_int_equal(ctl("stat", NULL), USAGE);
+	assert_int_equal(ctl("status", "bcache", NULL), USAGE);
+	assert_int_equal(ctl("status", "--timeout", "5", NULL), USAGE);
+	assert_int_equal(ctl("detach", "--timeout", "soon", NULL), USAGE);
+	assert_int_equal(ctl("watch", "--count", "0", NULL), USAGE);
+	assert_int_equal(ctl("status", "--no-such", NULL), USAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(not_installed, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(not_loaded, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(armed, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(is_attached, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(in_transition, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(inert, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(off, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(due, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(gpu_health, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(journal_health, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(metrics, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(metrics_by_promtool, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(watch, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(usage, tree_make, tree_remove),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
