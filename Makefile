@@ -3,7 +3,7 @@
 #   make                 the modules, for the running kernel
 #   make KVER=...        for another one that is installed with its headers
 #   make dkms-install    through DKMS, without a package
-#   make deb             build/outrigger-dkms_*.deb
+#   make deb             Debian packages, in build/; "make rpm", "make arch" likewise
 #   make demo            see it work, in a virtual machine
 #   make check           all tests; "make style" alone for how the source looks
 #   make format          clang-format over everything
@@ -42,7 +42,12 @@ MODULES = $(foreach m,$(ALL),$(if $(wildcard $(ko-$(m))),$(m)))
 KOS = $(foreach m,$(MODULES),$(ko-$(m)))
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
-TOOLS := tools/btf-want tools/klp-link tools/klp-check
+
+# The tools of the build: made here, or where a package has them ready.
+TOOLDIR ?= tools
+TOOLS := btf-want klp-link klp-check
+want = $(TOOLDIR)/btf-want --kver $(KVER) --target $(ko-$(1)) \
+	$(VMLINUX_BTF:%=--base %) $(WANTFLAGS)
 
 define nl
 
@@ -78,13 +83,15 @@ modules: .kernel $(MODULES:%=.%.done)
 tools: FORCE
 	+$(Q)$(MAKE) --no-print-directory -C tools
 
-$(TOOLS): tools
+$(TOOLS:%=tools/%): tools
 	@:
 
-$(ALL:=/target.h): .kernel tools/btf-want
+ctl: FORCE
+	+$(Q)$(MAKE) --no-print-directory -C ctl
+
+$(ALL:=/target.h): .kernel $(TOOLDIR)/btf-want
 	$(say) WANT $@
-	$(Q)tools/btf-want --kver $(KVER) --target $(ko-$(@D)) --base $(VMLINUX_BTF) \
-		$(WANTFLAGS) -o $@ $(filter %.want,$^)
+	$(Q)$(call want,$(@D)) -o $@ $(filter %.want,$^)
 
 kbuild: $(MODULES:=/target.h) FORCE
 	+$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) \
@@ -94,9 +101,9 @@ $(ALL:=.ko): kbuild
 	@:
 
 # After this nothing may touch the module's ELF structure, but for a signature.
-.%.done: %.ko tools/klp-link tools/klp-check
+.%.done: %.ko $(TOOLDIR)/klp-link $(TOOLDIR)/klp-check
 	$(say) KLP $<
-	$(Q)tools/klp-link $< && tools/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
+	$(Q)$(TOOLDIR)/klp-link $< && $(TOOLDIR)/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
 		--symvers $(KDIR)/Module.symvers --target $(stock-$*)=$(ko-$*) $< || \
 		{ rm -f $<; exit 1; }
 	$(Q)touch $@
@@ -108,24 +115,62 @@ clean-modules = rm -rf .*.done .*.cmd .module-common.o .tmp_versions *.o *.ko *.
 clean:
 	$(Q)$(clean-modules) .kernel build
 	+$(Q)$(MAKE) --no-print-directory -C tools clean
+	+$(Q)[ ! -d ctl ] || $(MAKE) --no-print-directory -C ctl clean
+
+# Which modules fit the kernel, and on stderr why others don't: dkms.conf asks, to
+# leave out what would fail. Without btf-want only the build can tell.
+fitting:
+	@$(foreach m,$(MODULES),if [ ! -x $(TOOLDIR)/btf-want ] || \
+		why=$$($(call want,$(m)) $(m)/$(stock-$(m)).want 2>&1); then echo $(m); \
+		else echo "outrigger: $(m) is left out: $${why#btf-want: }" >&2; fi;)
+
+# What DKMS runs. It hides all that is said here in make.log, so the reason of a
+# failure goes to REPORT too.
+REPORT ?= /dev/null
+dkms-build:
+	+@$(MAKE) --no-print-directory modules || { \
+		why=$$(grep -sm 1 -E '^(outrigger|btf-want|klp-[a-z]+): |error: |not found' \
+			make.log || tail -n 1 make.log); \
+		printf '\noutrigger: the build for kernel %s failed: %s\n' $(KVER) \
+			"$${why#$(CURDIR)/}" >>$(REPORT); \
+		exit 1; } 2>/dev/null
 
 # The sources as DKMS wants them; packages of every kind begin with this.
 dkms-source:
 	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
-	for f in Kbuild Makefile dkms.conf LICENSE tools/Makefile \
+	for f in Kbuild Makefile dkms.conf tools/Makefile \
 		$(filter-out %/target.h,$(wildcard $(foreach d, \
 			attach tools $(ALL) xe-pagefault/port, \
 				$(d)/*.[ch] $(d)/*.want))); do \
 		install -D -m 644 $$f $$dir/$$f || exit; \
-	done
+	done; \
+	sed -i 's|^TOOLDIR ?= .*|TOOLDIR ?= $(TOOLDIR)|' $$dir/Makefile
 
+# Loading at boot and unloading, as packages set it up.
+install-boot:
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/modprobe.d \
+		packaging/modprobe.d/outrigger.conf
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d \
+		packaging/udev/60-outrigger.rules
+
+PREFIX ?= /usr
+LIBEXECDIR ?= $(PREFIX)/libexec
+install-tools: tools
+	$(Q)install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/outrigger $(TOOLS:%=tools/%) \
+		packaging/initramfs
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 docs/outrigger.7
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/outrigger packaging/monitoring/*
+	+$(Q)$(MAKE) --no-print-directory -C ctl install PREFIX=$(PREFIX)
+
+dkms-install: TOOLDIR = /usr/src/outrigger-$(VERSION)/tools
 dkms-install: dkms-source
 	$(Q)command -v dkms >/dev/null || { echo "outrigger: install dkms" >&2; exit 1; }
+	+$(Q)$(MAKE) --no-print-directory -C $(TOOLDIR)
 	dkms build --force outrigger/$(VERSION) -k $(KVER)
 	dkms install --force outrigger/$(VERSION) -k $(KVER)
 
-deb:
-	$(Q)packaging/build-deb $(VERSION)
+deb rpm arch:
+	$(Q)packaging/build $@
 
 check:
 	$(Q)tests/check
@@ -140,7 +185,7 @@ format:
 demo:
 	$(Q)tests/demo
 
-.PHONY: all modules tools kbuild clean dkms-source dkms-install deb check style format \
-	demo FORCE
+.PHONY: all modules tools ctl kbuild clean fitting dkms-build dkms-source dkms-install \
+	install-boot install-tools deb rpm arch check style format demo FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -5,7 +5,8 @@
  * The want file says what is taken from the driver; the driver's own BTF says
  * where that lies.  Structs come out as slices: the members asked for at their
  * exact offsets, padding between, the exact size.  What is missing or of
- * another type is an error here, and not corruption later.
+ * another type is an error here, and not corruption later.  Without -o that is
+ * all it tells.
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>
@@ -217,8 +218,9 @@ static struct btf *open_base(void)
 /* libbpf 1.1 takes split BTF only from a file, and a chroot may lack /proc. */
 static struct btf *open_split(const void *data, size_t size, struct btf *base)
 {
-	char *path = text("%s.%d.btf", out_path, (int)getpid());
-	FILE *f = fopen(path, "w");
+	char *path = text("%s.XXXXXX", out_path ?: P_tmpdir "/btf-want");
+	int fd = mkstemp(path);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 	struct btf *btf;
 
 	if (!f)
@@ -1223,7 +1225,7 @@ static void write_out(const char *series)
 
 static void usage(void)
 {
-	fputs("usage: btf-want --kver VERSION --target KO [--base BTF|VMLINUX|VMLINUZ] [-I INCLUDE] [--allow-unvetted] -o OUT.h WANT\n",
+	fputs("usage: btf-want --kver VERSION --target KO [--base BTF|VMLINUX|VMLINUZ] [-I INCLUDE] [--allow-unvetted] [-o OUT.h] WANT\n",
 	      stderr);
 	exit(2);
 }
@@ -1265,7 +1267,7 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
-	if (optind + 1 != argc || !kver || !target_path || !out_path)
+	if (optind + 1 != argc || !kver || !target_path)
 		usage();
 	want_path = argv[optind];
 	libbpf_set_print(NULL);
@@ -1274,6 +1276,7 @@ int main(int argc, char **argv)
 	series = vetted_series(allow_unvetted);
 	open_target();
 	resolve(series);
-	write_out(series);
+	if (out_path)
+		write_out(series);
 	return 0;
 }

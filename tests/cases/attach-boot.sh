@@ -17,8 +17,7 @@ case $BOOT in
 	make_set --writeback
 	;;
 2)
-	# as packaging/modprobe.d tells people to have it
-	echo 'softdep bcache pre: bcache-journal' >/etc/modprobe.d/test.conf
+	autoload
 	start_udev
 	register_set
 	wait_attached

@@ -77,8 +77,8 @@ case $BOOT in
 	;;
 2)
 	note acks "$(wc -l </job/acks)"
-	echo "booted again; modprobe bcache, with \"softdep bcache pre: bcache-journal\""
-	echo "softdep bcache pre: bcache-journal" >/etc/modprobe.d/bcache-journal.conf
+	echo "booted again; modprobe bcache, and by the package's softdep bcache_journal before it"
+	autoload
 	modprobe bcache || fail "no bcache"
 	wait_attached
 	echo "$MODULE is $(state); registering the set"

@@ -186,6 +186,24 @@ unpack()
 	esac >"$2"
 }
 
+# autoload: from here on our module comes and goes as the package has it
+autoload()
+{
+	rm -f /etc/modprobe.d/outrigger.conf /etc/udev/rules.d/60-outrigger.rules
+	udevadm control --reload 2>/dev/null || true # one that starts later reads them anyway
+}
+
+# unsigned FILE NEW: NEW is the module FILE without the signature appended to it
+unsigned()
+{
+	local magic='~Module signature appended~' length
+
+	[ "$(tail -c 28 "$1" | tr -d '\0')" = "$magic" ] || fail "$1 is not signed"
+	# before that line 12 bytes, the last 4 of which say how long what precedes is
+	length=$((16#$(tail -c 32 "$1" | head -c 4 | od -An -tx1 | tr -d ' ')))
+	head -c -$((length + 12 + 28)) "$1" >"$2"
+}
+
 # inert_because REGEX: our module did not attach, says why, and stock works
 inert_because()
 {
@@ -251,7 +269,7 @@ ack_stop()
 {
 	ack_running
 	kill "$ack_pid"
-	wait "$ack_pid" 2>/dev/null
+	wait "$ack_pid" 2>/dev/null || true # it was killed
 }
 
 # ack_verify [MIN]: every write acknowledged in the boots before is there
