@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: apt installs a newer kernel: we are built for it before its first boot
+# short: none
+
+# shellcheck source=../lib.sh
+. "$LIFE/lib.sh"
+
+fetched
+older
+installed
+exists "/lib/modules/$OLDER/updates/dkms/bcache-journal.ko*" || fail "not built for $OLDER"
+say "from $OLDER to $KVER"
+native <<'END'
+	user apt -y install linux-image-amd64 linux-headers-amd64
+END
+exists "/lib/modules/$KVER/updates/dkms/bcache-journal.ko*" || fail "not built for $KVER"
+kver=$KVER
+in_initramfs bcache-journal || fail "our module is not in the new kernel's initramfs"
+disks
+
+boot <<END
+	[ "\$(uname -r)" = "$KVER" ] || fail "this is \$(uname -r)"
+	wait_set
+	wait_attached
+	status
+	ack_start
+	sleep 10
+	ack_stop
+END
+say "the older kernel still boots"
+boot --kernel "$OLDER" <<END
+	[ "\$(uname -r)" = "$OLDER" ] || fail "this is \$(uname -r)"
+	wait_set
+	wait_attached
+	ack_verify 100
+END

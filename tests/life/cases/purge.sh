@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: after a purge every file is as it was before the install
+# short: bookworm
+
+# shellcheck source=../lib.sh
+. "$LIFE/lib.sh"
+
+prepared
+# Not what others keep account of, DKMS its key too; of an initramfs, which has times in
+# it, only the names.
+listing='
+	listing()
+	{
+		find / -xdev \( -path "/var/log/*" -o -path "/var/cache/*" -o -path "/tmp/*" \
+			-o -path "/var/lib/apt/*" -o -path "/var/lib/dpkg/*-old" \
+			-o -path "/var/lib/dkms/mok.*" -o -path "/boot/initrd.img-*" \) -prune -o \
+			\( -type f -exec sha256sum {} + -o -printf "%y %m %u:%g %p %l\n" \) | sort
+		lsinitramfs /boot/initrd.img-* | sort
+	}
+'
+native <<END
+	$listing
+	listing >/tmp/before
+	user apt -y install /tmp/${DEBS##*/}/outrigger-*.deb
+	[ -e /usr/src/outrigger-* ] || fail "nothing was installed"
+	user apt -y purge outrigger-dkms outrigger-tools
+	listing >/tmp/after
+	diff /tmp/before /tmp/after || fail "not as it was before"
+END

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: our packages are purged while attached
+# short: none
+
+# shellcheck source=../lib.sh
+. "$LIFE/lib.sh"
+
+limit=2400
+prepared
+installed
+disks
+
+boot <<'END'
+	wait_set
+	wait_attached
+	ack_gently
+	user apt -y purge outrigger-dkms outrigger-tools || fail "apt"
+	[ "$(state)" = absent ] || fail "still loaded"
+	unpatched || fail "still attached"
+	sleep 10
+	ack_stop
+	find / -xdev -iname '*outrigger*' ! -path '/var/log/*' ! -path '/root/*' \
+		! -path '/var/cache/*' | grep . && fail "left behind"
+	lsinitramfs "/boot/initrd.img-$(uname -r)" | grep -E 'bcache-journal|outrigger' &&
+		fail "left in the initramfs"
+	true
+END
+boot <<'END'
+	wait_set
+	[ "$(state)" = absent ] || fail "loaded"
+	ack_verify
+END

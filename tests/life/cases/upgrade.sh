@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: our package is upgraded while attached, and outriggerctl reload takes it over
+# short: none
+
+# shellcheck source=../lib.sh
+. "$LIFE/lib.sh"
+
+limit=3000
+prepared
+installed
+disks
+next_version
+
+boot <<'END'
+	wait_set
+	wait_attached
+	old=$(cat "$SYS/version")
+	ack_gently
+	user apt -y install /job/next/outrigger-*.deb | tee /run/apt
+	[ "${PIPESTATUS[0]}" = 0 ] || fail "apt"
+	grep 'outriggerctl reload' /run/apt || fail "nothing says what is due"
+	state_is attached || fail "no longer attached"
+	[ "$(cat "$SYS/version")" = "$old" ] || fail "another version is loaded"
+	status
+	user outriggerctl reload || fail "reload"
+	wait_attached
+	[ "$(cat "$SYS/version")" != "$old" ] || fail "still the old version"
+	status
+	sleep 10
+	ack_stop
+END
+boot <<'END'
+	wait_set
+	wait_attached
+	status
+	[ "$(cat "$SYS/version")" = "$(modinfo -F version bcache-journal)" ] ||
+		fail "not the new version"
+	ack_verify
+END

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the cases' scripts share in there, beside tests/guest/lib.sh.
+
+. /job/guest-lib.sh
+
+# wait_set: udev registers it; nobody else
+wait_set()
+{
+	wait_for 120 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
+		fail "the set did not come up"
+}
+
+# user COMMAND...: as somebody types it, for transcripts
+user()
+{
+	echo "# $*"
+	"$@"
+}
+
+# status: what a user looks at
+status()
+{
+	if command -v outriggerctl >/dev/null; then
+		user outriggerctl status
+	else
+		user grep . /sys/module/bcache_journal/{version,state,target,reason}
+	fi
+}
+
+# ack_gently: ack_start that leaves the emulated CPUs to others
+ack_gently()
+{
+	ack_start
+	sleep 1
+	renice -n 19 $(pgrep ackwrite) >/run/renice
+}
+
+# root_is_ours: it is on bcache, and our module was there before it was mounted
+root_is_ours()
+{
+	[ "$(findmnt -no SOURCE /)" = /dev/bcache0 ] || fail "the root is elsewhere"
+	state_is attached || fail "not attached"
+	dmesg | sed '/EXT4-fs (bcache0): mounted/,$d' | grep 'bcache_journal: attached' ||
+		fail "attached only after the root was mounted"
+}
+
+# file_start, file_verify: as ack_start and ack_verify, into a file of the root
+file_start()
+{
+	truncate -s 64M /var/acks
+	loop
+	/job/ackwrite write "$loop" "${BOOT}000000" >&3 &
+	# shellcheck disable=SC2034 # for ack_running
+	ack_pid=$!
+}
+
+file_verify()
+{
+	loop
+	/job/ackwrite verify "$loop" /job/acks 100 || fail "acknowledged writes lost"
+}
+
+loop()
+{
+	loop=$(losetup --direct-io=on --show -f /var/acks) || fail "losetup"
+}

@@ -1,0 +1,203 @@
+# shellcheck shell=bash disable=SC2034,SC2120 # for the cases
+# SPDX-License-Identifier: GPL-2.0
+# What the cases share. A case is a bash script on the host that says what becomes of
+# one machine: it begins as MACHINE/root (see mkmachine), gets layers over it, disks made
+# of that, and is booted. run sets
+#   SUITE     of Debian
+#   MACHINE   the directory of mkmachine
+#   DEBS      a directory with the packages to test
+#   RUN       this run's directory
+#   LONG      with --long
+#   BIN       what is built for the guests
+# It ends with the first thing that is not as it should be.
+
+set -euo pipefail
+# shellcheck source=../qemu/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../qemu/common.sh"
+
+KVER=$(cat "$MACHINE/kver")		# the newest kernel of the suite
+OLDER=$(cat "$MACHINE/older")		# one before it
+layers=$MACHINE/root kver=$KVER key=$MACHINE boots=0
+cd "$RUN"
+
+fail()
+{
+	echo "FAIL: $*"
+	exit 1
+}
+
+say()
+{
+	echo "== $*"
+}
+
+# user COMMAND...: as somebody types it; for transcripts, here and in there
+prelude='
+user()
+{
+	echo "# $*"
+	"$@"
+}
+fail()
+{
+	echo "FAIL: $*"
+	exit 1
+}
+'
+
+# native [--online] <SCRIPT: done on the machine while it is switched off
+native()
+{
+	{ echo "$prelude"; cat; } |
+		"$tests/life/native" "$@" "$layers" "$RUN/upper" "$kver" "$DEBS" ||
+		fail "on the machine"
+}
+
+# layer NAME [--online] <SCRIPT: the same, but what it changes is kept for all that want
+# to begin there
+layer()
+{
+	local name=$1 script dir
+
+	shift
+	script=$(cat)
+	key=$(echo "$key $kver $script" | sha256sum | cut -c 1-16)
+	dir=$MACHINE/layers/$name-$key
+	mkdir -p "$dir"
+	exec 9>"$dir/lock"
+	flock 9
+	if [ ! -e "$dir/done" ]; then
+		[ ! -e "$dir/upper" ] || namespace rm -rf "$dir/upper"
+		echo "$prelude$script" | "$tests/life/native" "$@" "$layers" "$dir/upper" \
+			"$kver" "$DEBS" >"$dir/log" 2>&1 || {
+			tail -n 20 "$dir/log"
+			fail "$name: $dir/log"
+		}
+		touch "$dir/done"
+	fi
+	touch "$dir"	# the oldest are removed
+	exec 9>&-
+	layers=$dir/upper:$layers
+	layer_log=$dir/log
+}
+
+depends=$(for deb in "$DEBS"/*.deb; do
+	dpkg-deb -f "$deb" Depends Recommends | sed 's/^[^:]*: //; s/, */\n/g'
+done | sed 's/[ (|].*//; /^outrigger-/d' | sort -u | xargs)
+
+# fetched: all that the packages and the kernels need is in the machine's apt cache, and
+# from now on it is offline
+fetched()
+{
+	layer fetched --online <<-END
+		get="apt-get -y --download-only install"
+		\$get $depends || {
+			echo "tests/life/run --update makes a machine as the mirror is now"
+			exit 1
+		}
+		\$get linux-image-$OLDER linux-headers-$OLDER
+	END
+}
+
+# prepared: what the packages need is installed
+prepared()
+{
+	fetched
+	layer prepared <<<"apt-get -y install $depends; update-initramfs -u"
+}
+
+# older: a machine that has the older kernel instead of the newest
+older()
+{
+	layer older --online <<-END
+		apt-get -y --download-only --reinstall install linux-image-amd64 linux-image-$KVER
+		apt-get -y install linux-image-$OLDER linux-headers-$OLDER
+		apt-get -y purge linux-image-amd64 linux-image-$KVER
+	END
+	kver=$OLDER
+}
+
+# installed: our packages, as a user installs them
+installed()
+{
+	layer installed <<-END
+		# $(cat "$DEBS"/*.deb | sha256sum)
+		cd /tmp/${DEBS##*/}
+		user apt -y install ./outrigger-*.deb
+	END
+}
+
+# exists PATTERN: there is such a file
+exists()
+{
+	native <<<"compgen -G '$1' || echo none" >exists
+	! grep -qx none exists
+}
+
+# in_initramfs MODULE: it has it
+in_initramfs()
+{
+	native <<<"lsinitramfs /boot/initrd.img-$kver" >initramfs.list
+	grep "/${1//_/-}[.]ko" initramfs.list
+}
+
+# next_version: the same packages with a later version; in there they are /job/next
+next_version()
+{
+	local deb tree=$RUN/tree version next
+
+	mkdir -p job/next
+	for deb in "$DEBS"/*.deb; do
+		version=$(dpkg-deb -f "$deb" Version) next=$version.1
+		rm -rf "$tree"
+		dpkg-deb -R "$deb" "$tree"
+		rm "$tree/DEBIAN/md5sums"
+		sed -i "s/\<${version//./[.]}\>/$next/g" "$tree"/DEBIAN/*
+		if [ -e "$tree/usr/src" ]; then
+			mv "$tree/usr/src/outrigger-$version" "$tree/usr/src/outrigger-$next"
+			sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$next\"/" \
+				"$tree/usr/src/outrigger-$next/dkms.conf"
+		fi
+		dpkg-deb -b --root-owner-group "$tree" job/next >next.log
+	done
+}
+
+# disks [bcache]: of the machine as it is now
+disks()
+{
+	mkdir -p upper
+	"$tests/life/image" "$RUN/upper:$layers" "$RUN" "${1-}" >image.log 2>&1 ||
+		fail "no disks: $RUN/image.log"
+}
+
+# boot [--kernel KVER] [--with PARAMETERS] [--crash] <SCRIPT: which runs in there. It may
+# use tests/guest/lib.sh. With --crash it has to end by crash_now.
+boot()
+{
+	local kver='' with='' crash=0 status=0 wrong start=$SECONDS
+
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--kernel) kver=$2; shift ;;
+		--with) with=$2; shift ;;
+		--crash) crash=1 ;;
+		esac
+		shift
+	done
+	boots=$((boots + 1))
+	mkdir -p job
+	cp "$tests"/life/guest/* "$BIN/ackwrite" job
+	cp "$tests/guest/lib.sh" job/guest-lib.sh
+	cp -r "$DEBS" job
+	echo "export OUTRIGGER_BOOT=$boots" >job/env
+	cat acks.* >job/acks 2>/dev/null || true
+	{ echo ". /job/lib.sh"; cat; } >job/script
+	setpriv --pdeathsig KILL "$tests/life/boot" "$RUN" "$boots" "${limit:-900}" "$kver" \
+		"$with" >"qemu.$boots" 2>&1 || status=$?
+	cat "output.$boots"
+	wrong=$(judge . "$boots" "$status" Installed $((boots + crash)))
+	[ ! "$wrong" ] || fail "boot $boots: $wrong"
+	[ "$crash" = 0 ] || [ "$(tail -n 1 "result.$boots")" = crash ] ||
+		fail "boot $boots: no crash"
+	say "boot $boots: $((SECONDS - start)) s"
+}
