@@ -357,8 +357,24 @@ static void check_ibt(struct doctor *d)
 			      "these CPUs have none");
 }
 
+/* Has the kernel a key of that name? Where that can't be seen, say yes. */
+static bool key_known(const char *signer)
+{
+	static const size_t size = 1 << 18;
+	char *keys = malloc(size), line[160];
+	bool known;
+
+	snprintf(line, sizeof(line), " asymmetri %s: ", signer);
+	known = !keys || file_read(keys, size, "/proc/keys") <= 0 ||
+		strstr(keys, line);
+	free(keys);
+	return known;
+}
+
 static void check_signatures(struct doctor *d)
 {
+	static const char enroll[] =
+		"\"mokutil --import /var/lib/dkms/mok.pub\", reboot, enroll";
 	char lockdown[64], enforce[8], todo[320];
 	bool must, any = false;
 	size_t i;
@@ -378,14 +394,16 @@ static void check_signatures(struct doctor *d)
 		any = true;
 		snprintf(
 			todo, sizeof(todo),
-			"\"mokutil --import /var/lib/dkms/mok.pub\", reboot, enroll; then \"dkms install --force outrigger/%s -k %s\"",
-			f.version, kernel_release());
-		if (*f.signer)
+			"with openssl there, \"dkms build --force outrigger/%s -k %s\" and \"dkms install --force\" of the same sign it; then %s",
+			f.version, kernel_release(), enroll);
+		if (*f.signer && must && !key_known(f.signer))
+			verdict(d, FAIL, enroll,
+				"signatures: the kernel insists on them, and has no key \"%s\", with which %s is signed",
+				f.signer, name);
+		else if (*f.signer)
 			verdict(d, OK, NULL,
-				"signatures: %s is signed by \"%s\"%s", name,
-				f.signer,
-				must ? ", and the kernel has to know that key" :
-				       "");
+				"signatures: %s is signed by \"%s\"", name,
+				f.signer);
 		else if (must)
 			verdict(d, FAIL, todo,
 				"signatures: the kernel insists on them (%s), %s has none",

@@ -67,7 +67,7 @@ static void inert(struct health *h, const struct module *m)
 		    name);
 	} else if (strstr(why, "rebuild")) {
 		ADD(h, FAIL, why,
-		    "\"outriggerctl doctor %s\" tells which; \"dkms install --force outrigger/VERSION -k %s\" rebuilds, \"outriggerctl reload %s\" loads it",
+		    "\"outriggerctl doctor %s\" tells which; \"dkms build --force outrigger/VERSION -k %s\" and \"dkms install --force\" of the same rebuild it, \"outriggerctl reload %s\" loads it",
 		    name, kernel_release(), name);
 	} else if (strstr(why, "refused us")) {
 		ADD(h, FAIL, why,
