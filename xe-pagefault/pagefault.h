@@ -47,8 +47,7 @@
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* powers of two of a microsecond */
 #define XPF_FAILED 32 /* failed faults remembered */
-#define XPF_PATIENCE \
-	(10 * HZ) /* with a process that keeps changing the memory */
+#define XPF_PATIENCE (3 * HZ) /* with memory that keeps changing */
 #define XPF_COUNTS 256 /* access-counter notifications queued */
 
 /* Why a fault was refused. */

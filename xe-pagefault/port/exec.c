@@ -124,7 +124,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 			err = try(tile, vma, in_vram, &end, cause);
 	} while (err == -EAGAIN && time_before(jiffies, until));
 
-	return err;
+	return err == -EAGAIN ? -EBUSY : err;
 }
 
 static int migrate(struct xe_gt *gt, struct xe_vma *vma)

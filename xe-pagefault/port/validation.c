@@ -142,7 +142,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 			err = try(tile, vma, in_vram, true, cause);
 	} while (err == -EAGAIN && time_before(jiffies, until));
 
-	return err;
+	return err == -EAGAIN ? -EBUSY : err;
 }
 
 /* madvise() may have a say in where the BO is to be. */
