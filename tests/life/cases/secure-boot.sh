@@ -117,13 +117,15 @@ boot <<'END'
 	for f in "$(set_dir)"/journal/* /sys/kernel/debug/bcache_journal/*/ring; do
 		cat "$f" >view || fail "cannot read $f"
 	done
-	tracing=/sys/kernel/tracing
-	echo 1 >$tracing/events/bcache_journal/enable || fail "no tracepoints"
-	/job/ackwrite write /dev/bcache0 9000000 >writes &
-	sleep 3
-	kill $!
-	echo 0 >$tracing/events/bcache_journal/enable
-	grep -v '^#' $tracing/trace | head -n 3 | grep . || fail "no tracepoint has fired"
+	if [[ $(uname -r) != 6.1.* ]]; then	# which lets no livepatch module have any
+		tracing=/sys/kernel/tracing
+		echo 1 >$tracing/events/bcache_journal/enable || fail "no tracepoints"
+		/job/ackwrite write /dev/bcache0 9000000 >writes &
+		sleep 3
+		kill $!
+		echo 0 >$tracing/events/bcache_journal/enable
+		grep -v '^#' $tracing/trace | head -n 3 | grep . || fail "no tracepoint has fired"
+	fi
 
 	say "unsigned: refused; signed: loaded again"
 	user outriggerctl unload bcache_journal || fail "no unload"
