@@ -13,6 +13,7 @@
 #define POLL_MS 100
 #define REPORT_AFTER 3.0 /* seconds; then whenever other tasks are waited for */
 #define BACK_OUT 30.0 /* seconds that going back may take */
+#define LETTING_GO 5.0 /* seconds at least for a removal after a detach */
 
 struct wait {
 	double end, next_report;
@@ -129,12 +130,20 @@ static int not_attached(const struct module *m)
 	return DONE;
 }
 
-static bool detached(const struct module *m)
+/* Not attached, nor about to be: the state may be a moment behind the patch. */
+static bool is_out(const struct module *m)
 {
-	if (m->loaded && (m->patch || !module_is(m, "inert")))
-		return false;
+	return !m->loaded ||
+	       (!m->patch && (module_is(m, "inert") || module_is(m, "armed")));
+}
+
+static int detached(const struct module *m)
+{
+	/* it was attaching, but another livepatch was faster */
+	if (module_is(m, "armed"))
+		return not_attached(m);
 	say("%s is detached from %s", m->kind->module, m->kind->target);
-	return true;
+	return DONE;
 }
 
 static int detach(struct module *m, double timeout)
@@ -146,11 +155,11 @@ static int detach(struct module *m, double timeout)
 
 	wait_begin(&w, timeout);
 	module_look(m, m->kind);
-	if (!m->patch && !module_is(m, "detaching"))
+	if (is_out(m))
 		return not_attached(m);
-	for (;;) {
-		if (detached(m))
-			return DONE;
+	for (;; module_look(m, m->kind)) {
+		if (is_out(m))
+			return detached(m);
 		if (m->patch && !asked && m->transition != UNPATCHING) {
 			/* busy: another patch is in transition, or this one just begins */
 			err = set_enabled(m, "0");
@@ -164,17 +173,18 @@ static int detach(struct module *m, double timeout)
 		}
 		if (!wait_on(&w, m))
 			break;
-		module_look(m, m->kind);
 	}
 
 	timed_out(m, "detaching");
 	if (!m->patch) {
 		complain(
-			"%s: it still answers what it has taken; \"outriggerctl status\" shows when it is done",
+			module_is(m, "detaching") ?
+				"%s: it still answers what it has taken; \"outriggerctl status\" shows when it is done" :
+				"%s: there is no livepatch of it yet, nothing was changed; try again",
 			name);
 		return TIMED_OUT;
 	}
-	if (err)
+	if (err == -EBUSY)
 		complain(
 			"%s: another livepatch is in transition, nothing was changed",
 			name);
@@ -182,8 +192,8 @@ static int detach(struct module *m, double timeout)
 		complain(
 			"%s: taken back, it is attached as before; try again when those tasks are done, or with a longer --timeout",
 			name);
-	else if (detached(m)) /* in the last moment */
-		ret = DONE;
+	else if (is_out(m)) /* in the last moment */
+		ret = detached(m);
 	else
 		slow(name);
 	return ret;
@@ -203,21 +213,24 @@ static int unload(struct module *m, double timeout)
 		say("%s is not loaded", name);
 		return DONE;
 	}
-	if (m->patch || module_is(m, "detaching")) {
-		ret = detach(m, timeout);
-		if (ret)
-			return ret;
-	}
-	/* livepatch lets go of the module a moment after it is detached */
-	while ((ret = module_remove(name)) == -EAGAIN || ret == -EBUSY) {
-		if (!wait_on(&w, m))
+	/* if it is armed it may begin to attach at any time */
+	for (;; module_look(m, m->kind)) {
+		if (m->patch || !settled(m)) {
+			ret = detach(m, timeout);
+			if (ret)
+				return ret;
+			/* livepatch lets go of the module a moment later */
+			wait_begin(&w,
+				   timeout > LETTING_GO ? timeout : LETTING_GO);
+		}
+		ret = module_remove(name);
+		if ((ret != -EAGAIN && ret != -EBUSY) || !wait_on(&w, m))
 			break;
 	}
 	if (!ret || ret == -ENOENT) {
 		say("%s is unloaded", name);
 		return DONE;
 	}
-	module_look(m, m->kind);
 	if (ret == -EAGAIN || ret == -EBUSY)
 		complain(
 			"%s: somebody holds it: a file of it is open, or its livepatch was forced, then it stays until the next boot",
@@ -246,11 +259,16 @@ static int print_inert(const struct module *m)
 
 static int load(const struct kind *kind)
 {
-	int err = module_load(kind->module);
+	const char *name = kind->module;
+	int err = module_load(name);
+	bool kept_out = conf_has_install(name) &&
+			!file_there("/sys/module/%s", name);
 
-	if (!err || err == -EEXIST)
+	if (!kept_out && (!err || err == -EEXIST))
 		return DONE;
-	complain("%s: cannot be loaded: %s", kind->module, load_error(err));
+	complain("%s: cannot be loaded: %s", name,
+		 kept_out ? "modprobe.d has an \"install\" line in its place" :
+			    load_error(err));
 	return FAILED;
 }
 
@@ -284,12 +302,14 @@ static int attach(struct module *m, double timeout)
 {
 	const char *name = m->kind->module;
 	struct wait w;
+	int ret;
 
 	module_look(m, m->kind);
 	if (module_is(m, "inert")) {
 		/* one attach per load */
-		if (unload(m, timeout))
-			return FAILED;
+		ret = unload(m, timeout);
+		if (ret)
+			return ret;
 		module_look(m, m->kind);
 	}
 	if (!m->loaded) {
@@ -342,6 +362,16 @@ static int reload(struct module *m, double timeout)
 	return ret ? ret : attach(m, timeout);
 }
 
+/* One that was not named, and maybe is not wanted. */
+static int reload_used(struct module *m, double timeout)
+{
+	if (m->loaded && !module_set_aside(m))
+		return reload(m, timeout);
+	say("%s is %s%s%s%s: left as it is", m->kind->module, m->state,
+	    *m->reason ? " (" : "", m->reason, *m->reason ? ")" : "");
+	return DONE;
+}
+
 /* --- for each module ----------------------------------------------------------- */
 
 /* With no module named, those that are there; at least one has to be. */
@@ -387,7 +417,7 @@ int cmd_detach(const struct options *o)
 
 int cmd_reload(const struct options *o)
 {
-	return each(o, "reload", false, reload);
+	return each(o, "reload", false, o->named ? reload : reload_used);
 }
 
 int cmd_unload(const struct options *o)

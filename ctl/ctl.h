@@ -75,6 +75,7 @@ struct installed {
 void installed_find(struct installed *f, const char *release, const char *name);
 bool conf_has_off(const char *module);
 bool conf_has_blacklist(const char *module);
+bool conf_has_install(const char *module);
 bool conf_has_softdep(const char *target, const char *module);
 bool option_is_off(const char *options, const char *prefix);
 int module_load(const char *name);
@@ -136,6 +137,7 @@ void module_look(struct module *m, const struct kind *kind);
 void module_look_at_file(struct module *m);
 bool module_is(const struct module *m, const char *state);
 bool module_due(const struct module *m);
+bool module_set_aside(const struct module *m);
 
 /* --- figures.c ----------------------------------------------------------------- */
 
@@ -151,11 +153,17 @@ long long figure(const struct kind *kind, const struct unit *u,
 
 /* --- health.c ------------------------------------------------------------------ */
 
+/* After a rebuild; takes the kernel's release twice. */
+#define REFRESH_INITRAMFS                              \
+	"if the initramfs has it, "                    \
+	"\"update-initramfs -u -k %s\" (with dracut, " \
+	"\"dracut --force --kver %s\")"
+
 #define FINDINGS_MAX 16
 
 struct finding {
 	enum severity level;
-	char what[320], todo[320];
+	char what[320], todo[512];
 };
 
 struct health {

@@ -25,7 +25,7 @@ static void add(struct health *h, enum severity level, const char *what,
 
 #define ADD(h, level, what, ...)                                \
 	do {                                                    \
-		char todo_[320];                                \
+		char todo_[512];                                \
 		snprintf(todo_, sizeof(todo_), "" __VA_ARGS__); \
 		add(h, level, what, todo_);                     \
 	} while (0)
@@ -54,7 +54,7 @@ static void inert(struct health *h, const struct module *m)
 			    "it was loaded with off=1",
 		    where ? where : "",
 		    where ? "" : ", which is said nowhere any more", name);
-	} else if (strstr(why, "detached") || strstr(why, "disabled while")) {
+	} else if (module_set_aside(m)) {
 		ADD(h, OK, why, "\"outriggerctl attach %s\" attaches it again",
 		    name);
 	} else if (strstr(why, "replaced by")) {
@@ -67,8 +67,10 @@ static void inert(struct health *h, const struct module *m)
 		    name);
 	} else if (strstr(why, "rebuild")) {
 		ADD(h, FAIL, why,
-		    "\"outriggerctl doctor %s\" tells which; \"dkms build --force outrigger/VERSION -k %s\" and \"dkms install --force\" of the same rebuild it, \"outriggerctl reload %s\" loads it",
-		    name, kernel_release(), name);
+		    "\"outriggerctl doctor %s\" tells which; \"dkms build --force outrigger/VERSION -k %s\" and \"dkms install --force\" of the same rebuild it; " REFRESH_INITRAMFS
+		    "; \"outriggerctl reload %s\" loads it",
+		    name, kernel_release(), kernel_release(), kernel_release(),
+		    name);
 	} else if (strstr(why, "refused us")) {
 		ADD(h, FAIL, why,
 		    "\"dmesg | grep livepatch\" has the cause; then \"outriggerctl attach %s\"",

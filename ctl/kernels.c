@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -33,7 +34,7 @@ static void check_fit(struct doctor *d, const char *release,
 		      const struct installed *stock)
 {
 	static const char judge[] = TOOLS "/klp-check";
-	char target[PATH_MAX], base[PATH_MAX], out[1024], todo[256];
+	char target[PATH_MAX], base[PATH_MAX], out[1024], todo[512];
 	const char *const argv[] = { judge,    "--kver",   release,
 				     "--base", base,	   "--target",
 				     target,   ours->path, NULL };
@@ -50,8 +51,8 @@ static void check_fit(struct doctor *d, const char *release,
 	out[strcspn(out, "\n")] = '\0';
 	snprintf(
 		todo, sizeof(todo),
-		"it was built for another build of this kernel: \"dkms build --force outrigger/%s -k %s\", then \"dkms install\" in the same way",
-		ours->version, release);
+		"it was built for another build of this kernel: \"dkms build --force outrigger/%s -k %s\", then \"dkms install\" in the same way; " REFRESH_INITRAMFS,
+		ours->version, release, release, release);
 	verdict(d, FAIL, todo, "kernel %s: %s does not fit %s: %s", release,
 		kind->module, stock->path, out);
 }
@@ -97,10 +98,12 @@ static void check_kernel(struct doctor *d, const char *release)
 		level = running && !*have ? FAIL : WARN;
 		snprintf(
 			todo, sizeof(todo),
-			headers ?
+			!headers ?
+				"install linux-headers-%s: DKMS then builds them" :
+			*have ? "\"make -s -C /usr/src/outrigger-" OUTRIGGER_VERSION
+				" KVER=%s fitting\" says why: a driver that we do not know is left out" :
 				"\"dkms install outrigger/" OUTRIGGER_VERSION
-				" -k %s\" says why; kernels that we do not know are left out" :
-				"install linux-headers-%s: DKMS then builds them",
+				" -k %s\" says why; kernels that we do not know are left out",
 			release);
 	} else if (*have && !headers) {
 		level = WARN;
@@ -155,14 +158,18 @@ bool dkms_installed(const char *status, const char *release)
 
 void check_dkms(struct doctor *d)
 {
-	static const char *const argv[] = { "dkms", "status", "outrigger",
-					    NULL };
+	const char *argv[] = { "dkms", "status", "outrigger", NULL };
 	char out[8192], todo[256];
 	int status;
 
 	if (!real_root())
 		return;
 	status = run(out, sizeof(out), argv);
+	if (status == -1) {
+		/* not in everybody's PATH */
+		argv[0] = "/usr/sbin/dkms";
+		status = run(out, sizeof(out), argv);
+	}
 	if (status == -1) {
 		verdict(d, SKIP, NULL, "DKMS: it is not here");
 		return;
@@ -200,6 +207,13 @@ static bool has_file(const char *list, const char *module)
 	return strstr(list, name);
 }
 
+static bool is_older(const char *path, const char *than)
+{
+	struct stat a, b;
+
+	return !stat(path, &a) && !stat(than, &b) && a.st_mtime < b.st_mtime;
+}
+
 static void check_image(struct doctor *d, const char *release)
 {
 	static const size_t size = 4 << 20;
@@ -232,6 +246,10 @@ static void check_image(struct doctor *d, const char *release)
 			verdict(d, WARN, todo,
 				"initramfs of %s: has %s without %s, which comes after it",
 				release, kind->target, kind->module);
+		else if (in && is_older(image, ours.path))
+			verdict(d, WARN, todo,
+				"initramfs of %s: is older than %s, of which it has a copy",
+				release, ours.path);
 		else if (in)
 			verdict(d, OK, NULL, "initramfs of %s: has %s", release,
 				kind->module);

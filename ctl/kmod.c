@@ -77,7 +77,8 @@ void installed_find(struct installed *f, const char *release, const char *name)
 				copy(f->signer, sizeof(f->signer), "?");
 		}
 		kmod_module_info_free_list(info);
-	} else if (mod && !path) {
+	} else if (mod &&
+		   kmod_module_get_initstate(mod) == KMOD_MODULE_BUILTIN) {
 		f->builtin = true;
 	}
 	if (mod)
@@ -137,6 +138,21 @@ bool conf_has_off(const char *module)
 	if (ctx)
 		kmod_unref(ctx);
 	return off;
+}
+
+/* Is there a command to run in place of loading it? */
+bool conf_has_install(const char *module)
+{
+	struct kmod_ctx *ctx = context(kernel_release());
+	struct kmod_module *mod = NULL;
+	bool found = ctx && !kmod_module_new_from_name(ctx, module, &mod) &&
+		     kmod_module_get_install_commands(mod);
+
+	if (mod)
+		kmod_module_unref(mod);
+	if (ctx)
+		kmod_unref(ctx);
+	return found;
 }
 
 bool conf_has_blacklist(const char *module)

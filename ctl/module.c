@@ -80,6 +80,14 @@ void module_look(struct module *m, const struct kind *kind)
 		m->transition = enabled ? PATCHING : UNPATCHING;
 }
 
+/* Inert, as somebody wants it? The words are those of attach/attach.c. */
+bool module_set_aside(const struct module *m)
+{
+	return module_is(m, "inert") &&
+	       (m->off || strstr(m->reason, "detached") ||
+		strstr(m->reason, "disabled while"));
+}
+
 /* The module's file for the running kernel; after module_look(). */
 void module_look_at_file(struct module *m)
 {

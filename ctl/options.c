@@ -44,7 +44,7 @@ static void usage(FILE *out)
 	      "  --count N           watch: end after N looks\n"
 	      "  --help, --version\n"
 	      "Exit status: 0 all is well, 1 failed or something is wrong, 2 usage,\n"
-	      "3 timed out and backed out. See outriggerctl(8).\n",
+	      "3 it took too long; the message says how things stand. See outriggerctl(8).\n",
 	      out);
 }
 
@@ -148,6 +148,10 @@ int outriggerctl(int argc, char **argv)
 		complain(
 			"%s does not take that option; see outriggerctl --help",
 			command->name);
+		return USAGE;
+	}
+	if (o.json && o.due) {
+		complain("--json and --due do not go together");
 		return USAGE;
 	}
 	while (++optind < argc) {

@@ -162,6 +162,63 @@ static void still_answering(void **state)
 	says("it still answers what it has taken");
 }
 
+/* Its work has begun, its patch is yet to come: that is waited for. */
+static void begin_of_attach(const char *module, void (*then)(void))
+{
+	loaded(module, "attaching", "unread");
+	if (!fork()) {
+		sleep_ms(200);
+		then();
+		_exit(0);
+	}
+}
+
+static void patch_comes(void)
+{
+	patch("bcache_journal", 1, 1);
+}
+
+static void too_early(void **state)
+{
+	pid_t pid;
+
+	begin_of_attach("bcache_journal", patch_comes);
+	pid = kernel("0", end_of_detach, NULL, NULL);
+	assert_int_equal(ctl("detach", "--timeout", "10", NULL), DONE);
+	assert_string_equal(out, "bcache_journal is detached from bcache\n");
+	reap(pid);
+	wait(NULL);
+	gone("/sys/module/bcache_journal");
+
+	begin_of_attach("bcache_journal", patch_comes);
+	pid = kernel("0", end_of_detach, NULL, NULL);
+	assert_int_equal(ctl("unload", "--timeout", "10", NULL), FAILED);
+	says("bcache_journal is detached from bcache\n");
+	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	reap(pid);
+	wait(NULL);
+}
+
+static void armed_again(void)
+{
+	put("/sys/module/bcache_journal/reason",
+	    "waiting for the transition of another livepatch");
+	put(STATE, "armed");
+}
+
+static void no_patch_comes(void **state)
+{
+	begin_of_attach("bcache_journal", armed_again);
+	assert_int_equal(ctl("detach", "--timeout", "10", NULL), DONE);
+	says("bcache_journal is armed, not attached");
+	wait(NULL);
+	loaded("bcache_journal", "attaching", "unread");
+	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
+	says("there is no livepatch of it yet, nothing was changed");
+	assert_int_equal(ctl("unload", "--timeout", "0.3", NULL), TIMED_OUT);
+	says_not("somebody holds it");
+}
+
 static void stuck_on_the_way_in(void **state)
 {
 	pid_t pid;
@@ -231,6 +288,41 @@ static void reload_needs_a_file(void **state)
 	is(ENABLED, "1");
 }
 
+/* What is not used, or was put aside, is reloaded only if it is named. */
+static void reload_of_all(void **state)
+{
+	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
+	file(RELEASE, "xe_pagefault", "0.1.0", "AAAA");
+	depmod(RELEASE);
+	loaded("bcache_journal", "inert",
+	       "detached; reload this module to attach again");
+	assert_int_equal(ctl("reload", NULL), DONE);
+	assert_string_equal(
+		out,
+		"bcache_journal is inert (detached; reload this module to attach again): left as it is\n"
+		"xe_pagefault is not-loaded: left as it is\n");
+	loaded("bcache_journal", "inert", "switched off (off=1)");
+	put("/sys/module/bcache_journal/parameters/off", "Y");
+	assert_int_equal(ctl("reload", NULL), DONE);
+	says("switched off (off=1)): left as it is");
+	assert_int_equal(ctl("reload", "bcache_journal", NULL), FAILED);
+	says("cannot be unloaded");
+	loaded("bcache_journal", "inert", "the stock driver failed to load");
+	assert_int_equal(ctl("reload", NULL), FAILED);
+	says("cannot be unloaded");
+}
+
+static void kept_out(void **state)
+{
+	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
+	depmod(RELEASE);
+	assert_int_equal(ctl("attach", NULL), FAILED);
+	says("with OUTRIGGER_ROOT nothing is loaded");
+	put("/etc/modprobe.d/mine.conf", "install bcache_journal /bin/true");
+	assert_int_equal(ctl("attach", NULL), FAILED);
+	says("modprobe.d has an \"install\" line in its place");
+}
+
 static void stalled_by_itself(void **state)
 {
 	attached("bcache_journal", "bcache");
@@ -271,6 +363,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(slow_task, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(still_answering, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(too_early, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(no_patch_comes, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(reload_of_all, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(kept_out, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(stuck_on_the_way_in, tree_make,
 						tree_remove),

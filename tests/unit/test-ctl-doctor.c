@@ -171,6 +171,9 @@ static void one_thing_wrong(void **state)
 	    "warn  xe_pagefault: off=1 on the kernel", "take it back");
 	bad("/etc/modprobe.d/mine.conf", "options bcache_journal off=1",
 	    "warn  bcache_journal: off=1 in modprobe.d", "take it back");
+	bad("/etc/modprobe.d/mine.conf", "install bcache-journal /bin/true",
+	    "warn  bcache_journal: kept out by an \"install\" line in modprobe.d\n",
+	    "take that line back");
 	bad("/etc/modprobe.d/mine.conf", "blacklist bcache_journal",
 	    "ok    bcache_journal: is loaded along with bcache, in spite of \"blacklist\"",
 	    "");
@@ -203,6 +206,13 @@ static void other_kernels(void **state)
 	depmod("6.12.5-amd64");
 	assert_int_equal(ctl("doctor", NULL), DONE);
 	says("headers; without bcache_journal and xe_pagefault\n");
+	says("dkms install outrigger/0.0.0 -k 6.12.5-amd64");
+	/* DKMS would say that it is installed */
+	file("6.12.5-amd64", "xe_pagefault", "0.1.0", "AAAA");
+	depmod("6.12.5-amd64");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("headers, xe_pagefault 0.1.0; without bcache_journal\n");
+	says("make -s -C /usr/src/outrigger-0.0.0 KVER=6.12.5-amd64 fitting");
 	shell("cd %s/lib/modules && cp %s/kernel/bcache_journal.ko 6.12.5-amd64/kernel",
 	      tree, RELEASE);
 	depmod("6.12.5-amd64");
@@ -213,6 +223,56 @@ static void other_kernels(void **state)
 	assert_int_equal(ctl("doctor", NULL), FAILED);
 	says("fail  kernel " RELEASE
 	     " (running): its modules are not on the disk\n");
+}
+
+static void built_in(void **state)
+{
+	static const char fail[] = "fail  kernel " RELEASE
+				   ": xe is built into it\n";
+
+	good();
+	gone("/lib/modules/" RELEASE "/kernel/xe.ko");
+	put("/etc/modprobe.d/mine.conf", "install xe /bin/false");
+	depmod(RELEASE);
+	ctl("doctor", NULL);
+	says_not(fail);
+	put("/lib/modules/" RELEASE "/modules.builtin", "kernel/xe.ko");
+	depmod(RELEASE);
+	assert_int_equal(ctl("doctor", NULL), FAILED);
+	says(fail);
+}
+
+/* The end of a signed module: the signer, an id, a signature, and what these are. */
+static void sign(const char *module, const char *signer)
+{
+	shell("printf '%s..\\1\\4\\1\\%03zo\\1\\0\\0\\0\\0\\0\\0\\1~Module signature appended~\\n' >>%s/lib/modules/%s/kernel/%s.ko",
+	      signer, strlen(signer), tree, RELEASE, module);
+}
+
+static void keys(void **state)
+{
+	static const char unknown[] =
+		"fail  signatures: the kernel insists on them, and has no key \"Our CA\"";
+	static const char *const known[] = { "Our CA", "Some Company: Our CA" };
+	size_t i;
+
+	good();
+	put("/sys/kernel/security/lockdown",
+	    "none [integrity] confidentiality");
+	sign("bcache_journal", "Our CA");
+	put("/proc/keys",
+	    "1 I------ 1 perm 1f030000 0 0 keyring   Our CA: 1\n"
+	    "2 I------ 1 perm 1f030000 0 0 asymmetri Our: 0123: X509.rsa 0123 []");
+	assert_int_equal(ctl("doctor", "bcache_journal", NULL), FAILED);
+	says(unknown);
+	for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		put("/proc/keys",
+		    "1 I------ 1 perm 1f030000 0 0 keyring   x: 1\n"
+		    "2 I------ 1 perm 1f030000 0 0 asymmetri %s: 0123: X509.rsa 0123 []",
+		    known[i]);
+		assert_int_equal(ctl("doctor", "bcache_journal", NULL), DONE);
+		says("ok    signatures: bcache_journal is signed by \"Our CA\"");
+	}
 }
 
 static void nothing_there(void **state)
@@ -241,6 +301,10 @@ static void initramfs(void **state)
 	put("/list", "x/bcache.ko.xz\nx/updates/dkms/bcache-journal.ko");
 	assert_int_equal(ctl("doctor", NULL), DONE);
 	says("ok    initramfs of " RELEASE ": has bcache_journal\n");
+	shell("touch -d '1 hour ago' %s/boot/initrd.img-%s", tree, RELEASE);
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("warn  initramfs of " RELEASE ": is older than /");
+	says("update-initramfs -u -k " RELEASE);
 	gone("/lib/modules/" RELEASE "/kernel/bcache_journal.ko");
 	depmod(RELEASE);
 	assert_int_equal(ctl("doctor", NULL), DONE);
@@ -260,6 +324,9 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(other_kernels, tree_make,
 						tree_remove),
+		cmocka_unit_test_setup_teardown(built_in, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(keys, tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(nothing_there, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(initramfs, tree_make,

@@ -162,6 +162,10 @@ static void inert(void **state)
 		says(all[i].reason);
 		says(all[i].todo);
 		says(all[i].status ? " fail\n" : " ok\n");
+		if (strstr(all[i].reason, "rebuild"))
+			says("\"update-initramfs -u -k " RELEASE
+			     "\" (with dracut, \"dracut --force --kver " RELEASE
+			     "\"); \"outriggerctl reload bcache_journal\" loads it\n");
 	}
 	put("/sys/module/bcache_journal/refcnt", "1");
 	assert_int_equal(ctl("status", NULL), FAILED);
@@ -304,6 +308,8 @@ static void usage(void **state)
 	assert_int_equal(ctl("stat", NULL), USAGE);
 	assert_int_equal(ctl("status", "bcache", NULL), USAGE);
 	assert_int_equal(ctl("status", "--timeout", "5", NULL), USAGE);
+	assert_int_equal(ctl("status", "--json", "--due", NULL), USAGE);
+	says("do not go together");
 	assert_int_equal(ctl("detach", "--timeout", "soon", NULL), USAGE);
 	assert_int_equal(ctl("watch", "--count", "0", NULL), USAGE);
 	assert_int_equal(ctl("status", "--no-such", NULL), USAGE);
