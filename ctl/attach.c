@@ -176,11 +176,15 @@ static int detach(struct module *m, double timeout)
 	}
 
 	timed_out(m, "detaching");
+	if (!m->patch && module_is(m, "detaching")) {
+		complain(
+			"%s: it still answers what it has taken; \"outriggerctl status\" shows when it is done",
+			name);
+		return TIMED_OUT;
+	}
 	if (!m->patch) {
 		complain(
-			module_is(m, "detaching") ?
-				"%s: it still answers what it has taken; \"outriggerctl status\" shows when it is done" :
-				"%s: there is no livepatch of it yet, nothing was changed; try again",
+			"%s: there is no livepatch of it yet, nothing was changed; try again",
 			name);
 		return TIMED_OUT;
 	}

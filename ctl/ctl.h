@@ -159,6 +159,11 @@ long long figure(const struct kind *kind, const struct unit *u,
 	"\"update-initramfs -u -k %s\" (with dracut, " \
 	"\"dracut --force --kver %s\")"
 
+/* @version, then the release three times */
+#define REBUILD                                      \
+	"\"dkms unbuild outrigger/%s -k %s\", then " \
+	"\"dkms install --force\" of the same builds it; " REFRESH_INITRAMFS
+
 #define FINDINGS_MAX 16
 
 struct finding {

@@ -402,7 +402,7 @@ static void check_signatures(struct doctor *d)
 		any = true;
 		snprintf(
 			todo, sizeof(todo),
-			"with openssl there, \"dkms build --force outrigger/%s -k %s\" and \"dkms install --force\" of the same sign it; then %s",
+			"with openssl there, \"dkms unbuild outrigger/%s -k %s\", then \"dkms install --force\" of the same sign it; then %s",
 			f.version, kernel_release(), enroll);
 		if (*f.signer && must && !key_known(f.signer))
 			verdict(d, FAIL, enroll,

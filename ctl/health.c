@@ -67,10 +67,10 @@ static void inert(struct health *h, const struct module *m)
 		    name);
 	} else if (strstr(why, "rebuild")) {
 		ADD(h, FAIL, why,
-		    "\"outriggerctl doctor %s\" tells which; \"dkms build --force outrigger/VERSION -k %s\" and \"dkms install --force\" of the same rebuild it; " REFRESH_INITRAMFS
+		    "\"outriggerctl doctor %s\" tells which; " REBUILD
 		    "; \"outriggerctl reload %s\" loads it",
-		    name, kernel_release(), kernel_release(), kernel_release(),
-		    name);
+		    name, "VERSION", kernel_release(), kernel_release(),
+		    kernel_release(), name);
 	} else if (strstr(why, "refused us")) {
 		ADD(h, FAIL, why,
 		    "\"dmesg | grep livepatch\" has the cause; then \"outriggerctl attach %s\"",

@@ -49,10 +49,9 @@ static void check_fit(struct doctor *d, const char *release,
 	if (!run(out, sizeof(out), argv))
 		return;
 	out[strcspn(out, "\n")] = '\0';
-	snprintf(
-		todo, sizeof(todo),
-		"it was built for another build of this kernel: \"dkms build --force outrigger/%s -k %s\", then \"dkms install\" in the same way; " REFRESH_INITRAMFS,
-		ours->version, release, release, release);
+	snprintf(todo, sizeof(todo),
+		 "it was built for another build of this kernel: " REBUILD,
+		 ours->version, release, release, release);
 	verdict(d, FAIL, todo, "kernel %s: %s does not fit %s: %s", release,
 		kind->module, stock->path, out);
 }
@@ -101,7 +100,7 @@ static void check_kernel(struct doctor *d, const char *release)
 			!headers ?
 				"install linux-headers-%s: DKMS then builds them" :
 			*have ? "\"make -s -C /usr/src/outrigger-" OUTRIGGER_VERSION
-				" KVER=%s fitting\" says why: a driver that we do not know is left out" :
+				" KVER=%s fitting\" says why it is left out" :
 				"\"dkms install outrigger/" OUTRIGGER_VERSION
 				" -k %s\" says why; kernels that we do not know are left out",
 			release);
@@ -158,18 +157,19 @@ bool dkms_installed(const char *status, const char *release)
 
 void check_dkms(struct doctor *d)
 {
-	const char *argv[] = { "dkms", "status", "outrigger", NULL };
+	static const char *const in_path[] = { "dkms", "status", "outrigger",
+					       NULL };
+	/* for who has no sbin there */
+	static const char *const in_sbin[] = { "/usr/sbin/dkms", "status",
+					       "outrigger", NULL };
 	char out[8192], todo[256];
 	int status;
 
 	if (!real_root())
 		return;
-	status = run(out, sizeof(out), argv);
-	if (status == -1) {
-		/* not in everybody's PATH */
-		argv[0] = "/usr/sbin/dkms";
-		status = run(out, sizeof(out), argv);
-	}
+	status = run(out, sizeof(out), in_path);
+	if (status == -1)
+		status = run(out, sizeof(out), in_sbin);
 	if (status == -1) {
 		verdict(d, SKIP, NULL, "DKMS: it is not here");
 		return;

@@ -164,7 +164,7 @@ static void one_thing_wrong(void **state)
 	    "mokutil --import");
 	bad("/sys/kernel/security/lockdown", "none [integrity] confidentiality",
 	    "fail  signatures: the kernel insists on them (lockdown), xe_pagefault has none",
-	    "dkms build --force outrigger/0.1.0 -k " RELEASE);
+	    "dkms unbuild outrigger/0.1.0 -k " RELEASE);
 	bad("/proc/cmdline", "quiet module_blacklist=loop,bcache_journal",
 	    "warn  bcache_journal: kept out by module_blacklist=", "");
 	bad("/proc/cmdline", "xe_pagefault.off=1",
