@@ -81,10 +81,8 @@ void installed_find(struct installed *f, const char *release, const char *name)
 		   kmod_module_get_initstate(mod) == KMOD_MODULE_BUILTIN) {
 		f->builtin = true;
 	}
-	if (mod)
-		kmod_module_unref(mod);
-	if (ctx)
-		kmod_unref(ctx);
+	kmod_module_unref(mod);
+	kmod_unref(ctx);
 }
 
 /*
@@ -133,10 +131,8 @@ bool conf_has_off(const char *module)
 	if (ctx && !kmod_module_new_from_name(ctx, module, &mod))
 		options = kmod_module_get_options(mod);
 	off = options && option_is_off(options, "");
-	if (mod)
-		kmod_module_unref(mod);
-	if (ctx)
-		kmod_unref(ctx);
+	kmod_module_unref(mod);
+	kmod_unref(ctx);
 	return off;
 }
 
@@ -148,10 +144,8 @@ bool conf_has_install(const char *module)
 	bool found = ctx && !kmod_module_new_from_name(ctx, module, &mod) &&
 		     kmod_module_get_install_commands(mod);
 
-	if (mod)
-		kmod_module_unref(mod);
-	if (ctx)
-		kmod_unref(ctx);
+	kmod_module_unref(mod);
+	kmod_unref(ctx);
 	return found;
 }
 
@@ -190,10 +184,8 @@ bool conf_has_softdep(const char *target, const char *module)
 		kmod_module_unref_list(pre);
 		kmod_module_unref_list(post);
 	}
-	if (mod)
-		kmod_module_unref(mod);
-	if (ctx)
-		kmod_unref(ctx);
+	kmod_module_unref(mod);
+	kmod_unref(ctx);
 	return found;
 }
 
@@ -231,9 +223,7 @@ int module_remove(const char *name)
 	if (ctx && !kmod_module_new_from_name(ctx, name, &mod))
 		ret = kmod_module_remove_module(mod, KMOD_REMOVE_NOWAIT |
 							     KMOD_REMOVE_NOLOG);
-	if (mod)
-		kmod_module_unref(mod);
-	if (ctx)
-		kmod_unref(ctx);
+	kmod_module_unref(mod);
+	kmod_unref(ctx);
 	return ret;
 }
