@@ -31,13 +31,7 @@ say()
 	echo "== $*"
 }
 
-# user COMMAND...: as somebody types it; for transcripts, here and in there
-prelude='
-user()
-{
-	echo "# $*"
-	"$@"
-}
+prelude=$(cat "$tests/life/guest/common.sh")'
 fail()
 {
 	echo "FAIL: $*"
@@ -50,7 +44,7 @@ native()
 {
 	{ echo "$prelude"; cat; } |
 		"$tests/life/native" "$@" "$layers" "$RUN/upper" "$kver" "$DEBS" ||
-		fail "on the machine"
+		fail "on the machine" >&2	# stdout may be read by the case
 }
 
 # layer NAME [--online] <SCRIPT: the same, but what it changes is kept for all that want
@@ -103,7 +97,7 @@ fetched()
 prepared()
 {
 	fetched
-	layer prepared <<<"apt-get -y install $depends; update-initramfs -u"
+	layer prepared <<<"apt-get -y install $depends; initramfs_make"
 }
 
 # older: a machine that has the older kernel instead of the newest
@@ -137,7 +131,7 @@ exists()
 # in_initramfs MODULE: it has it
 in_initramfs()
 {
-	native <<<"lsinitramfs /boot/initrd.img-$kver" >initramfs.list
+	native <<<initramfs_list >initramfs.list
 	grep "/${1//_/-}[.]ko" initramfs.list
 }
 
@@ -200,4 +194,23 @@ boot()
 	[ "$crash" = 0 ] || [ "$(tail -n 1 "result.$boots")" = crash ] ||
 		fail "boot $boots: no crash"
 	say "boot $boots: $((SECONDS - start)) s"
+}
+
+# kept_out SCRIPT: with --long, the machine is on stock when its user says so on the
+# kernel's command line; SCRIPT runs in both such boots
+kept_out()
+{
+	[ "$LONG" ] || return 0
+	say "kept out"
+	boot --with module_blacklist=bcache_journal,xe_pagefault <<-END
+		[ "\$(state)" = absent ] || fail "loaded"
+		$1
+	END
+	say "switched off"
+	boot --with bcache_journal.off=1 <<-END
+		state_is inert || fail "not inert"
+		grep off=1 "\$SYS/reason" || fail "inert for another reason"
+		status
+		$1
+	END
 }

@@ -17,6 +17,13 @@ END
 exists "/lib/modules/$KVER/updates/dkms/bcache-journal.ko*" || fail "not built for $KVER"
 kver=$KVER
 in_initramfs bcache-journal || fail "our module is not in the new kernel's initramfs"
+say "our package comes anew, and neither kernel loses its module"
+native <<END
+	user apt -y reinstall /tmp/${DEBS##*/}/outrigger-dkms_*.deb
+END
+for k in "$OLDER" "$KVER"; do
+	exists "/lib/modules/$k/updates/dkms/bcache-journal.ko*" || fail "lost for $k"
+done
 disks
 
 boot <<END
@@ -35,3 +42,4 @@ boot --kernel "$OLDER" <<END
 	wait_attached
 	ack_verify 100
 END
+kept_out 'wait_set; ack_verify 100'

@@ -16,12 +16,13 @@ listing='
 			-o -path "/var/lib/apt/*" -o -path "/var/lib/dpkg/*-old" \
 			-o -path "/var/lib/dkms/mok.*" -o -path "/boot/initrd.img-*" \) -prune -o \
 			\( -type f -exec sha256sum {} + -o -printf "%y %m %u:%g %p %l\n" \) | sort
-		lsinitramfs /boot/initrd.img-* | sort
+		initramfs_list | sort
 	}
 '
 native <<END
 	$listing
 	listing >/tmp/before
+	grep -q "^usr/lib/modules/.*/bcache[.]ko" /tmp/before || fail "no list of the initramfs"
 	user apt -y install /tmp/${DEBS##*/}/outrigger-*.deb
 	[ -e /usr/src/outrigger-* ] || fail "nothing was installed"
 	user apt -y purge outrigger-dkms outrigger-tools

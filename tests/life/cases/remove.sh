@@ -6,7 +6,7 @@
 # shellcheck source=../lib.sh
 . "$LIFE/lib.sh"
 
-limit=2400
+limit=5400
 prepared
 installed
 disks
@@ -22,7 +22,9 @@ boot <<'END'
 	ack_stop
 	find / -xdev -iname '*outrigger*' ! -path '/var/log/*' ! -path '/root/*' \
 		! -path '/var/cache/*' | grep . && fail "left behind"
-	lsinitramfs "/boot/initrd.img-$(uname -r)" | grep -E 'bcache-journal|outrigger' &&
+	initramfs_list >/run/initramfs
+	grep -q "/bcache[.]ko" /run/initramfs || fail "no bcache in the initramfs"
+	grep -E "bcache-journal|outrigger" /run/initramfs &&
 		fail "left in the initramfs"
 	true
 END

@@ -25,3 +25,4 @@ boot <<'END'
 	dmesg | grep -E 'bcache_journal: .*journal (read|replayed) in' || fail "the recovery was not ours"
 	file_verify
 END
+kept_out 'file_verify'

@@ -19,7 +19,7 @@ native <<END
 		s/~Module signature appended~/~Module signature dropped!~~/' "\$ko"
 	grep -q btree_flashing "\$ko" || fail "there is no such name in it"
 	depmod $KVER
-	update-initramfs -u -k $KVER
+	initramfs_make
 END
 native <<END | tee transcript
 	user apt -y install /tmp/${DEBS##*/}/outrigger-*.deb 2>&1

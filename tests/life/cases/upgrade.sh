@@ -6,7 +6,7 @@
 # shellcheck source=../lib.sh
 . "$LIFE/lib.sh"
 
-limit=3000
+limit=5400
 prepared
 installed
 disks
@@ -38,3 +38,4 @@ boot <<'END'
 		fail "not the new version"
 	ack_verify
 END
+kept_out 'wait_set; ack_verify'

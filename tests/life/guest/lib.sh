@@ -3,19 +3,13 @@
 # What the cases' scripts share in there, beside tests/guest/lib.sh.
 
 . /job/guest-lib.sh
+. /job/common.sh
 
 # wait_set: udev registers it; nobody else
 wait_set()
 {
 	wait_for 120 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
 		fail "the set did not come up"
-}
-
-# user COMMAND...: as somebody types it, for transcripts
-user()
-{
-	echo "# $*"
-	"$@"
 }
 
 # status: what a user looks at

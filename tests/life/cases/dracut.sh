@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# about: dracut makes the initramfs: root on bcache, and a purge
+# short: none
+
+# shellcheck source=../lib.sh
+. "$LIFE/lib.sh"
+
+fetched
+layer dracut --online <<<"apt-get -y install dracut $depends"
+installed
+in_initramfs bcache-journal || fail "our module is not in the initramfs"
+disks bcache
+
+boot --crash <<'END'
+	root_is_ours
+	file_start
+	sleep 15
+	ack_running
+	crash_now
+END
+boot <<'END'
+	root_is_ours
+	file_verify
+END
+kept_out 'file_verify'
+
+native <<<'user apt -y purge outrigger-dkms outrigger-tools'
+in_initramfs bcache || fail "no bcache in the initramfs"
+! in_initramfs bcache-journal || fail "our module is left in the initramfs"
