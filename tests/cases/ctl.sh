@@ -10,25 +10,6 @@
 
 . /job/lib.sh
 
-PATH+=:/job # for tests/vm --add of one that is not packaged yet
-
-# ctl STATUS COMMAND...: outriggerctl is to end so; what it says is in /run/ctl
-ctl()
-{
-	local want=$1 got
-
-	shift
-	outriggerctl "$@" >/run/ctl 2>&1
-	got=$?
-	sed 's/^/    /' /run/ctl
-	[ "$got" = "$want" ] || fail "outriggerctl $*: exit status $got, not $want"
-}
-
-says()
-{
-	grep -qE "$1" /run/ctl || fail "it does not say '$1'"
-}
-
 # table TARGET ARGUMENTS: what the cache device is, linear or delay
 table()
 {

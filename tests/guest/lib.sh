@@ -173,6 +173,23 @@ be()
 	start_udev
 }
 
+# ctl STATUS COMMAND...: outriggerctl is to end so; says REGEX: what it said
+ctl()
+{
+	local want=$1 got
+
+	shift
+	outriggerctl "$@" >/run/ctl 2>&1
+	got=$?
+	sed 's/^/    /' /run/ctl
+	[ "$got" = "$want" ] || fail "outriggerctl $*: exit status $got, not $want"
+}
+
+says()
+{
+	grep -qE "$1" /run/ctl || fail "it does not say '$1'"
+}
+
 # unpack MODULE FILE: the installed module's plain ELF file
 unpack()
 {
