@@ -2,7 +2,8 @@
 #
 #   make                 the modules, for the running kernel
 #   make KVER=...        for another one that is installed with its headers
-#   make dkms-install    through DKMS, without a package
+#   make dkms-install    through DKMS, without a package; "make uninstall" undoes that,
+#                        and what install-tools and install-boot have installed
 #   make deb             Debian packages, in build/; "make rpm", "make arch" likewise
 #   make demo            see it work, in a virtual machine
 #   make check           all tests; "make style" alone for how the source looks
@@ -157,7 +158,7 @@ PREFIX ?= /usr
 LIBEXECDIR ?= $(PREFIX)/libexec
 install-tools: tools
 	$(Q)install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/outrigger $(TOOLS:%=tools/%) \
-		packaging/initramfs
+		packaging/initramfs packaging/all-kernels
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 docs/outrigger.7
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/outrigger packaging/monitoring/*
 	+$(Q)$(MAKE) --no-print-directory -C ctl install PREFIX=$(PREFIX)
@@ -166,8 +167,23 @@ dkms-install: TOOLDIR = /usr/src/outrigger-$(VERSION)/tools
 dkms-install: dkms-source
 	$(Q)command -v dkms >/dev/null || { echo "outrigger: install dkms" >&2; exit 1; }
 	+$(Q)$(MAKE) --no-print-directory -C $(TOOLDIR)
-	dkms build --force outrigger/$(VERSION) -k $(KVER)
+	dkms unbuild outrigger/$(VERSION) -k $(KVER) >/dev/null 2>&1 || :
 	dkms install --force outrigger/$(VERSION) -k $(KVER)
+
+uninstall:
+	$(Q)for m in $(subst -,_,$(ALL)); do \
+		[ ! -d /sys/module/$$m ] || outriggerctl unload $$m || exit; \
+	done
+	$(Q)[ ! -e /usr/src/outrigger-$(VERSION) ] || \
+		dkms remove outrigger/$(VERSION) --all || :
+	$(Q)[ ! -e $(LIBEXECDIR)/outrigger/initramfs ] || $(LIBEXECDIR)/outrigger/initramfs
+	$(Q)rm -rf /usr/src/outrigger-$(VERSION) $(LIBEXECDIR)/outrigger \
+		$(PREFIX)/share/outrigger
+	$(Q)rm -f $(addprefix $(PREFIX)/,lib/modprobe.d/outrigger.conf \
+		lib/udev/rules.d/60-outrigger.rules bin/outriggerctl \
+		share/man/man7/outrigger.7 share/man/man8/outriggerctl.8 \
+		share/bash-completion/completions/outriggerctl \
+		share/zsh/site-functions/_outriggerctl)
 
 deb rpm arch:
 	$(Q)packaging/build $@
@@ -186,6 +202,6 @@ demo:
 	$(Q)tests/demo
 
 .PHONY: all modules tools ctl kbuild clean fitting dkms-build dkms-source dkms-install \
-	install-boot install-tools deb rpm arch check style format demo FORCE
+	install-boot install-tools uninstall deb rpm arch check style format demo FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
