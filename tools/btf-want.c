@@ -730,7 +730,8 @@ static int series_cmp(const char *a, const char *b)
 
 /*
  * The vetted series whose constants hold.  On a kernel that nobody vetted, and
- * that someone insists on: those of the newest series before it.
+ * that someone insists on: those of the newest series before it.  One with
+ * PREEMPT_RT is a series of its own, since its locks sleep.
  */
 static const char *vetted_series(bool allow_unvetted)
 {
@@ -739,13 +740,14 @@ static const char *vetted_series(bool allow_unvetted)
 	char *series, *list = "";
 
 	sscanf(kver, "%u.%u", &major, &minor);
-	series = text("%u.%u", major, minor);
+	series =
+		text("%u.%u%s", major, minor, strstr(kver, "-rt") ? "-rt" : "");
 	if (series_in(want.vetted, series))
 		return series;
 	for (char **v = want.vetted; v && *v; v++) {
 		list = text("%s%s%s", list, *list ? ", " : "", *v);
 		if (!best ||
-		    (series_cmp(*v, series) < 0 && series_cmp(*v, best) > 0))
+		    (series_cmp(*v, series) <= 0 && series_cmp(*v, best) > 0))
 			best = *v;
 	}
 	if (!allow_unvetted)

@@ -226,6 +226,8 @@ want "$series" < /dev/null
 right=$KVER
 KVER=$series.999-none
 refuse "a module of another kernel" "this module was built for kernel $right$"
+KVER=$series.999-rt-none
+refuse "a kernel with PREEMPT_RT" "kernel series $series-rt is not vetted for bcache .*"
 KVER=$right
 
 base=$WRONG_BASE
