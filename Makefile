@@ -88,7 +88,7 @@ $(TOOLS:%=tools/%): tools
 	@:
 
 ctl: FORCE
-	+$(Q)$(MAKE) --no-print-directory -C ctl
+	+$(Q)$(MAKE) --no-print-directory -C ctl LIBEXECDIR=$(LIBEXECDIR)
 
 $(ALL:=/target.h): .kernel $(TOOLDIR)/btf-want
 	$(say) WANT $@
@@ -161,7 +161,8 @@ install-tools: tools
 		packaging/initramfs packaging/all-kernels
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 docs/outrigger.7
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/outrigger packaging/monitoring/*
-	+$(Q)$(MAKE) --no-print-directory -C ctl install PREFIX=$(PREFIX)
+	+$(Q)$(MAKE) --no-print-directory -C ctl install PREFIX=$(PREFIX) \
+		LIBEXECDIR=$(LIBEXECDIR)
 
 dkms-install: TOOLDIR = /usr/src/outrigger-$(VERSION)/tools
 dkms-install: dkms-source

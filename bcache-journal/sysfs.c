@@ -106,6 +106,13 @@ static u64 get_buckets_free(struct cache_set *c)
 	return journal_free_buckets(c);
 }
 
+/* The next reclaim could let go of nothing: who writes has to wait. */
+static u64 get_full(struct cache_set *c)
+{
+	return journal_full(&c->journal) &&
+	       atomic_read(pin_front(&c->journal)) > 0;
+}
+
 #define VIEW_ATTR(n) \
 	static struct view_attr n##_attr = { { #n, 0444 }, get_##n }
 
@@ -115,14 +122,14 @@ VIEW_ATTR(entries);
 VIEW_ATTR(entries_max);
 VIEW_ATTR(buckets);
 VIEW_ATTR(buckets_free);
+VIEW_ATTR(full);
 
 static struct view_attr version_attr = { { "attached_version", 0444 }, NULL };
 
 static struct attribute *view_attrs[] = {
-	&seq_attr.attr,	    &last_seq_attr.attr,
-	&entries_attr.attr, &entries_max_attr.attr,
-	&buckets_attr.attr, &buckets_free_attr.attr,
-	&version_attr.attr, NULL
+	&seq_attr.attr,		&last_seq_attr.attr, &entries_attr.attr,
+	&entries_max_attr.attr, &buckets_attr.attr,  &buckets_free_attr.attr,
+	&full_attr.attr,	&version_attr.attr,  NULL
 };
 ATTRIBUTE_GROUPS(view);
 

@@ -108,7 +108,7 @@ static const char *load_error(int err)
 	case EBADMSG:
 		return "the kernel knows no such signature: see \"outriggerctl doctor\"";
 	case ENOEXEC:
-		return "it is not built for this kernel: \"dkms autoinstall\"";
+		return "it is not built for this kernel: see \"outriggerctl doctor\"";
 	case EOPNOTSUPP:
 		return "with OUTRIGGER_ROOT nothing is loaded";
 	default:
@@ -301,14 +301,32 @@ static int give_up(struct module *m)
 	return ret;
 }
 
+/* The state may be a moment behind the patch. */
+static bool is_in(const struct module *m)
+{
+	return module_is(m, "attached") && m->patch && !m->transition;
+}
+
 /* From loaded or not to attached, or armed if the driver is not there. */
 static int attach(struct module *m, double timeout)
 {
 	const char *name = m->kind->module;
 	struct wait w;
+	bool leaving;
 	int ret;
 
+	wait_begin(&w, timeout);
 	module_look(m, m->kind);
+	leaving = module_is(m, "detaching") || m->transition == UNPATCHING ||
+		  (module_is(m, "attached") && !m->patch);
+	if (m->transition == UNPATCHING) {
+		say("%s is being detached: taking that back", name);
+		set_enabled(m, "1");
+	}
+	/* it may come to its end all the same */
+	while (leaving && m->loaded && !is_in(m) && !module_is(m, "inert") &&
+	       wait_on(&w, m))
+		module_look(m, m->kind);
 	if (module_is(m, "inert")) {
 		/* one attach per load */
 		ret = unload(m, timeout);
@@ -319,15 +337,12 @@ static int attach(struct module *m, double timeout)
 	if (!m->loaded) {
 		if (load(m->kind))
 			return FAILED;
+		wait_begin(&w, timeout);
 		module_look(m, m->kind);
-	} else if (m->transition == UNPATCHING) {
-		say("%s is being detached: taking that back", name);
-		set_enabled(m, "1");
 	}
 
-	wait_begin(&w, timeout);
 	for (;; module_look(m, m->kind)) {
-		if (module_is(m, "attached") && !m->transition) {
+		if (is_in(m)) {
 			say("%s %s is attached to %s", name, m->version,
 			    m->kind->target);
 			return DONE;

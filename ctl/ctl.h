@@ -47,6 +47,7 @@ void table_print(const struct table *t);
 const char *at_root(char *buf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool real_root(void);
+bool root_fits(void);
 int file_read(char *buf, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool file_number(long long *n, const char *fmt, ...)
@@ -114,6 +115,7 @@ struct unit {
 struct units {
 	struct unit *list;
 	size_t n;
+	bool late; /* not all could be read in time */
 };
 
 enum transition { NONE, PATCHING, UNPATCHING };
@@ -132,6 +134,7 @@ struct module {
 	struct installed file;
 };
 
+const char *with_hyphens(char *buf, size_t size, const char *name);
 const struct kind *kind_of(const char *name);
 void module_look(struct module *m, const struct kind *kind);
 void module_look_at_file(struct module *m);
@@ -143,7 +146,7 @@ bool module_set_aside(const struct module *m);
 
 extern const struct figure bcache_journal_figures[];
 extern const struct figure xe_pagefault_figures[];
-extern const size_t nr_bcache_journal_figures, nr_xe_pagefault_figures;
+extern unsigned int patience_ms;
 
 void units_read(struct units *u, const struct kind *kind);
 void units_free(struct units *u);
@@ -153,16 +156,16 @@ long long figure(const struct kind *kind, const struct unit *u,
 
 /* --- health.c ------------------------------------------------------------------ */
 
-/* After a rebuild; takes the kernel's release twice. */
-#define REFRESH_INITRAMFS                              \
-	"if the initramfs has it, "                    \
+/* Takes the kernel's release twice. */
+#define MAKE_INITRAMFS                                 \
 	"\"update-initramfs -u -k %s\" (with dracut, " \
 	"\"dracut --force --kver %s\")"
 
 /* @version, then the release three times */
-#define REBUILD                                      \
-	"\"dkms unbuild outrigger/%s -k %s\", then " \
-	"\"dkms install --force\" of the same builds it; " REFRESH_INITRAMFS
+#define REBUILD                                            \
+	"\"dkms unbuild outrigger/%s -k %s\", then "       \
+	"\"dkms install --force\" of the same builds it; " \
+	"if the initramfs has it, " MAKE_INITRAMFS
 
 #define FINDINGS_MAX 16
 
@@ -182,6 +185,8 @@ extern unsigned int health_gap_ms;
 void health_look(struct health *h, const struct module *m,
 		 const struct units *u);
 const char *off_where(const char *module);
+bool cmdline_blacklists(const char *module);
+const char *kept_out(const char *module);
 
 /* --- tasks.c ------------------------------------------------------------------- */
 

@@ -430,52 +430,32 @@ static void check_signatures(struct doctor *d)
 
 /* --- what keeps it off, what brings it along ----------------------------------- */
 
-/* Is @module named by @key= among the words of the kernel's command line? */
-static bool cmdline_lists(const char *key, const char *module)
-{
-	char line[4096], *word, *name, *save, *save2;
-
-	if (file_read(line, sizeof(line), "/proc/cmdline") <= 0)
-		return false;
-	for (word = strtok_r(line, " ", &save); word;
-	     word = strtok_r(NULL, " ", &save)) {
-		if (strncmp(word, key, strlen(key)) || word[strlen(key)] != '=')
-			continue;
-		word += strlen(key) + 1;
-		for (name = strtok_r(word, ",", &save2); name;
-		     name = strtok_r(NULL, ",", &save2))
-			if (kind_of(name) &&
-			    !strcmp(kind_of(name)->module, module))
-				return true;
-	}
-	return false;
-}
-
 static void check_ways(struct doctor *d)
 {
+	static const char back[] =
+		"take it back to use the module, then \"outriggerctl attach\"";
+	char hyphens[NAME_MAX_LEN];
 	size_t i;
 
 	for (i = 0; i < d->o->n; i++) {
 		const struct kind *kind = d->o->kinds[i];
-		const char *name = kind->module, *where = off_where(name);
+		const char *name = kind->module, *where = off_where(name),
+			   *out = kept_out(name);
 		struct installed f;
 
 		installed_find(&f, kernel_release(), name);
 		if (!f.there)
 			continue;
-		if (cmdline_lists("module_blacklist", name))
-			verdict(d, WARN, "boot without it to use the module",
-				"%s: kept out by module_blacklist= on the kernel's command line",
-				name);
-		else if (conf_has_install(name))
+		with_hyphens(hyphens, sizeof(hyphens), name);
+		if (cmdline_blacklists(hyphens))
 			verdict(d, WARN,
-				"take that line back to use the module, then \"outriggerctl attach\"",
-				"%s: kept out by an \"install\" line in modprobe.d",
-				name);
+				"the kernel takes it with an underscore only",
+				"%s: module_blacklist=%s does not keep it out",
+				name, hyphens);
+		if (out)
+			verdict(d, WARN, back, "%s: kept out by %s", name, out);
 		else if (where)
-			verdict(d, WARN,
-				"take it back to use the module, then \"outriggerctl attach\"",
-				"%s: off=1 %s", name, where);
+			verdict(d, WARN, back, "%s: off=1 %s", name, where);
 		else if (conf_has_softdep(kind->target, name))
 			verdict(d, OK, NULL, "%s: is loaded along with %s%s",
 				name, kind->target,

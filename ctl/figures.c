@@ -2,8 +2,10 @@
 /* The counters of the modules in /sys: see docs/ABI. */
 #include <glob.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "ctl.h"
 
@@ -16,12 +18,14 @@ const struct figure bcache_journal_figures[] = {
 	  true },
 	{ "entries", "entries", "Journal entries that recovery would need.",
 	  false },
-	{ "entries_max", "entries_max",
-	  "Journal entries that there can be; the journal is full at one less.",
+	{ "entries_max", "entries_max", "Journal entries that there can be.",
 	  false },
 	{ "buckets", "buckets", "Buckets of the journal's ring.", false },
 	{ "buckets_free", "free_buckets",
 	  "Buckets of the ring that could be taken.", false },
+	{ "full", "full",
+	  "Whether the journal is full, so that who writes has to wait.",
+	  false },
 };
 
 const struct figure xe_pagefault_figures[] = {
@@ -64,6 +68,33 @@ const struct figure xe_pagefault_figures[] = {
 	  "Access-counter notifications that there was no room for.", true },
 };
 
+unsigned int patience_ms = 5000;
+
+static volatile sig_atomic_t late;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	late = 1;
+}
+
+/*
+ * The files of a cache set wait while any set is registered, which may take for ever.
+ * So let a signal end the read (no SA_RESTART), and come again: a read may be about to
+ * begin when it comes. With @ms 0 no more come.
+ */
+static void hurry(unsigned int ms)
+{
+	const struct sigaction on = { .sa_handler = on_alarm };
+	const struct itimerval t = {
+		.it_value = { ms / 1000, ms % 1000 * 1000 },
+		.it_interval = { 0, 100000 },
+	};
+
+	sigaction(SIGALRM, &on, NULL);
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
 static bool unit_read(struct unit *u, const struct kind *kind, const char *dir)
 {
 	size_t i;
@@ -95,7 +126,8 @@ static void unit_name(struct unit *u, const struct kind *kind, const char *dir)
  * @u: result, to be freed
  * @kind: which module's
  *
- * One that goes while it is read is left out.
+ * One that goes while it is read is left out, and so are those that can't be read in
+ * time: then @u->late is set.
  */
 void units_read(struct units *u, const struct kind *kind)
 {
@@ -110,7 +142,9 @@ void units_read(struct units *u, const struct kind *kind)
 	if (glob(pattern, 0, NULL, &found))
 		return;
 	u->list = calloc(found.gl_pathc, sizeof(*u->list));
-	for (i = 0; u->list && i < found.gl_pathc; i++) {
+	late = 0;
+	hurry(patience_ms);
+	for (i = 0; u->list && !late && i < found.gl_pathc; i++) {
 		const char *dir =
 			found.gl_pathv[i] + strlen(at_root(root, "%s", ""));
 
@@ -118,6 +152,8 @@ void units_read(struct units *u, const struct kind *kind)
 		if (unit_read(&u->list[u->n], kind, dir))
 			u->n++;
 	}
+	hurry(0);
+	u->late = late;
 	globfree(&found);
 }
 

@@ -26,6 +26,12 @@ static const char *root(void)
 	return r ? r : "";
 }
 
+/* All paths are made in PATH_MAX bytes. */
+bool root_fits(void)
+{
+	return strlen(root()) < PATH_MAX / 2;
+}
+
 bool real_root(void)
 {
 	return !*root();

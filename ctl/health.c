@@ -6,7 +6,7 @@
 #include "ctl.h"
 
 /* What stands still has to stand that long. */
-unsigned int health_gap_ms = 1000;
+unsigned int health_gap_ms = 3000;
 
 static void add(struct health *h, enum severity level, const char *what,
 		const char *todo)
@@ -40,6 +40,35 @@ const char *off_where(const char *module)
 	    option_is_off(line, prefix))
 		return "on the kernel's command line";
 	return conf_has_off(module) ? "in modprobe.d" : NULL;
+}
+
+/* Does the kernel refuse it? Unlike all others it wants the very name. */
+bool cmdline_blacklists(const char *module)
+{
+	static const char key[] = "module_blacklist=";
+	char line[4096], *word, *name, *save, *save2;
+
+	if (file_read(line, sizeof(line), "/proc/cmdline") <= 0)
+		return false;
+	for (word = strtok_r(line, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		if (strncmp(word, key, strlen(key)))
+			continue;
+		for (name = strtok_r(word + strlen(key), ",", &save2); name;
+		     name = strtok_r(NULL, ",", &save2))
+			if (!strcmp(name, module))
+				return true;
+	}
+	return false;
+}
+
+/* What keeps it from being loaded, since somebody wants that; NULL if nothing. */
+const char *kept_out(const char *module)
+{
+	if (cmdline_blacklists(module))
+		return "module_blacklist= on the kernel's command line";
+	return conf_has_install(module) ? "an \"install\" line in modprobe.d" :
+					  NULL;
 }
 
 /* The words are those of attach/attach.c, see docs/ABI/sysfs-module. */
@@ -85,6 +114,27 @@ static void inert(struct health *h, const struct module *m)
 	}
 }
 
+static void absent(struct health *h, const struct module *m)
+{
+	const char *name = m->kind->module, *off = off_where(name),
+		   *out = kept_out(name);
+	char text[320];
+
+	if (out) {
+		snprintf(text, sizeof(text), "kept out by %s", out);
+		add(h, OK, text, "");
+	} else if (off) {
+		snprintf(text, sizeof(text), "off=1 %s", off);
+		ADD(h, OK, text,
+		    "loaded, it would do nothing until that is gone");
+	} else if (m->target_loaded) {
+		snprintf(text, sizeof(text), "%s runs on stock's functions",
+			 m->kind->target);
+		ADD(h, WARN, text, "\"outriggerctl %s %s\"",
+		    module_is(m, "not-installed") ? "doctor" : "attach", name);
+	}
+}
+
 static void moving(struct health *h, const struct module *m)
 {
 	ADD(h, WARN,
@@ -113,18 +163,16 @@ static bool stands(const struct kind *kind, const struct unit *u)
 {
 	if (kind == &kinds[XE_PAGEFAULT])
 		return figure(kind, u, "queued") > 0;
-	return figure(kind, u, "entries") >= figure(kind, u, "entries_max") - 1;
+	return figure(kind, u, "full") > 0;
 }
 
 static bool moved(const struct kind *kind, const struct unit *a,
 		  const struct unit *b)
 {
-	static const char *const sign[] = {
-		[BCACHE_JOURNAL] = "last_seq", [XE_PAGEFAULT] = "replies"
-	};
-	const char *file = sign[kind - kinds];
-
-	return figure(kind, a, file) != figure(kind, b, file);
+	if (kind == &kinds[XE_PAGEFAULT])
+		return figure(kind, a, "replies") != figure(kind, b, "replies");
+	return figure(kind, a, "seq") != figure(kind, b, "seq") ||
+	       figure(kind, a, "last_seq") != figure(kind, b, "last_seq");
 }
 
 static void stuck(struct health *h, const struct kind *kind,
@@ -180,12 +228,12 @@ static void look_twice(struct health *h, const struct kind *kind,
  * @m: the module, with its file looked at
  * @u: its figures
  *
- * May take a second: what seems to stand still is looked at twice.
+ * May take some seconds: what seems to stand still is looked at twice.
  */
 void health_look(struct health *h, const struct module *m,
 		 const struct units *u)
 {
-	const char *name = m->kind->module, *where;
+	const char *name = m->kind->module;
 	char text[320];
 	size_t i;
 
@@ -215,14 +263,14 @@ void health_look(struct health *h, const struct module *m,
 		    "\"outriggerctl reload %s\", or the next boot, takes it",
 		    name);
 	}
-	if (module_is(m, "not-loaded")) {
-		where = off_where(name);
-		if (where) {
-			snprintf(text, sizeof(text), "off=1 %s", where);
-			ADD(h, OK, text,
-			    "loaded, it would do nothing until that is gone");
-		}
-	}
+	if (!m->loaded)
+		absent(h, m);
+	if (u->late)
+		add(h, WARN,
+		    "its figures can't be had: to read them takes too long",
+		    m->kind == &kinds[BCACHE_JOURNAL] ?
+			    "a cache set is being registered: if that lasts, look into dmesg" :
+			    "");
 
 	for (i = 0; module_is(m, "attached") && i < u->n; i++) {
 		const struct unit *t = &u->list[i];

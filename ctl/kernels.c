@@ -9,8 +9,6 @@
 
 #include "doctor.h"
 
-#define TOOLS "/usr/libexec/outrigger"
-
 /* Calls @check with the release of each kernel. */
 static void each_kernel(struct doctor *d,
 			void (*check)(struct doctor *d, const char *release))
@@ -33,18 +31,23 @@ static void check_fit(struct doctor *d, const char *release,
 		      const struct kind *kind, const struct installed *ours,
 		      const struct installed *stock)
 {
-	static const char judge[] = TOOLS "/klp-check";
-	char target[PATH_MAX], base[PATH_MAX], out[1024], todo[512];
+	char judge[PATH_MAX], target[PATH_MAX], base[PATH_MAX];
+	char out[1024], todo[512];
 	const char *const argv[] = { judge,    "--kver",   release,
 				     "--base", base,	   "--target",
 				     target,   ours->path, NULL };
 
-	snprintf(base, sizeof(base), "/boot/vmlinuz-%s", release);
+	at_root(judge, OUTRIGGER_TOOLS "/klp-check");
+	at_root(base, "/boot/vmlinuz-%s", release);
 	if (access(base, R_OK))
-		snprintf(base, sizeof(base), "/lib/modules/%s/vmlinuz",
-			 release);
-	if (!real_root() || access(judge, X_OK) || access(base, R_OK))
+		at_root(base, "/lib/modules/%s/vmlinuz", release);
+	if (access(judge, X_OK) || access(base, R_OK)) {
+		verdict(d, SKIP, NULL,
+			"kernel %s: whether %s fits %s can't be told without %s",
+			release, kind->module, kind->target,
+			access(judge, X_OK) ? judge : base);
 		return;
+	}
 	snprintf(target, sizeof(target), "%s=%s", kind->target, stock->path);
 	if (!run(out, sizeof(out), argv))
 		return;
@@ -60,7 +63,7 @@ static void check_kernel(struct doctor *d, const char *release)
 {
 	bool headers = file_there("/lib/modules/%s/build/Makefile", release);
 	bool running = !strcmp(release, kernel_release());
-	char have[256] = "", lack[128] = "", todo[320];
+	char have[256] = "", lack[128] = "", todo[512];
 	struct installed ours, stock;
 	enum severity level = OK;
 	size_t i, used = 0;
@@ -76,10 +79,10 @@ static void check_kernel(struct doctor *d, const char *release)
 				"kernel %s: %s is built into it", release,
 				kind->target);
 		} else if (ours.there && strcmp(ours.release, release)) {
-			verdict(d, FAIL,
-				"\"dkms autoinstall\" builds it for this kernel",
-				"kernel %s: %s is built for %s", release,
-				ours.path, ours.release);
+			snprintf(todo, sizeof(todo), REBUILD, ours.version,
+				 release, release, release);
+			verdict(d, FAIL, todo, "kernel %s: %s is built for %s",
+				release, ours.path, ours.release);
 		} else if (ours.there) {
 			used += snprintf(have + used, sizeof(have) - used,
 					 ", %s %s", kind->module, ours.version);
@@ -196,15 +199,11 @@ void check_dkms(struct doctor *d)
 
 static bool has_file(const char *list, const char *module)
 {
-	char name[NAME_MAX_LEN + 8], *p;
+	char name[NAME_MAX_LEN], hyphens[NAME_MAX_LEN];
 
 	snprintf(name, sizeof(name), "/%s.ko", module);
-	if (strstr(list, name))
-		return true;
-	for (p = name; *p; p++)
-		if (*p == '_')
-			*p = '-';
-	return strstr(list, name);
+	return strstr(list, name) ||
+	       strstr(list, with_hyphens(hyphens, sizeof(hyphens), name));
 }
 
 static bool is_older(const char *path, const char *than)
@@ -214,25 +213,43 @@ static bool is_older(const char *path, const char *than)
 	return !stat(path, &a) && !stat(than, &b) && a.st_mtime < b.st_mtime;
 }
 
+/* The initramfs of a kernel: where Debian, SUSE, and Fedora or Arch have it. */
+static bool find_image(char *image, const char *release)
+{
+	static const char *const places[] = { "/boot/initrd.img-%s",
+					      "/boot/initrd-%s",
+					      "/boot/initramfs-%s.img" };
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(path, sizeof(path), places[i], release);
+		if (!access(at_root(image, "%s", path), F_OK))
+			return true;
+	}
+	return false;
+}
+
 static void check_image(struct doctor *d, const char *release)
 {
 	static const size_t size = 4 << 20;
-	char image[PATH_MAX], todo[256], *list;
-	const char *const argv[] = { "lsinitramfs", image, NULL };
+	char image[PATH_MAX], todo[512], *list;
+	const char *const by_tools[] = { "lsinitramfs", image, NULL };
+	const char *const by_dracut[] = { "lsinitrd", image, NULL };
 	struct installed ours;
 	size_t i;
 
-	at_root(image, "/boot/initrd.img-%s", release);
-	if (access(image, F_OK))
+	if (!find_image(image, release))
 		return;
 	list = malloc(size);
-	if (!list || run(list, size, argv)) {
+	if (!list ||
+	    (run(list, size, by_tools) && run(list, size, by_dracut))) {
 		verdict(d, SKIP, NULL, "initramfs of %s: cannot be listed",
 			release);
 		free(list);
 		return;
 	}
-	snprintf(todo, sizeof(todo), "\"update-initramfs -u -k %s\"", release);
+	snprintf(todo, sizeof(todo), MAKE_INITRAMFS, release, release);
 	for (i = 0; i < d->o->n; i++) {
 		const struct kind *kind = d->o->kinds[i];
 		bool in = has_file(list, kind->module);

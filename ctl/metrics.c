@@ -2,11 +2,14 @@
 /* Prometheus' text format, for the textfile collector of node_exporter. */
 #include "ctl.h"
 
-static const char *const states[] = { "not-loaded", "armed",	 "attaching",
-				      "attached",   "detaching", "inert" };
+static const char *const states[] = { "not-installed", "not-loaded",
+				      "armed",	       "attaching",
+				      "attached",      "detaching",
+				      "inert" };
 
 struct view {
 	struct module m;
+	bool off; /* as somebody wants it */
 	struct units u;
 };
 
@@ -35,7 +38,8 @@ static void modules(const struct view *v, size_t n)
 	size_t i, j;
 
 	head("module_info",
-	     "A module that is loaded or installed, and what of it.", "gauge");
+	     "A module whose driver the kernel has, and what of it is there.",
+	     "gauge");
 	for (i = 0; i < n; i++) {
 		const struct module *m = &v[i].m;
 
@@ -56,11 +60,12 @@ static void modules(const struct view *v, size_t n)
 			printf("outrigger_module_state{module=\"%s\",state=\"%s\"} %d\n",
 			       v[i].m.kind->module, states[j],
 			       module_is(&v[i].m, states[j]));
-	head("module_off", "Whether the module was loaded with off=1.",
+	head("module_off",
+	     "Whether the module is switched off, or kept from being loaded.",
 	     "gauge");
 	for (i = 0; i < n; i++)
 		printf("outrigger_module_off{module=\"%s\"} %d\n",
-		       v[i].m.kind->module, v[i].m.off);
+		       v[i].m.kind->module, v[i].off);
 	head("module_target_loaded", "Whether the stock driver is loaded.",
 	     "gauge");
 	for (i = 0; i < n; i++)
@@ -111,16 +116,32 @@ static void figures(const struct view *v)
 	}
 }
 
+/* Where there is no driver for it, nobody misses a module. */
+static bool of_use(const struct module *m)
+{
+	struct installed driver;
+
+	if (!module_is(m, "not-installed") || m->target_loaded)
+		return true;
+	installed_find(&driver, kernel_release(), m->kind->target);
+	return driver.there;
+}
+
 int cmd_metrics(const struct options *o)
 {
 	struct view v[KINDS];
 	size_t i, n = 0;
 
 	for (i = 0; i < o->n; i++) {
-		module_look(&v[n].m, o->kinds[i]);
-		module_look_at_file(&v[n].m);
-		if (module_is(&v[n].m, "not-installed"))
+		struct module *m = &v[n].m;
+		const char *name = o->kinds[i]->module;
+
+		module_look(m, o->kinds[i]);
+		module_look_at_file(m);
+		if (!of_use(m))
 			continue;
+		v[n].off = m->loaded ? m->off :
+				       off_where(name) || kept_out(name);
 		units_read(&v[n++].u, o->kinds[i]);
 	}
 	if (n)
@@ -129,5 +150,5 @@ int cmd_metrics(const struct options *o)
 		figures(&v[i]);
 		units_free(&v[i].u);
 	}
-	return fflush(stdout) ? FAILED : DONE;
+	return DONE;
 }

@@ -97,6 +97,10 @@ int outriggerctl(int argc, char **argv)
 	char *end;
 	int c;
 
+	if (!root_fits()) {
+		complain("OUTRIGGER_ROOT is too long");
+		return USAGE;
+	}
 	optind = 0; /* tests call us more than once */
 	while ((c = getopt_long(argc, argv, "hv", long_options, NULL)) != -1) {
 		switch (c) {

@@ -57,7 +57,8 @@ static void print_table(const struct view *v, size_t n)
 			  m->transition ? transition_name(m) : "-", target,
 			  since,
 			  or_dash(m->loaded ? m->version : m->file.version),
-			  m->loaded ? level_name(v[i].h.level) : "-");
+			  m->loaded || v[i].h.level ? level_name(v[i].h.level) :
+						      "-");
 	}
 	table_print(&t);
 	for (i = 0; i < n; i++)

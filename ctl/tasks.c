@@ -47,6 +47,17 @@ static const char *frame(const char *line)
 	return *line == '[' && p && p[1] == ' ' ? p + 2 : line;
 }
 
+/* What a task calls itself may be meant for root's terminal. */
+static char *printable(char *text)
+{
+	char *p;
+
+	for (p = text; *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
+	return text;
+}
+
 /*
  * Prints a task if it is kept, by a function that is to be replaced; with @any also one
  * that has only not come by where it could switch. Returns whether it was printed.
@@ -67,7 +78,7 @@ static bool print_task(FILE *out, const char *dir, const struct kind *kind,
 	if (!held && !any)
 		return false;
 	file_read(comm, sizeof(comm), "%s/comm", dir);
-	fprintf(out, "  waiting for task %s, pid %s", comm,
+	fprintf(out, "  waiting for task %s, pid %s", printable(comm),
 		strrchr(dir, '/') + 1);
 	if (*stack)
 		fprintf(out, ", in %s", frame(stack));

@@ -94,6 +94,8 @@ static void print_module(const struct kind *kind, struct sample *before)
 	       m.transition ? ", in transition" : "");
 	if (*m.reason)
 		printf("  %s\n", m.reason);
+	else if (s.u.late)
+		puts("  no figures: to read them takes too long");
 	else if (module_is(&m, "attached") && !s.u.n)
 		printf("  no %s\n", kind->units);
 	print_units(kind, &s, before);

@@ -46,7 +46,7 @@ while read -r f; do
 done <added
 
 journal=$(set_dir)/journal
-for f in seq last_seq entries entries_max buckets buckets_free; do
+for f in seq last_seq entries entries_max buckets buckets_free full; do
 	[[ $(cat "$journal/$f") =~ ^[0-9]+$ ]] || fail "$f: $(cat "$journal/$f")"
 done
 seq=$(cat "$journal/seq")

@@ -113,10 +113,11 @@ static void taken_back(void **state)
 	     "[<0>] closure_sync+0x1/0x2 [closure]\n[<0>] bj_scan+0x1/0x2 [bcache_journal]\n"
 	     "[<0>] bj_journal_read+0x3/0x4 [bcache_journal]\n[<0>] vfs_write+0x1/0x2");
 	task(6, 6, 1, "[<0>] worker_thread+0x1/0x2");
+	put("/proc/7/task/8/comm", "\033[31mX\nY");
 	pid = kernel("0", begin_of_detach, "1", back_again);
 	assert_int_equal(ctl("detach", "--timeout", "0.5", NULL), TIMED_OUT);
 	says("detaching takes too long");
-	says("waiting for task task8, pid 8, in closure_sync+0x1/0x2 [closure], called by bj_journal_read+0x3/0x4 [bcache_journal]\n");
+	says("waiting for task ?[31mX?Y, pid 8, in closure_sync+0x1/0x2 [closure], called by bj_journal_read+0x3/0x4 [bcache_journal]\n");
 	says_not("pid 1,");
 	says_not("pid 7,");
 	says_not("pid 6,");
@@ -254,6 +255,37 @@ static void attach_takes_a_detach_back(void **state)
 	reap(pid);
 }
 
+/* It is taken back too late, or that is not possible any more. */
+static void attach_after_a_detach(void **state)
+{
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	begin_of_detach();
+	put(ENABLED, "0");
+	pid = kernel("1", end_of_detach, NULL, NULL);
+	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
+	says("taking that back");
+	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	says_not("not attached");
+	reap(pid);
+
+	begin_of_attach("bcache_journal", end_of_detach);
+	put(STATE, "detaching");
+	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
+	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	says_not("not attached");
+	wait(NULL);
+
+	/* the state is behind the patch */
+	begin_of_attach("bcache_journal", end_of_detach);
+	put(STATE, "attached");
+	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
+	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	says_not("is attached to");
+	wait(NULL);
+}
+
 static void attach_says(void **state)
 {
 	assert_int_equal(ctl("attach", NULL), FAILED);
@@ -312,7 +344,7 @@ static void reload_of_all(void **state)
 	says("cannot be unloaded");
 }
 
-static void kept_out(void **state)
+static void not_loadable(void **state)
 {
 	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
 	depmod(RELEASE);
@@ -370,11 +402,13 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(reload_of_all, tree_make,
 						tree_remove),
-		cmocka_unit_test_setup_teardown(kept_out, tree_make,
+		cmocka_unit_test_setup_teardown(not_loadable, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(stuck_on_the_way_in, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(attach_takes_a_detach_back,
+						tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(attach_after_a_detach,
 						tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(attach_says, tree_make,
 						tree_remove),

@@ -63,6 +63,12 @@ static void notes(const char *target)
 	      tree, RELEASE, target, tree, target);
 }
 
+static void program(const char *path, const char *does)
+{
+	put(path, "#!/bin/sh\n%s", does);
+	shell("chmod 755 %s%s", tree, path);
+}
+
 /* A system on which all is well. */
 static void good(void)
 {
@@ -90,6 +96,8 @@ static void good(void)
 	    "softdep bcache pre: bcache-journal\nsoftdep xe pre: xe-pagefault");
 	notes("bcache");
 	notes("xe");
+	put("/boot/vmlinuz-" RELEASE, "%s", "");
+	program("/tools/klp-check", "true");
 }
 
 static void all_well(void **state)
@@ -167,13 +175,18 @@ static void one_thing_wrong(void **state)
 	    "dkms unbuild outrigger/0.1.0 -k " RELEASE);
 	bad("/proc/cmdline", "quiet module_blacklist=loop,bcache_journal",
 	    "warn  bcache_journal: kept out by module_blacklist=", "");
+	says_not("does not keep it out");
+	bad("/proc/cmdline", "quiet module_blacklist=loop,bcache-journal",
+	    "warn  bcache_journal: module_blacklist=bcache-journal does not keep it out\n",
+	    "underscore");
+	says("ok    bcache_journal: is loaded along with bcache\n");
 	bad("/proc/cmdline", "xe_pagefault.off=1",
 	    "warn  xe_pagefault: off=1 on the kernel", "take it back");
 	bad("/etc/modprobe.d/mine.conf", "options bcache_journal off=1",
 	    "warn  bcache_journal: off=1 in modprobe.d", "take it back");
 	bad("/etc/modprobe.d/mine.conf", "install bcache-journal /bin/true",
 	    "warn  bcache_journal: kept out by an \"install\" line in modprobe.d\n",
-	    "take that line back");
+	    "take it back");
 	bad("/etc/modprobe.d/mine.conf", "blacklist bcache_journal",
 	    "ok    bcache_journal: is loaded along with bcache, in spite of \"blacklist\"",
 	    "");
@@ -218,11 +231,34 @@ static void other_kernels(void **state)
 	depmod("6.12.5-amd64");
 	assert_int_equal(ctl("doctor", NULL), FAILED);
 	says("bcache_journal.ko is built for " RELEASE);
+	says("\"dkms unbuild outrigger/0.1.0 -k 6.12.5-amd64\", then \"dkms install --force\"");
+	says_not("autoinstall");
 	/* the running one was removed */
 	gone("/lib/modules/" RELEASE);
 	assert_int_equal(ctl("doctor", NULL), FAILED);
 	says("fail  kernel " RELEASE
 	     " (running): its modules are not on the disk\n");
+}
+
+static void fit(void **state)
+{
+	good();
+	program("/tools/klp-check", "echo \"its $7 is odd\"; exit 1");
+	assert_int_equal(ctl("doctor", "bcache_journal", NULL), FAILED);
+	says("fail  kernel " RELEASE ": bcache_journal does not fit /");
+	says("/kernel/bcache.ko: its /");
+	says("dkms unbuild outrigger/0.1.0 -k " RELEASE);
+	shell("mv %s/boot/vmlinuz* %s/lib/modules/" RELEASE "/vmlinuz", tree,
+	      tree);
+	assert_int_equal(ctl("doctor", "bcache_journal", NULL), FAILED);
+	gone("/lib/modules/" RELEASE "/vmlinuz");
+	assert_int_equal(ctl("doctor", "bcache_journal", NULL), DONE);
+	says("skip  kernel " RELEASE
+	     ": whether bcache_journal fits bcache can't be told without /");
+	says("/vmlinuz\n");
+	gone("/tools/klp-check");
+	assert_int_equal(ctl("doctor", "bcache_journal", NULL), DONE);
+	says("/tools/klp-check\n");
 }
 
 static void built_in(void **state)
@@ -282,16 +318,38 @@ static void nothing_there(void **state)
 	says("fail  ftrace: this kernel has none\n");
 }
 
+/* The first one is found, also if this machine has it. */
 static void initramfs(void **state)
 {
+	static const char *const images[] = { "/boot/initrd.img-" RELEASE,
+					      "/boot/initrd-" RELEASE,
+					      "/boot/initramfs-" RELEASE
+					      ".img" };
+	static const char list[] = "cd ${0%/*}/..; [ -e $1 ] && cat list";
 	char path[8192];
+	size_t i;
 
 	good();
-	put("/boot/initrd.img-" RELEASE, "%s", "");
-	put("/bin/lsinitramfs", "#!/bin/sh\ncat %s/list", tree);
-	shell("chmod 755 %s/bin/lsinitramfs", tree);
 	snprintf(path, sizeof(path), "%s/bin:%s", tree, getenv("PATH"));
 	setenv("PATH", path, 1);
+	/* with dracut, whose lister shows more than the name */
+	program("/bin/lsinitramfs", "exit 1");
+	program("/bin/lsinitrd", list);
+	put("/list",
+	    "-rw-r--r-- 1 root root 9 Jan 1 1970 usr/lib/bcache.ko.xz");
+	for (i = 0; i < sizeof(images) / sizeof(*images); i++) {
+		put(images[i], "%s", "");
+		assert_int_equal(ctl("doctor", NULL), DONE);
+		says("warn  initramfs of " RELEASE
+		     ": has bcache without bcache_journal");
+		says("dracut --force --kver " RELEASE);
+		gone(images[i]);
+	}
+	put(images[0], "%s", "");
+	program("/bin/lsinitrd", "exit 1");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("skip  initramfs of " RELEASE ": cannot be listed\n");
+	program("/bin/lsinitramfs", list);
 	put("/list", "usr/lib/modules/kernel/bcache.ko.xz");
 	assert_int_equal(ctl("doctor", NULL), DONE);
 	says("warn  initramfs of " RELEASE
@@ -324,6 +382,7 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(other_kernels, tree_make,
 						tree_remove),
+		cmocka_unit_test_setup_teardown(fit, tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(built_in, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(keys, tree_make, tree_remove),

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* outriggerctl status and metrics: each state that a module can be in. */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "ctl-tree.h"
 
 #include <json-c/json.h>
@@ -58,6 +63,21 @@ static void not_loaded(void **state)
 	put("/etc/modprobe.d/x.conf", "options bcache-journal off=y");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("off=1 in modprobe.d");
+	put("/sys/module/bcache/initstate", "live");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says_not("stock's functions");
+	gone("/etc/modprobe.d");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache          -      0.1.0    warn\n");
+	says("bcache runs on stock's functions\n    \"outriggerctl attach bcache_journal\"\n");
+	put("/proc/cmdline", "quiet module_blacklist=bcache_journal,loop");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("kept out by module_blacklist= on the kernel's command line\n");
+	says_not("stock's functions");
+	gone("/lib/modules");
+	put("/proc/cmdline", "quiet");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("\"outriggerctl doctor bcache_journal\"\n");
 }
 
 static void armed(void **state)
@@ -81,9 +101,10 @@ static void is_attached(void **state)
 
 	setenv("TZ", "UTC", 1);
 	attached("bcache_journal", "bcache");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
 		"16");
 	put("/sys/fs/bcache/" SET "/journal/entries_max", "4096");
+	put("/sys/fs/bcache/" SET "/journal/full", "0");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("bcache_journal  attached       -           bcache");
 	says("2026-09-21 14:13:20 (");
@@ -224,31 +245,135 @@ static void gpu_health(void **state)
 	says("5 page faults are open, and none gets its reply");
 }
 
+/* The journal moves whenever we sleep, which that ends. */
+static int sign;
+
+static void move(int sig)
+{
+	static char number[4] = "100";
+
+	number[2] ^= 1;
+	if (pwrite(sign, number, 3, 0) != 3)
+		abort();
+}
+
+static pid_t busy(const char *file)
+{
+	const struct sigaction on = { .sa_handler = move };
+	char path[PATH_MAX];
+	pid_t test = getpid(), pid;
+
+	sign = open(at_root(path, "%s", file), O_WRONLY);
+	assert_true(sign >= 0);
+	sigaction(SIGUSR1, &on, NULL);
+	pid = fork();
+	if (pid)
+		return pid;
+	while (getppid() == test && !kill(test, SIGUSR1))
+		sleep_ms(20);
+	_exit(0);
+}
+
+static void idle(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(sign);
+}
+
 static void journal_health(void **state)
 {
+	static const char *const signs[] = {
+		"/sys/fs/bcache/" SET "/journal/seq",
+		"/sys/fs/bcache/" SET "/journal/last_seq",
+	};
+	size_t i;
+	pid_t pid;
+
 	attached("bcache_journal", "bcache");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
-		"4095");
-	put("/sys/fs/bcache/" SET "/journal/entries_max", "4097");
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
+		"0");
+	put("/sys/fs/bcache/" SET "/journal/entries", "801");
+	put("/sys/fs/bcache/" SET "/journal/entries_max", "32767");
 	assert_int_equal(ctl("status", NULL), DONE);
-	put("/sys/fs/bcache/" SET "/journal/entries_max", "4096");
+	put("/sys/fs/bcache/" SET "/journal/full", "1");
 	assert_int_equal(ctl("status", NULL), FAILED);
 	says("the journal is full, and no entry of it is reclaimed");
+	health_gap_ms = 60000;
+	for (i = 0; i < 2; i++) {
+		pid = busy(signs[i]);
+		assert_int_equal(ctl("status", NULL), DONE);
+		idle(pid);
+	}
+	says("  ok\n");
 	/* a set that goes is no fault */
 	gone("/sys/fs/bcache/" SET "/journal/seq");
 	assert_int_equal(ctl("status", NULL), DONE);
 }
 
-static void metrics(void **state)
+/* Reading waits, as it does while a set is registered. */
+static void late(void **state)
+{
+	attached("bcache_journal", "bcache");
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
+		"0");
+	gone("/sys/fs/bcache/" SET "/journal/last_seq");
+	shell("mkfifo %s/sys/fs/bcache/" SET "/journal/last_seq", tree);
+	patience_ms = 50;
+	alarm(20);
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal  attached ");
+	says("its figures can't be had");
+	says("a cache set is being registered");
+	assert_int_equal(ctl("status", "--json", NULL), DONE);
+	says("its figures can't be had");
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	says("outrigger_module_state{module=\"bcache_journal\",state=\"attached\"} 1\n");
+	says_not("outrigger_bcache_journal");
+	assert_int_equal(ctl("watch", "--count", "1", NULL), DONE);
+	says("no figures: ");
+	ctl("doctor", NULL);
+	says("warn  bcache_journal: attached, its figures can't be had");
+	patience_ms = 5000;
+	put("/sys/fs/bcache/" SET "/journal/last_seq", "1");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("  ok\n");
+}
+
+/* What is missing, is missed only where the kernel has the driver. */
+static void metrics_of_nothing(void **state)
 {
 	assert_int_equal(ctl("metrics", NULL), DONE);
 	assert_string_equal(out, "");
+	file(RELEASE, "bcache", "", "");
+	depmod(RELEASE);
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	says("outrigger_module_state{module=\"bcache_journal\",state=\"not-installed\"} 1\n");
+	says("outrigger_module_target_loaded{module=\"bcache_journal\",target=\"bcache\"} 0\n");
+	says("outrigger_module_off{module=\"bcache_journal\"} 0\n");
+	says_not("xe");
+	put("/sys/module/xe/initstate", "live");
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	says("outrigger_module_state{module=\"xe_pagefault\",state=\"not-installed\"} 1\n");
+	says("outrigger_module_target_loaded{module=\"xe_pagefault\",target=\"xe\"} 1\n");
+	put("/proc/cmdline", "module_blacklist=xe_pagefault");
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	says("outrigger_module_off{module=\"xe_pagefault\"} 1\n");
+	says("outrigger_module_off{module=\"bcache_journal\"} 0\n");
+	put("/etc/modprobe.d/x.conf", "options bcache_journal off");
+	assert_int_equal(ctl("metrics", NULL), DONE);
+	says("outrigger_module_off{module=\"bcache_journal\"} 1\n");
+}
+
+static void metrics(void **state)
+{
 	attached("xe_pagefault", "xe");
 	figures(GT0, xe_pagefault_figures, 17, "7");
 	assert_int_equal(ctl("metrics", NULL), DONE);
 	says("outrigger_module_info{module=\"xe_pagefault\",target=\"xe\",version=\"0.1.0\",");
 	says("outrigger_module_state{module=\"xe_pagefault\",state=\"attached\"} 1\n");
 	says("outrigger_module_state{module=\"xe_pagefault\",state=\"inert\"} 0\n");
+	says("outrigger_module_off{module=\"xe_pagefault\"} 0\n");
 	says("outrigger_module_attached_timestamp_seconds{module=\"xe_pagefault\"} 1790000000\n");
 	says("outrigger_xe_pagefault_unsent_total{device=\"0000:03:00.0\",gt=\"0\"} 7\n");
 	says("# TYPE outrigger_xe_pagefault_queued gauge\n");
@@ -273,7 +398,7 @@ static void metrics_by_promtool(void **state)
 	attached("xe_pagefault", "xe");
 	attached("bcache_journal", "bcache");
 	figures(GT0, xe_pagefault_figures, 17, "7");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
 		"4");
 	assert_int_equal(ctl("metrics", NULL), DONE);
 	out[strlen(out) - 1] = '\0';
@@ -288,7 +413,7 @@ static void metrics_by_promtool(void **state)
 static void watch(void **state)
 {
 	attached("bcache_journal", "bcache");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 6,
+	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
 		"64");
 	assert_int_equal(
 		ctl("watch", "--count", "2", "--interval", "0.01", NULL), DONE);
@@ -315,6 +440,18 @@ static void usage(void **state)
 	assert_int_equal(ctl("status", "--no-such", NULL), USAGE);
 }
 
+static void long_root(void **state)
+{
+	char root[3 * 4096];
+
+	memset(root, '/', sizeof(root) - 1);
+	root[sizeof(root) - 1] = '\0';
+	setenv("OUTRIGGER_ROOT", root, 1);
+	assert_int_equal(ctl("status", NULL), USAGE);
+	says("OUTRIGGER_ROOT is too long");
+	setenv("OUTRIGGER_ROOT", tree, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,12 +471,17 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(journal_health, tree_make,
 						tree_remove),
+		cmocka_unit_test_setup_teardown(late, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(metrics_of_nothing, tree_make,
+						tree_remove),
 		cmocka_unit_test_setup_teardown(metrics, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(metrics_by_promtool, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(watch, tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(usage, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(long_root, tree_make,
+						tree_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
