@@ -62,6 +62,6 @@ say "modprobe -r, and xe"
 autoload
 modprobe -r xe_pagefault || fail "modprobe -r"
 [ "$(state)" = absent ] || fail "still there after modprobe -r"
-wait_for 60 rmmod xe || fail "rmmod xe"
+rmmod_xe
 ctl 0 unload xe-pagefault
 says 'is not loaded'

@@ -367,6 +367,17 @@ has_svm()
 leave_gpu()
 {
 	[ "$SIDE" = stock ] || detach
+	rmmod_xe
+}
+
+# rmmod_xe: on 7.3 the coredump of a job that failed holds it for minutes
+rmmod_xe()
+{
+	local dump
+
+	for dump in /sys/class/devcoredump/*/data; do
+		[ ! -e "$dump" ] || echo 1 >"$dump"
+	done
 	wait_for 60 rmmod xe || fail "rmmod xe"
 }
 
