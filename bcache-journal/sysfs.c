@@ -106,10 +106,13 @@ static u64 get_buckets_free(struct cache_set *c)
 	return journal_free_buckets(c);
 }
 
-/* The next reclaim could let go of nothing: who writes has to wait. */
+/*
+ * The next reclaim could let go of nothing: who writes has to wait.  The one entry that
+ * is left is the open one, which holds itself; reclaim comes with the next write only.
+ */
 static u64 get_full(struct cache_set *c)
 {
-	return journal_full(&c->journal) &&
+	return journal_full(&c->journal) && pin_used(&c->journal) > 1 &&
 	       atomic_read(pin_front(&c->journal)) > 0;
 }
 
