@@ -196,6 +196,29 @@ boot()
 	say "boot $boots: $((SECONDS - start)) s"
 }
 
+# root_on_bcache: the machine as it is now, with its root there; our module is in the
+# initramfs. The plug is pulled, and the recovery is ours
+root_on_bcache()
+{
+	in_initramfs bcache-journal || fail "our module is not in the initramfs"
+	disks bcache
+	boot --crash <<-'END'
+		root_is_ours
+		file_start
+		sleep 15
+		ack_running
+		crash_now
+	END
+	say "recovered by us, in the initramfs"
+	boot <<-'END'
+		root_is_ours
+		dmesg | grep -E 'bcache_journal: .*journal (read|replayed) in' ||
+			fail "the recovery was not ours"
+		file_verify
+	END
+	kept_out 'file_verify'
+}
+
 # kept_out SCRIPT: with --long, the machine is on stock when its user says so on the
 # kernel's command line; SCRIPT runs in both such boots
 kept_out()

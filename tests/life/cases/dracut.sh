@@ -9,21 +9,7 @@
 fetched
 layer dracut --online <<<"apt-get -y install dracut $depends"
 installed
-in_initramfs bcache-journal || fail "our module is not in the initramfs"
-disks bcache
-
-boot --crash <<'END'
-	root_is_ours
-	file_start
-	sleep 15
-	ack_running
-	crash_now
-END
-boot <<'END'
-	root_is_ours
-	file_verify
-END
-kept_out 'file_verify'
+root_on_bcache
 
 native <<<'user apt -y purge outrigger-dkms outrigger-tools'
 in_initramfs bcache || fail "no bcache in the initramfs"

@@ -30,12 +30,14 @@ ack_gently()
 	renice -n 19 $(pgrep ackwrite) >/run/renice
 }
 
-# root_is_ours: it is on bcache, and our module was there before it was mounted
+# root_is_ours: it is on bcache, and our livepatch was there before it was mounted; the
+# last tasks may switch to our functions a moment later
 root_is_ours()
 {
 	[ "$(findmnt -no SOURCE /)" = /dev/bcache0 ] || fail "the root is elsewhere"
-	state_is attached || fail "not attached"
-	dmesg | sed '/EXT4-fs (bcache0): mounted/,$d' | grep 'bcache_journal: attached' ||
+	wait_attached
+	dmesg | sed '/EXT4-fs (bcache0): mounted/,$d' |
+		grep "livepatch: 'bcache_journal': starting patching" ||
 		fail "attached only after the root was mounted"
 }
 
