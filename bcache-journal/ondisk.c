@@ -131,7 +131,7 @@ enum jset_verdict jset_check_body(const struct jset *j,
 	if (j->version > JSET_VERSION)
 		return fault(where, "version", j->version, JSET_BAD_VERSION);
 
-	if (!j->seq)
+	if (!j->seq || j->seq > JSET_MAX_SEQ)
 		return fault(where, "seq", j->seq, JSET_BAD_SEQ);
 
 	if (j->last_seq > j->seq ||

@@ -50,6 +50,8 @@ typedef __u8 u8;
 #define JSET_CACHES \
 	8 /* caches in a set, so also the bound of a pointer's device */
 #define JSET_MAX_LEVEL 15 /* a tree of 2^40 buckets of 4 KiB is 8 levels deep */
+/* No set gets there: 146,000 years at an entry a microsecond. */
+#define JSET_MAX_SEQ 0x4000000000000000ULL
 #define JSET_NO_KEY (~0U) /* jset_fault.key_index of a fault in the header */
 
 #define KEY_U64S 2 /* of a key without pointers */
@@ -136,7 +138,8 @@ struct jset_geom {
  * @JSET_TOO_BIG: longer than a jset can be, or than the bucket's rest
  * @JSET_BAD_CSUM: not what was written, or never written to its end
  * @JSET_BAD_VERSION: a format newer than ours
- * @JSET_BAD_SEQ: @seq is 0, or @last_seq is after it or too far before it
+ * @JSET_BAD_SEQ: @seq is 0 or too high, or @last_seq is after it or too far
+ *                before it
  * @JSET_BAD_LEVEL: no btree is as deep
  * @JSET_BAD_UUID: the uuid bucket's key has more pointers than fit
  * @JSET_BAD_ROOT: the root's key has more pointers than fit

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The scan of the journal's ring, and the verdict on it; see ring.h. */
+#include "ring.h"
+
+#ifdef __KERNEL__
+#include <linux/minmax.h>
+#else
+#define min(a, b) ((a) < (b) ? (a) : (b))
+#endif
+
+typedef int ring_visit(struct ring *r, const struct ring_spot *s,
+		       const struct jset *j);
+
+/* An answer of a ring_visit. */
+#define STOP 1
+
+/* Reads of a walk: [offset, offset + have) is at data. */
+struct window {
+	const void *data;
+	u32 offset;
+	u32 have;
+	u32 slow_until; /* a longer read has failed: ask for no more than needed */
+};
+
+/*
+ * Have @want sectors from @offset, and more of the bucket if that can be had.
+ * Returns 0, 1 if they can't be read, or a negative errno.
+ */
+static int fill(struct ring *r, struct window *w, u32 bucket, u32 offset,
+		u32 want)
+{
+	u32 n = min(r->geom.bucket_sectors - offset, r->geom.max_bytes >> 9);
+	int ret;
+
+	if (w->have && offset >= w->offset &&
+	    offset + want <= w->offset + w->have)
+		return 0;
+
+	if (offset < w->slow_until)
+		n = want;
+	ret = r->ops->read(r, bucket, offset, n, &w->data);
+	if (ret > 0 && n > want) {
+		w->slow_until = offset + n;
+		n = want;
+		ret = r->ops->read(r, bucket, offset, n, &w->data);
+	}
+	w->offset = offset;
+	w->have = ret ? 0 : n;
+	return ret;
+}
+
+static const struct jset *at(const struct window *w, u32 offset)
+{
+	return w->data + ((size_t)(offset - w->offset) << 9);
+}
+
+/*
+ * What is at s->offset of s->bucket? *j is the entry if there is one. Returns 0
+ * or a negative errno.
+ */
+static int look_at(struct ring *r, struct window *w, struct ring_spot *s,
+		   const struct jset **j)
+{
+	u32 left = (r->geom.bucket_sectors - s->offset) << 9;
+	int ret;
+
+	s->kind = RING_UNREADABLE;
+	s->sectors = ring_block(r);
+	s->seq = 0;
+	s->verdict = JSET_EMPTY;
+	s->fault = (struct jset_fault){ .key_index = JSET_NO_KEY };
+
+	ret = fill(r, w, s->bucket, s->offset, s->sectors);
+	if (ret)
+		return min(ret, 0);
+
+	*j = at(w, s->offset);
+	s->verdict = jset_check_header(*j, &r->geom, left);
+	if (s->verdict == JSET_EMPTY) {
+		s->kind = RING_BLANK;
+		return 0;
+	}
+
+	s->seq = (*j)->seq;
+	if (s->verdict == JSET_OK) {
+		u32 want = jset_blocks((*j)->keys, &r->geom) * ring_block(r);
+
+		ret = fill(r, w, s->bucket, s->offset, want);
+		if (ret)
+			return min(ret, 0);
+		*j = at(w, s->offset);
+		s->verdict = jset_check_body(*j, &r->geom, r->ops->csum(*j),
+					     &s->fault);
+		if (s->verdict == JSET_OK) {
+			s->kind = RING_SOUND;
+			s->sectors = want;
+			return 0;
+		}
+	} else {
+		s->fault.field = "words of keys";
+		s->fault.value = (*j)->keys;
+	}
+	s->kind = RING_BAD;
+	return 0;
+}
+
+/*
+ * Show @visit each place of a bucket, from its start until it says STOP. Behind
+ * what is not a sound entry the next block is looked at: an entry's length is
+ * not known if the entry is damaged. Returns 0 or a negative errno.
+ */
+static int walk(struct ring *r, u32 bucket, ring_visit *visit)
+{
+	struct window w = {};
+	struct ring_spot s = { .bucket = bucket };
+	int ret;
+
+	while (s.offset + ring_block(r) <= r->geom.bucket_sectors) {
+		const struct jset *j = NULL;
+
+		ret = look_at(r, &w, &s, &j);
+		if (!ret)
+			ret = visit(r, &s, j);
+		if (ret)
+			return min(ret, 0);
+		s.offset += s.sectors;
+	}
+	return 0;
+}
+
+static bool wrong_sum(enum jset_verdict v)
+{
+	return v == JSET_BAD_CSUM || v == JSET_TOO_BIG;
+}
+
+/* Note in struct ring_bucket what a place holds. */
+static int note(struct ring *r, const struct ring_spot *s, const struct jset *j)
+{
+	struct ring_bucket *b = &r->bucket[s->bucket];
+	struct ring_spot *highest;
+
+	if (!s->offset)
+		b->head = s->kind;
+
+	switch (s->kind) {
+	case RING_BLANK:
+		break;
+	case RING_SOUND:
+		b->sound++;
+		if (!s->offset)
+			b->head_seq = s->seq;
+		if (s->seq <= b->newest)
+			break;
+		b->newest = s->seq;
+		b->last_seq = j->last_seq;
+		b->end = s->offset + s->sectors;
+		b->behind = 0;
+		break;
+	case RING_BAD:
+		b->bad++;
+		highest = wrong_sum(s->verdict) ? &b->claim : &b->rejected;
+		if (s->seq > highest->seq)
+			*highest = *s;
+		break;
+	case RING_UNREADABLE:
+		b->unreadable++;
+		if (s->offset == b->front)
+			b->front += s->sectors;
+		if (s->offset == b->end + b->behind)
+			b->behind += s->sectors;
+		break;
+	}
+	return 0;
+}
+
+static int note_first(struct ring *r, const struct ring_spot *s,
+		      const struct jset *j)
+{
+	note(r, s, j);
+	return STOP;
+}
+
+static int read_whole(struct ring *r, u32 bucket, ring_visit *visit)
+{
+	r->bucket[bucket] = (struct ring_bucket){ .whole = true };
+	return walk(r, bucket, visit);
+}
+
+static bool damaged(const struct ring_bucket *b)
+{
+	return b->bad || b->unreadable;
+}
+
+/* The bucket of the newest sound entry seen so far, or RING_NONE. */
+static u32 newest_bucket(const struct ring *r)
+{
+	u32 i, found = RING_NONE;
+	u64 newest = 0;
+
+	for (i = 0; i < r->nbuckets; i++) {
+		if (r->bucket[i].newest > newest) {
+			newest = r->bucket[i].newest;
+			found = i;
+		}
+	}
+	return found;
+}
+
+/* Sets newest, last_seq and cur. Returns 0 or a negative errno. */
+static int find_newest(struct ring *r)
+{
+	u32 i, b;
+	int ret;
+
+	for (i = 0; i < r->nbuckets; i++) {
+		ret = walk(r, i, note_first);
+		if (ret)
+			return ret;
+	}
+
+	/* A ring of which only the first bucket is used may have its head bad. */
+	b = newest_bucket(r);
+	for (i = 0; b == RING_NONE && i < r->nbuckets; i++) {
+		ret = read_whole(r, i, note);
+		if (ret)
+			return ret;
+	}
+	b = newest_bucket(r);
+	if (b == RING_NONE)
+		return 0;
+
+	do {
+		r->cur = b;
+		ret = read_whole(r, b, note);
+		if (!ret)
+			ret = read_whole(r, ring_next(r, b), note);
+		if (ret)
+			return ret;
+		b = newest_bucket(r);
+	} while (b != RING_NONE && b != r->cur);
+
+	if (b != RING_NONE) {
+		r->newest = r->bucket[b].newest;
+		r->last_seq = r->bucket[b].last_seq;
+	}
+	return 0;
+}
+
+/* A place that was read for its entries: note it, and keep what is needed. */
+static int load(struct ring *r, const struct ring_spot *s, const struct jset *j)
+{
+	u64 bit;
+	int ret;
+
+	note(r, s, j);
+	if (s->kind == RING_UNREADABLE ||
+	    (s->kind == RING_BAD && s->seq >= r->last_seq)) {
+		if (r->damages < RING_DAMAGES)
+			r->damage[r->damages] = *s;
+		r->damages++;
+	}
+	if (s->kind != RING_SOUND || s->seq < r->last_seq || s->seq > r->newest)
+		return 0;
+
+	bit = s->seq - r->last_seq;
+	if (r->have[bit / 8] & 1 << bit % 8) {
+		r->twice = *s;
+		return 0;
+	}
+	ret = r->ops->keep(r, s->bucket, j);
+	if (ret)
+		return ret;
+	r->have[bit / 8] |= 1 << bit % 8;
+	if (!r->kept++ || s->seq < r->first) {
+		r->first = s->seq;
+		r->first_at = s->bucket;
+	}
+	return 0;
+}
+
+/**
+ * ring_scan() - read what recovery needs of the ring
+ * @r: the ring, set up as struct ring says
+ *
+ * Process context; sleeps if the caller's functions do. On return 0 the entries
+ * that are needed were kept, and ring_judge() has all that it wants to know.
+ *
+ * Return: 0, or what one of the caller's functions returned.
+ */
+int ring_scan(struct ring *r)
+{
+	u32 b;
+	int ret;
+
+	ret = find_newest(r);
+	if (ret || !r->newest)
+		return ret;
+
+	/* Back to a bucket that begins with L or before it. */
+	b = r->cur;
+	while (!r->bucket[b].head_seq || r->bucket[b].head_seq > r->last_seq) {
+		b = ring_prev(r, b);
+		if (b == r->cur) {
+			b = ring_next(r, b);
+			break;
+		}
+	}
+	r->start = b;
+
+	while (1) {
+		ret = read_whole(r, b, load);
+		if (ret || b == r->cur)
+			return ret;
+		b = ring_next(r, b);
+	}
+}
+
+/* Between start and cur? */
+static bool needed(const struct ring *r, u32 bucket)
+{
+	return (bucket + r->nbuckets - r->start) % r->nbuckets <=
+	       (r->cur + r->nbuckets - r->start) % r->nbuckets;
+}
+
+/*
+ * Does the gap before the first entry that is there consist of whole buckets
+ * without any entry of this set? In front of them is an older bucket, or the
+ * newest one if the gap is as long as the ring.
+ */
+static bool start_is_blank(const struct ring *r)
+{
+	u32 b = r->first_at, blank = 0;
+
+	if (r->bucket[b].head_seq != r->first)
+		return false;
+	for (b = ring_prev(r, b); b != r->cur; b = ring_prev(r, b)) {
+		const struct ring_bucket *k = &r->bucket[b];
+
+		if (!k->whole || damaged(k) || k->sound)
+			break;
+		blank++;
+	}
+	return blank && (b == r->cur || (!damaged(&r->bucket[b]) &&
+					 r->bucket[b].newest < r->last_seq));
+}
+
+/* Which entries of L..M are not there? The first gap is named. */
+static void find_gone(struct ring *r)
+{
+	bool in_first = true;
+	u64 bit;
+
+	for (bit = 0; bit <= r->newest - r->last_seq; bit++) {
+		if (r->have[bit / 8] & 1 << bit % 8) {
+			in_first = !r->gone;
+			continue;
+		}
+		if (!r->gone++)
+			r->gone_first = r->last_seq + bit;
+		if (in_first)
+			r->gone_last = r->last_seq + bit;
+	}
+}
+
+/* Is @seq one that a set could have come to in one more round of the ring? */
+static bool plausible(const struct ring *r, u64 seq)
+{
+	return seq - r->newest <=
+	       (u64)r->nbuckets * (r->geom.bucket_sectors / ring_block(r));
+}
+
+/*
+ * What the place of M + 1 holds: behind M in its bucket, or the bucket behind
+ * that. @offset is where M + 1 would begin, @hole how much is unreadable there.
+ */
+static enum ring_verdict judge_end(struct ring *r, u32 bucket, u32 offset,
+				   u32 hole)
+{
+	const struct ring_bucket *b = &r->bucket[bucket];
+	const struct ring_spot *c = &b->claim;
+
+	if (c->seq > r->newest + 1 && plausible(r, c->seq)) {
+		r->at = *c;
+		return RING_LATER;
+	}
+	if (hole) {
+		struct ring_spot s = {
+			.kind = RING_UNREADABLE,
+			.bucket = bucket,
+			.offset = offset,
+			.sectors = hole,
+		};
+
+		if (hole > r->geom.max_bytes >> 9) {
+			r->at = s;
+			return RING_HIDDEN;
+		}
+		r->torn = s;
+	} else if (c->seq == r->newest + 1) {
+		r->torn = *c;
+	}
+	return RING_OK;
+}
+
+/**
+ * ring_judge() - may a set with this ring be registered?
+ * @r: the ring, after ring_scan()
+ *
+ * Sets what the verdict is about: gone_first and the like, at, torn, unneeded.
+ *
+ * Return: the verdict.
+ */
+enum ring_verdict ring_judge(struct ring *r)
+{
+	const struct ring_bucket *b;
+	enum ring_verdict v;
+	u32 i, behind;
+
+	if (!r->newest)
+		return RING_EMPTY;
+
+	behind = ring_next(r, r->cur);
+	for (i = 0; i < r->nbuckets; i++) {
+		b = &r->bucket[i];
+		if (!needed(r, i) && i != behind) {
+			r->unneeded += damaged(b);
+			continue;
+		}
+		if (b->rejected.seq >= r->last_seq) {
+			r->at = b->rejected;
+			return RING_REJECTED;
+		}
+	}
+
+	if (r->twice.seq) {
+		r->at = r->twice;
+		return RING_TWICE;
+	}
+
+	find_gone(r);
+	if (r->gone && r->gone_first == r->last_seq &&
+	    r->gone == r->first - r->last_seq && r->discards &&
+	    start_is_blank(r)) {
+		r->discarded = r->gone;
+		r->gone = 0;
+	}
+	if (r->gone)
+		return RING_MISSING;
+
+	b = &r->bucket[r->cur];
+	v = judge_end(r, r->cur, b->end, b->behind);
+	if (v == RING_OK && behind != r->cur)
+		v = judge_end(r, behind, 0, r->bucket[behind].front);
+	return v;
+}
+
+static int erase(struct ring *r, const struct ring_spot *s,
+		 const struct jset *unused)
+{
+	if (s->kind == RING_UNREADABLE ||
+	    (s->kind == RING_BAD && s->seq >= r->last_seq))
+		return r->ops->erase(r, s);
+	return 0;
+}
+
+/**
+ * ring_erase() - make sure that what is given up does not come back
+ * @r: the ring, after ring_judge(); its loss was accepted
+ *
+ * Overwrites each damaged place where an entry from L on could be found again
+ * once it can be read, or once the checksum happens to be right. Sound entries
+ * are left alone. Process context.
+ *
+ * Return: 0, or what ops->erase() or ops->read() returned.
+ */
+int ring_erase(struct ring *r)
+{
+	u32 b = r->start, end = ring_next(r, r->cur);
+	int ret;
+
+	do {
+		ret = walk(r, b, erase);
+		b = ring_next(r, b);
+	} while (!ret && b != ring_next(r, end) && b != r->start);
+	return ret;
+}

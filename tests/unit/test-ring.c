@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The judge of the journal's ring, over every pair of (newest bucket, one damaged
+ * bucket) in rings of 8 to 256 buckets, wrapped and not, and every kind of damage.
+ *
+ * The rings are images in memory, block for block, and the judge sees nothing else.
+ * An oracle that knows what was written and acknowledged says what must come out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../bcache-journal/ring.h"
+
+#define BLOCK 512
+#define BLOCKS 6 /* of a bucket */
+#define MAX_BLOCKS 4 /* of an entry */
+#define NEEDED 3 /* buckets back from the newest that recovery needs */
+
+static const struct jset_geom geom = {
+	.magic = JSET_MAGIC ^ 0x0123456789abcdefULL,
+	.block_bytes = BLOCK,
+	.bucket_sectors = BLOCKS * BLOCK / 512,
+	.bucket_bits = 0,
+	.first_bucket = 1,
+	.nbuckets = 1ULL << 30,
+	.max_bytes = MAX_BLOCKS * BLOCK,
+	.max_open = RING_MAX_OPEN - 1,
+	.nr_inodes = 16,
+};
+
+/* What an entry is, to the oracle. */
+struct entry {
+	u64 seq;
+	u32 bucket, block, blocks;
+};
+
+static struct {
+	u32 n; /* buckets */
+	u8 *data;
+	bool *unreadable; /* by block */
+	struct entry *entries; /* by seq; [0] is unused */
+	u64 newest;
+	struct ring ring;
+	bool *kept; /* by seq */
+	u32 erased;
+	u64 reads;
+} m;
+
+static u8 *block_at(u32 bucket, u32 block)
+{
+	return m.data + ((size_t)bucket * BLOCKS + block) * BLOCK;
+}
+
+/* Not bcache's: 65,536 rings of 256 buckets are to be read in seconds. */
+static u64 quick_sum(const struct jset *j)
+{
+	const u64 *p = jset_csum_start(j);
+	size_t n = jset_csum_bytes(j) / 8;
+	u64 sum = ~0ULL;
+
+	while (n--)
+		sum = (sum ^ *p++) * 0x9e3779b97f4a7c15ULL + 1;
+	return sum;
+}
+
+static int model_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
+		      const void **data)
+{
+	u32 first = offset / (BLOCK / 512), i;
+
+	assert_true(bucket < m.n);
+	assert_true(offset + sectors <= geom.bucket_sectors);
+	assert_true(sectors <= geom.max_bytes >> 9);
+	m.reads++;
+	for (i = 0; i < sectors / (BLOCK / 512); i++)
+		if (m.unreadable[bucket * BLOCKS + first + i])
+			return 1;
+	*data = block_at(bucket, first);
+	return 0;
+}
+
+static int model_keep(struct ring *r, u32 bucket, const struct jset *j)
+{
+	assert_true(j->seq <= m.newest);
+	m.kept[j->seq] = true;
+	return 0;
+}
+
+static int model_erase(struct ring *r, const struct ring_spot *s)
+{
+	u32 first = s->offset / (BLOCK / 512), i;
+
+	for (i = 0; i < s->sectors / (BLOCK / 512); i++) {
+		memset(block_at(s->bucket, first + i), 0, BLOCK);
+		m.unreadable[s->bucket * BLOCKS + first + i] = false;
+	}
+	m.erased++;
+	return 0;
+}
+
+static const struct ring_ops ops = {
+	.read = model_read,
+	.csum = quick_sum,
+	.keep = model_keep,
+	.erase = model_erase,
+};
+
+static struct jset *jset_of(u64 seq)
+{
+	const struct entry *e = &m.entries[seq];
+
+	return (struct jset *)block_at(e->bucket, e->block);
+}
+
+static void seal(struct jset *j)
+{
+	j->csum = quick_sum(j);
+}
+
+static void write_entry(u64 seq, u64 last_seq, u32 bucket, u32 block,
+			u32 blocks)
+{
+	struct jset *j = (struct jset *)block_at(bucket, block);
+	u32 words = (blocks * BLOCK - sizeof(*j)) / 8, i;
+
+	memset(j, 0, blocks * BLOCK);
+	j->magic = geom.magic;
+	j->seq = seq;
+	j->version = JSET_VERSION;
+	j->last_seq = last_seq;
+	for (i = 0; i + KEY_U64S <= words; i += KEY_U64S) {
+		key_make((struct bkey *)(j->d + i), 1, seq * 100 + 16, 8);
+		j->keys += KEY_U64S;
+	}
+	seal(j);
+	m.entries[seq] = (struct entry){ seq, bucket, block, blocks };
+}
+
+static void ring_free(void)
+{
+	free(m.data);
+	free(m.unreadable);
+	free(m.entries);
+	free(m.kept);
+	memset(&m, 0, sizeof(m));
+}
+
+/*
+ * A ring of @n buckets that has been written round @rounds times and then up to
+ * bucket @newest, of which @blocks blocks are used. Buckets of even number hold
+ * entries of one block; of odd number, entries of 2, 1 and 3.
+ */
+static void ring_make(u32 n, u32 newest, u32 rounds, u32 blocks)
+{
+	static const u32 odd[] = { 2, 1, 3 };
+	u32 total = rounds * n + newest + 1, i;
+	u64 seq = 0, first_of[4] = { 1, 1, 1, 1 };
+
+	ring_free();
+	m.n = n;
+	m.data = calloc(n, BLOCKS * BLOCK);
+	m.unreadable = calloc(n, BLOCKS * sizeof(bool));
+	m.entries = calloc(total * BLOCKS + 2, sizeof(struct entry));
+	m.kept = calloc(total * BLOCKS + 2, sizeof(bool));
+	if (!m.data || !m.unreadable || !m.entries || !m.kept)
+		abort();
+
+	for (i = 0; i < total; i++) {
+		u32 block = 0, k = 0, end = i + 1 == total ? blocks : BLOCKS;
+
+		memmove(first_of + 1, first_of, 3 * sizeof(u64));
+		first_of[0] = seq + 1;
+		while (block < end) {
+			u32 size = i % n % 2 ? odd[k++ % 3] : 1;
+
+			if (block + size > end)
+				size = end - block;
+			/* what the bucket NEEDED - 1 back begins with is needed */
+			write_entry(seq + 1, first_of[NEEDED - 1], i % n, block,
+				    size);
+			seq++;
+			block += size;
+		}
+	}
+	m.newest = seq;
+}
+
+static enum ring_verdict judge(bool discards)
+{
+	memset(&m.ring, 0, sizeof(m.ring));
+	memset(m.kept, 0, (m.newest + 1) * sizeof(bool));
+	m.ring.ops = &ops;
+	m.ring.geom = geom;
+	m.ring.nbuckets = m.n;
+	m.ring.discards = discards;
+	assert_int_equal(ring_scan(&m.ring), 0);
+	return ring_judge(&m.ring);
+}
+
+/* --- every pair ------------------------------------------------------------------ */
+
+enum damage {
+	HEAD_SUM, /* first entry of the bucket: wrong checksum */
+	HEAD_MAGIC,
+	HEAD_ZERO, /* its first block zeroed */
+	HEAD_UNREADABLE,
+	HEAD_VERSION, /* with a right checksum */
+	HEAD_INODE, /* likewise */
+	HEAD_LENGTH, /* an impossible length */
+	MIDDLE_SUM, /* an entry in the middle */
+	MIDDLE_ZERO,
+	MIDDLE_UNREADABLE,
+	MIDDLE_VERSION,
+	LAST_SUM, /* the last entry of the bucket */
+	LAST_ZERO,
+	LAST_UNREADABLE,
+	LAST_INODE,
+	ALL_SUM, /* each entry */
+	ALL_MAGIC,
+	ALL_UNREADABLE,
+	DAMAGES
+};
+
+static const char *const damage_names[] = {
+	"first entry: checksum", "first entry: magic",
+	"first block zeroed",	 "first block unreadable",
+	"first entry: version",	 "first entry: inode",
+	"first entry: length",	 "middle entry: checksum",
+	"middle entry zeroed",	 "middle entry unreadable",
+	"middle entry: version", "last entry: checksum",
+	"last entry zeroed",	 "last entry unreadable",
+	"last entry: inode",	 "all entries: checksum",
+	"all entries: magic",	 "whole bucket unreadable",
+};
+
+/* The entries that lie in a bucket now: seqs first..last, or none. */
+static bool entries_in(u32 bucket, u64 *first, u64 *last)
+{
+	u64 seq;
+
+	*first = *last = 0;
+	for (seq = m.newest; seq && seq + 2 * m.n * BLOCKS > m.newest; seq--) {
+		const struct jset *j = jset_of(seq);
+
+		if (m.entries[seq].bucket != bucket || j->seq != seq)
+			continue;
+		if (!*last)
+			*last = seq;
+		if (*first && *first != seq + 1)
+			break; /* an older round's */
+		*first = seq;
+	}
+	return *last;
+}
+
+static void spoil(u64 seq, enum damage kind)
+{
+	const struct entry *e = &m.entries[seq];
+	struct jset *j = jset_of(seq);
+
+	switch (kind) {
+	case HEAD_SUM:
+	case MIDDLE_SUM:
+	case LAST_SUM:
+	case ALL_SUM:
+		j->csum ^= 1;
+		break;
+	case HEAD_MAGIC:
+	case ALL_MAGIC:
+		j->magic ^= 1;
+		break;
+	case HEAD_ZERO:
+	case MIDDLE_ZERO:
+	case LAST_ZERO:
+		memset(j, 0, BLOCK);
+		break;
+	case HEAD_UNREADABLE:
+	case MIDDLE_UNREADABLE:
+	case LAST_UNREADABLE:
+	case ALL_UNREADABLE:
+		m.unreadable[e->bucket * BLOCKS + e->block] = true;
+		break;
+	case HEAD_VERSION:
+	case MIDDLE_VERSION:
+		j->version = 99;
+		seal(j);
+		break;
+	case HEAD_INODE:
+	case LAST_INODE:
+		((struct bkey *)j->d)->high |= 0xfffff;
+		seal(j);
+		break;
+	case HEAD_LENGTH:
+		j->keys = 1 << 30;
+		break;
+	default:
+		abort();
+	}
+}
+
+struct tally {
+	unsigned long tried, refused, registered, torn, traceless;
+};
+
+/*
+ * One damage in one bucket. What the oracle says:
+ *
+ * - Entries of the newest three buckets are acknowledged and needed. If one is
+ *   damaged: refuse, with one exception.
+ * - The exception is the newest entry itself when it is not there, or when its
+ *   checksum is wrong, or when it can't be read: that is what a power cut does.
+ *   Registering loses that one entry and no other. (Zeroed or with a wrong magic
+ *   it was never there.)
+ * - Damage in other buckets is no reason to refuse.
+ */
+static void one(u32 bucket, enum damage kind, struct tally *t)
+{
+	u8 saved[BLOCKS * BLOCK];
+	u64 first, last, from, to, seq, lost = 0, needed;
+	enum ring_verdict v;
+	bool refuse = false, whole;
+
+	if (!entries_in(bucket, &first, &last))
+		return;
+	from = first;
+	if (kind >= MIDDLE_SUM && kind <= MIDDLE_VERSION)
+		from = first + (last - first) / 2;
+	if (kind >= LAST_SUM && kind <= LAST_INODE)
+		from = last;
+	to = kind >= ALL_SUM ? last : from;
+
+	needed = jset_of(m.newest)->last_seq;
+	memcpy(saved, block_at(bucket, 0), sizeof(saved));
+	for (seq = from; seq <= to; seq++)
+		spoil(seq, kind);
+	whole = kind == ALL_UNREADABLE;
+	if (whole)
+		for (u32 i = 0; i < BLOCKS; i++)
+			m.unreadable[bucket * BLOCKS + i] = true;
+
+	/* what could be there as far as anyone can see from outside */
+	if (to >= needed) {
+		refuse = true;
+		if (from == m.newest && to == m.newest && !whole &&
+		    kind != HEAD_VERSION && kind != HEAD_INODE &&
+		    kind != MIDDLE_VERSION && kind != LAST_INODE) {
+			refuse = false;
+			lost = m.newest;
+		}
+		/*
+		 * Without magic a bucket's entries are as if they never were. That is
+		 * not to be seen if they were the newest ones, and not all there are.
+		 */
+		if (kind == ALL_MAGIC && to == m.newest && from > needed) {
+			refuse = false;
+			lost = from;
+		}
+	} else if (whole && bucket == (m.entries[m.newest].bucket + 1) % m.n) {
+		/* entries newer than all that can be read could be there */
+		refuse = true;
+	}
+
+	v = judge(false);
+	t->tried++;
+	if (refuse == !v)
+		fail_msg(
+			"%u buckets, newest %u (entry %llu), %s in bucket %u (entries %llu-%llu): verdict %d",
+			m.n, m.entries[m.newest].bucket,
+			(unsigned long long)m.newest, damage_names[kind],
+			bucket, (unsigned long long)from,
+			(unsigned long long)to, v);
+	if (v == RING_OK) {
+		u64 end = lost ? lost - 1 : m.newest;
+
+		t->registered++;
+		t->torn += lost && lost == to && from == to;
+		t->traceless += lost && kind == ALL_MAGIC;
+		assert_int_equal(m.ring.newest, end);
+		for (seq = jset_of(end)->last_seq; seq <= end; seq++)
+			if (!m.kept[seq])
+				fail_msg("entry %llu silently lost",
+					 (unsigned long long)seq);
+	} else {
+		t->refused++;
+	}
+
+	memcpy(block_at(bucket, 0), saved, sizeof(saved));
+	memset(m.unreadable + bucket * BLOCKS, 0, BLOCKS * sizeof(bool));
+}
+
+static void pairs(u32 n)
+{
+	for (int wrapped = 0; wrapped < 2; wrapped++) {
+		struct tally t = { 0 };
+
+		for (u32 newest = 0; newest < n; newest++) {
+			/* full, or with room behind the newest entry */
+			ring_make(n, newest, wrapped, newest % 2 ? 3 : BLOCKS);
+			assert_int_equal(judge(false), RING_OK);
+			assert_int_equal(m.ring.newest, m.newest);
+			for (u32 bucket = 0; bucket < n; bucket++)
+				for (int kind = 0; kind < DAMAGES; kind++)
+					one(bucket, kind, &t);
+		}
+		print_message(
+			"%3u buckets, %s: %lu pairs and kinds: %lu registered, %lu refused; newest entry taken for torn in %lu, newest bucket gone without a trace in %lu, others lost in 0\n",
+			n, wrapped ? "wrapped    " : "not wrapped", t.tried,
+			t.registered, t.refused, t.torn, t.traceless);
+	}
+	ring_free();
+}
+
+static void pairs_8(void **state)
+{
+	pairs(8);
+}
+
+static void pairs_16(void **state)
+{
+	pairs(16);
+}
+
+static void pairs_32(void **state)
+{
+	pairs(32);
+}
+
+static void pairs_64(void **state)
+{
+	pairs(64);
+}
+
+static void pairs_256(void **state)
+{
+	pairs(256);
+}
+
+/* --- single points ---------------------------------------------------------------- */
+
+/* A torn write behind the newest entry, and the same that claims to be later. */
+static void behind_newest(void **state)
+{
+	struct jset *j;
+
+	ring_make(8, 3, 1, 3);
+	m.newest++;
+	write_entry(m.newest, m.newest - 5, 3, 3, 1);
+	j = jset_of(m.newest);
+	j->csum ^= 1;
+	assert_int_equal(judge(false), RING_OK);
+	assert_int_equal(m.ring.torn.seq, m.newest);
+	assert_int_equal(m.ring.torn.bucket, 3);
+	assert_int_equal(m.ring.torn.offset, 3);
+
+	j->seq++; /* the one before it was complete then, and is gone */
+	m.newest++;
+	assert_int_equal(judge(false), RING_LATER);
+	assert_int_equal(m.ring.at.seq, m.newest);
+	ring_free();
+}
+
+/* The same at the head of the next bucket. */
+static void head_of_next(void **state)
+{
+	ring_make(8, 3, 1, BLOCKS);
+	m.newest++;
+	write_entry(m.newest, m.newest - 5, 4, 0, 2);
+	jset_of(m.newest)->csum ^= 1;
+	assert_int_equal(judge(false), RING_OK);
+	assert_int_equal(m.ring.torn.bucket, 4);
+	jset_of(m.newest)->seq++;
+	m.newest++;
+	assert_int_equal(judge(false), RING_LATER);
+	ring_free();
+}
+
+/* After a recovery writing went on in the next bucket: no harm in what is torn. */
+static void torn_once(void **state)
+{
+	ring_make(8, 3, 1, 3);
+	m.newest++;
+	write_entry(m.newest, m.newest - 5, 3, 3, 1);
+	jset_of(m.newest)->csum ^= 1;
+	write_entry(m.newest, m.newest - 5, 4, 0, 1);
+	m.newest++;
+	write_entry(m.newest, m.newest - 5, 4, 1, 1);
+	assert_int_equal(judge(false), RING_OK);
+	assert_int_equal(m.ring.newest, m.newest);
+	assert_int_equal(m.ring.torn.kind, RING_BLANK);
+	ring_free();
+}
+
+/* Unreadable behind the newest entry: as long as an entry can be, and longer. */
+static void unreadable_end(void **state)
+{
+	u32 i;
+
+	ring_make(8, 3, 1, 1);
+	for (i = 1; i <= MAX_BLOCKS; i++)
+		m.unreadable[3 * BLOCKS + i] = true;
+	assert_int_equal(judge(false), RING_OK);
+	assert_int_equal(m.ring.torn.kind, RING_UNREADABLE);
+	assert_int_equal(m.ring.torn.sectors, MAX_BLOCKS);
+	m.unreadable[3 * BLOCKS + i] = true;
+	assert_int_equal(judge(false), RING_HIDDEN);
+	ring_free();
+}
+
+/* A read error somewhere in the free part is nobody's business. */
+static void unreadable_free(void **state)
+{
+	ring_make(16, 3, 1, 3);
+	for (u32 b = 5; b < 16; b++) {
+		memset(m.unreadable, 0, 16 * BLOCKS * sizeof(bool));
+		for (u32 i = 0; i < BLOCKS; i++)
+			m.unreadable[b * BLOCKS + i] = true;
+		assert_int_equal(judge(false), RING_OK);
+		assert_int_equal(m.ring.unneeded, 1);
+	}
+	ring_free();
+}
+
+/* What a discard has taken of the start, with and without the flag. */
+static void discarded_start(void **state)
+{
+	u64 first, last;
+
+	for (u32 newest = 0; newest < 16; newest++) {
+		u32 oldest = (newest + 16 - NEEDED + 1) % 16;
+
+		ring_make(16, newest, 1, BLOCKS);
+		assert_true(entries_in(oldest, &first, &last));
+		memset(block_at(oldest, 0), 0, BLOCKS * BLOCK);
+		assert_int_equal(judge(true), RING_OK);
+		assert_int_equal(m.ring.discarded, last - first + 1);
+		assert_int_equal(judge(false), RING_MISSING);
+		assert_int_equal(m.ring.gone_first, first);
+		assert_int_equal(m.ring.gone_last, last);
+
+		/* two of them, and older ones before */
+		oldest = (oldest + 1) % 16;
+		memset(block_at(oldest, 0), 0, BLOCKS * BLOCK);
+		memset(block_at((newest + 5) % 16, 0), 0, BLOCKS * BLOCK);
+		assert_int_equal(judge(true), RING_OK);
+
+		/* not the whole of a bucket */
+		ring_make(16, newest, 1, BLOCKS);
+		oldest = (newest + 16 - NEEDED + 1) % 16;
+		assert_true(entries_in(oldest, &first, &last));
+		memset(jset_of(first), 0, BLOCK);
+		assert_int_equal(judge(true), RING_MISSING);
+
+		/* not at the start */
+		ring_make(16, newest, 1, BLOCKS);
+		memset(block_at((oldest + 1) % 16, 0), 0, BLOCKS * BLOCK);
+		assert_int_equal(judge(true), RING_MISSING);
+	}
+	ring_free();
+}
+
+/* A run that was abandoned, and written anew with the same numbers. */
+static void twice(void **state)
+{
+	u64 seq;
+
+	ring_make(8, 3, 1, BLOCKS);
+	seq = m.newest - 2;
+	write_entry(seq, seq - 4, 4, 0, 1);
+	((struct bkey *)jset_of(seq)->d)->low++;
+	seal(jset_of(seq));
+	assert_int_equal(judge(false), RING_OK); /* bucket 4 is not looked at */
+	write_entry(m.newest + 1, m.newest - 5, 4, 1, 1);
+	m.newest++;
+	assert_int_equal(judge(false), RING_TWICE);
+	assert_int_equal(m.ring.at.seq, seq);
+	ring_free();
+}
+
+static void empty(void **state)
+{
+	ring_make(8, 3, 1, BLOCKS);
+	memset(m.data, 0, 8 * BLOCKS * BLOCK);
+	assert_int_equal(judge(false), RING_EMPTY);
+	ring_free();
+}
+
+/* seq as high as it goes: nothing could follow */
+static void highest_seq(void **state)
+{
+	struct jset *j;
+
+	ring_make(8, 3, 1, 3);
+	j = jset_of(m.newest);
+	j->seq = ~0ULL;
+	j->last_seq = ~0ULL;
+	seal(j);
+	assert_int_equal(judge(false), RING_REJECTED);
+	assert_int_equal(m.ring.at.verdict, JSET_BAD_SEQ);
+	ring_free();
+}
+
+/* What was accepted stays away: after the erasing nothing damaged is left. */
+static void erased(void **state)
+{
+	ring_make(16, 3, 1, 3);
+	jset_of(m.newest - 4)->csum ^= 1;
+	for (u32 i = 0; i < BLOCKS; i++)
+		m.unreadable[4 * BLOCKS + i] = true;
+	assert_int_equal(judge(false), RING_MISSING);
+	assert_int_equal(m.ring.damages, 1);
+	assert_int_equal(m.ring.damage[0].seq, m.newest - 4);
+	assert_int_equal(ring_erase(&m.ring), 0);
+	assert_int_equal(m.erased, 1 + BLOCKS);
+	assert_int_equal(judge(false), RING_MISSING);
+	assert_int_equal(m.ring.damages, 0);
+	assert_int_equal(m.ring.gone, 1);
+	assert_true(m.kept[m.newest]);
+	ring_free();
+}
+
+/* Heads are read once each, and no more than the newest buckets and their successor whole. */
+static void few_reads(void **state)
+{
+	ring_make(256, 100, 1, 3);
+	m.reads = 0;
+	assert_int_equal(judge(false), RING_OK);
+	assert_true(m.reads <= 256 + 2 * (NEEDED + 2) * 3);
+	ring_free();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(behind_newest),
+		cmocka_unit_test(head_of_next),
+		cmocka_unit_test(torn_once),
+		cmocka_unit_test(unreadable_end),
+		cmocka_unit_test(unreadable_free),
+		cmocka_unit_test(discarded_start),
+		cmocka_unit_test(twice),
+		cmocka_unit_test(empty),
+		cmocka_unit_test(highest_seq),
+		cmocka_unit_test(erased),
+		cmocka_unit_test(few_reads),
+		cmocka_unit_test(pairs_8),
+		cmocka_unit_test(pairs_16),
+		cmocka_unit_test(pairs_32),
+		cmocka_unit_test(pairs_64),
+		cmocka_unit_test(pairs_256),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
