@@ -9,8 +9,10 @@
  *   reclaim.c  a pin per jset counts who still needs it; when the oldest is
  *              free its bucket is too; btree nodes are written to free pins
  *   discard.c  buckets that came free are discarded where stock does it
- *   scan.c     after a boot: jsets are found and collected (bch_journal_read)
+ *   ring.c     after a boot: what the ring holds, and whether it may be registered
+ *   scan.c     reads for it, and collects the jsets (bch_journal_read)
  *   replay.c   their keys are marked for gc and inserted again
+ *   alloc.c    buckets for a set that is going down
  *
  * patch.c holds the table of what is replaced and the life of the module;
  * sysfs.c and debugfs.c show the journal, trace.c reports it.
@@ -49,6 +51,9 @@
 #endif
 
 #define JSET_BYTES (PAGE_SIZE << JSET_BITS)
+
+/* How often recovery says how far it is. */
+#define REPORT_INTERVAL (5 * HZ)
 
 /* Messages name the set first. */
 #define bj_err(c, fmt, ...) pr_err("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
@@ -173,8 +178,13 @@ void bj_journal_discard_work(struct work_struct *work);
 int bj_journal_read(struct cache_set *c, struct list_head *list);
 
 /* replay.c */
+bool superblock_discards(const struct cache_set *c);
+void journal_judged(const struct cache_set *c, bool lossy);
 void bj_journal_mark(struct cache_set *c, struct list_head *list);
 int bj_journal_replay(struct cache_set *c, struct list_head *list);
+
+/* alloc.c */
+long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait);
 
 /* sysfs.c, debugfs.c */
 struct set_view {

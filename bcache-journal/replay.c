@@ -13,14 +13,47 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "journal.h"
 #include "trace.h"
 
-/* Checked already if our scan read it; the checksum is not in question now. */
+/*
+ * A bucket's generation is on the disk before a pointer with it is journalled. What
+ * is further ahead than gc can count back would give the bucket a generation that
+ * makes stale pointers good.
+ */
+static bool gens_ok(struct cache_set *c, const struct jset *j)
+{
+	const struct bkey *k;
+	unsigned int i;
+
+	jset_for_each_key(k, j) {
+		for (i = 0; i < key_ptrs(k); i++) {
+			u64 bucket = ptr_offset(k, i) >> c->bucket_bits;
+			u8 ahead;
+
+			if (ptr_dev(k, i) >= JSET_CACHES)
+				continue;
+			ahead = ptr_gen(k, i) - c->cache->buckets[bucket].gen;
+			if (ahead < 128 && ahead >= BUCKET_GC_GEN_MAX) {
+				bj_err(c,
+				       "journal entry %llu: generation %u of a pointer to bucket %llu is %u ahead of the bucket's: not replayed\n",
+				       j->seq, ptr_gen(k, i), bucket, ahead);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/*
+ * The list may come from the stock driver's scan, and buckets have generations only
+ * since then. The checksum is not in question now.
+ */
 static bool entry_ok(struct cache_set *c, const struct jset *j)
 {
 	const struct jset_geom geom = cache_geom(c->cache);
@@ -28,7 +61,7 @@ static bool entry_ok(struct cache_set *c, const struct jset *j)
 	enum jset_verdict v = jset_check_body(j, &geom, j->csum, &fault);
 
 	if (v == JSET_OK)
-		return true;
+		return gens_ok(c, j);
 
 	bj_err(c, "journal entry %llu: %s (%s): not replayed\n", j->seq,
 	       jset_verdict_text(v), fault_text(&fault).text);
@@ -99,35 +132,56 @@ void bj_journal_mark(struct cache_set *c, struct list_head *list)
 }
 
 /*
- * Stock's rule: where journal buckets are discarded, the oldest entries may be
- * gone before an entry that says so by its last_seq is on the disk.
+ * What bj_journal_read() thought of the list that it made last. It and the replay of
+ * its list run under bch_register_lock, so there is one such list at a time; a list of
+ * the stock driver's scan is judged by nobody.
  */
-#ifdef HAVE_CACHE_DISCARD
-static bool start_may_be_discarded(const struct cache_set *c)
-{
-	return c->cache->discard;
-}
-#else
-static bool start_may_be_discarded(const struct cache_set *c)
-{
-	return false;
-}
-#endif
+static const struct cache_set *judged;
+static bool judged_lossy;
 
-/* Before anything is changed: is each entry there, in order, and sound? */
-static int check_list(struct cache_set *c, struct list_head *list)
+/**
+ * journal_judged - remember that a set's list of jsets is fit to be replayed
+ * @c: the set, or NULL: no list is
+ * @lossy: entries are missing in it, which the operator has accepted
+ *
+ * Called with bch_register_lock held.
+ */
+void journal_judged(const struct cache_set *c, bool lossy)
+{
+	judged = c;
+	judged_lossy = lossy;
+}
+
+/**
+ * superblock_discards - were journal buckets of the set discarded?
+ * @c: the cache set
+ *
+ * Then the oldest entries may be gone before an entry that says so by its last_seq
+ * is on the disk. The superblock keeps the flag on kernels that no longer discard.
+ */
+bool superblock_discards(const struct cache_set *c)
+{
+	return c->cache->sb.flags & BIT_ULL(CACHE_DISCARD);
+}
+
+/*
+ * Before anything is changed: is each entry there, in order, and sound? @is_judged:
+ * so were the gaps, from the whole ring, and told.
+ */
+static int check_list(struct cache_set *c, struct list_head *list,
+		      bool is_judged)
 {
 	struct journal_replay *i =
 		list_last_entry(list, struct journal_replay, list);
 	u64 start = i->j.last_seq, end = i->j.seq, seq = start;
 
 	list_for_each_entry(i, list, list) {
-		if (seq == start && i->j.seq > seq &&
-		    start_may_be_discarded(c)) {
+		if (!is_judged && seq == start && i->j.seq > seq &&
+		    superblock_discards(c)) {
 			bj_info(c,
 				"journal entries %llu-%llu are gone, discarded as no longer needed (replaying %llu-%llu)\n",
 				seq, i->j.seq - 1, start, end);
-		} else if (seq != i->j.seq) {
+		} else if (!is_judged && seq != i->j.seq) {
 			bj_err(c,
 			       "journal entries %llu-%llu are missing (replaying %llu-%llu): not registered, no key was inserted\n",
 			       seq, i->j.seq - 1, start, end);
@@ -157,6 +211,39 @@ static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 	return ret;
 }
 
+/* How long nodes may take to be written before registration goes on without. */
+#define SETTLE_MS 30000
+
+/*
+ * Entries up to @end had a gap that the operator accepts. Write the nodes that hold
+ * them, and an entry whose last_seq is behind them, so that the next recovery does
+ * not find the gap again.
+ */
+static void settle(struct cache_set *c, u64 end)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(SETTLE_MS);
+	struct journal *j = &c->journal;
+	struct closure cl;
+	bool gone;
+
+	do {
+		bj_btree_flush_write(c);
+		fsleep(1000);
+		spin_lock(&j->lock);
+		bj_journal_reclaim(c);
+		gone = journal_last_seq(j) > end;
+		spin_unlock(&j->lock);
+	} while (!gone && time_before(jiffies, until));
+
+	closure_init_stack(&cl);
+	bj_journal_meta(c, &cl);
+	closure_sync(&cl);
+	if (!gone)
+		bj_warn(c,
+			"journal entries up to %llu are still needed: a crash before they are written asks for accept_loss again\n",
+			end);
+}
+
 /**
  * bj_journal_replay - insert the jsets' keys into the btree again
  * @c: the cache set being registered
@@ -166,25 +253,34 @@ static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
  * held; the journal takes new entries meanwhile (a node may split). On error
  * the set is not registered; what is on disk is still all there.
  *
- * Return: 0, -EIO if entries are missing or not in order or not sound, or what
- * bch_btree_insert returned.
+ * Return: 0, -EIO if entries are missing or not in order or not sound, -EINTR if the
+ * process was killed, or what bch_btree_insert returned.
  */
 int bj_journal_replay(struct cache_set *c, struct list_head *list)
 {
 	struct journal_replay *i =
 		list_last_entry(list, struct journal_replay, list);
 	u64 end = i->j.seq;
-	unsigned long report = jiffies + 5 * HZ;
+	bool is_judged = judged == c, lossy = is_judged && judged_lossy;
+	unsigned long report = jiffies + REPORT_INTERVAL;
 	unsigned int keys = 0, entries = 0;
 	ktime_t began = ktime_get();
 	const struct bkey *k;
 	int ret;
 
-	ret = check_list(c, list);
+	journal_judged(NULL, false);
+	ret = check_list(c, list, is_judged);
 	if (ret)
 		goto out;
 
 	list_for_each_entry(i, list, list) {
+		if (fatal_signal_pending(current)) {
+			bj_warn(c,
+				"the process that registers was killed: replay is given up before entry %llu, which stays on the disk\n",
+				i->j.seq);
+			ret = -EINTR;
+			goto out;
+		}
 		jset_for_each_key(k, &i->j) {
 			ret = replay_key(c, (struct bkey *)k, i->pin);
 			if (ret) {
@@ -206,7 +302,7 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 			bj_info(c,
 				"replaying: %u keys so far, entry %llu of up to %llu\n",
 				keys, i->j.seq, end);
-			report = jiffies + 5 * HZ;
+			report = jiffies + REPORT_INTERVAL;
 		}
 	}
 out:

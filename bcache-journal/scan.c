@@ -2,51 +2,117 @@
 /*
  * DOC: scan
  *
- * Registration begins with finding the jsets that recovery needs. The newest
- * bucket of the ring is found without reading all of them: buckets are probed
- * in golden-ratio order until one has a jset in it (then one by one), its
- * successors are searched by halving for the end of the written run, and from
- * there buckets are read backwards until one adds nothing.
+ * Registration begins with finding the jsets that recovery needs. ring.c says
+ * what is to be read, and whether what was found may be registered; this file
+ * reads it, keeps the jsets, and tells the verdict. The heads of the buckets are
+ * read HEADS at a time.
  *
- * What is collected is a list of struct journal_replay in the order of seq,
- * without what the newest jset's last_seq says is no longer needed. Each one
- * comes from kmalloc on its own: stock kfrees them one by one.
+ * What is kept is a list of struct journal_replay in the order of seq. Each one
+ * comes from kmalloc on its own: the stock driver kfrees them one by one.
  *
- * Nothing read from the disk is believed before ondisk.c has checked it. A
- * read error is an error: a bucket that can't be read is not an empty one, or
- * acknowledged writes would be rolled back and then written over.
+ * Whatever can be refused is refused here, before the set has an allocator, a
+ * root or a pin.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/bio.h>
-#include <linux/bitmap.h>
 #include <linux/blkdev.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
+#include <linux/uuid.h>
 
 #include "journal.h"
+#include "ring.h"
 
-#define MAX_JOURNAL_BUCKETS ARRAY_SIZE(((struct journal_device *)0)->seq)
+static_assert(RING_BUCKETS == ARRAY_SIZE(((struct journal_device *)0)->seq));
 
-static bool ignore_read_errors;
-module_param(ignore_read_errors, bool, 0644);
+/* Heads read at once, each as long as the longest jset. */
+#define HEADS 16
+#define HEAD_SECTORS (JSET_BYTES >> SECTOR_SHIFT)
+
+/* A stock superblock has at least this many; with fewer none ever comes free. */
+#define MIN_JOURNAL_BUCKETS 3
+
+/* The set whose loss the operator accepts, for one registration. */
+static DEFINE_MUTEX(accept_lock);
+static uuid_t accepted;
+
+static int accept_set(const char *val, const struct kernel_param *kp)
+{
+	uuid_t uuid = uuid_null;
+	char text[UUID_STRING_LEN + 2];
+	int ret = 0;
+
+	strscpy(text, val, sizeof(text));
+	if (*strim(text))
+		ret = uuid_parse(strim(text), &uuid);
+	if (ret)
+		return ret;
+
+	mutex_lock(&accept_lock);
+	accepted = uuid;
+	mutex_unlock(&accept_lock);
+	return 0;
+}
+
+static int accept_get(char *buf, const struct kernel_param *kp)
+{
+	int n;
+
+	mutex_lock(&accept_lock);
+	n = uuid_is_null(&accepted) ? sysfs_emit(buf, "\n") :
+				      sysfs_emit(buf, "%pUb\n", &accepted);
+	mutex_unlock(&accept_lock);
+	return n;
+}
+
+static const struct kernel_param_ops accept_ops = {
+	.set = accept_set,
+	.get = accept_get,
+};
+module_param_cb(accept_loss, &accept_ops, NULL, 0600);
 MODULE_PARM_DESC(
-	ignore_read_errors,
-	"take an unreadable journal bucket for an empty one, as stock does: loses the writes in it");
+	accept_loss,
+	"UUID of a set to register once although journal entries are lost");
+
+/* Was the loss of this set accepted? Not a second time. */
+static bool take_acceptance(const struct cache_set *c)
+{
+	bool yes;
+
+	mutex_lock(&accept_lock);
+	yes = !memcmp(&accepted, c->set_uuid, sizeof(accepted));
+	if (yes)
+		accepted = uuid_null;
+	mutex_unlock(&accept_lock);
+	return yes;
+}
 
 struct scan {
+	struct ring ring;
 	struct cache_set *c;
 	struct cache *ca;
-	struct jset_geom geom;
 	struct list_head *list;
-	DECLARE_BITMAP(read, MAX_JOURNAL_BUCKETS);
-	unsigned int buckets; /* read so far */
-	unsigned int bad; /* jsets that were not believed */
+	unsigned long report;
+	bool lossy; /* the operator accepts that entries are missing */
+	/* heads read ahead: head[i] holds the start of bucket first + i */
+	struct page *head[HEADS];
+	u32 nr_heads; /* pages there are */
+	u32 first;
+	u32 nr_read;
 };
 
-/* Into @buf, synchronously; @buf is one physically contiguous allocation. */
-static int read_sectors(struct cache *ca, sector_t sector, void *buf,
+static sector_t spot_sector(const struct scan *s, u32 bucket, u32 offset)
+{
+	return bucket_to_sector(s->c, s->ca->sb.d[bucket]) + offset;
+}
+
+/* Into @data, one physically contiguous allocation; waits. */
+static int read_sectors(struct cache *ca, sector_t sector, void *data,
 			unsigned int sectors)
 {
 	struct bio_vec bv;
@@ -55,242 +121,301 @@ static int read_sectors(struct cache *ca, sector_t sector, void *buf,
 
 	bio_init(&bio, ca->bdev, &bv, 1, REQ_OP_READ | REQ_META);
 	bio.bi_iter.bi_sector = sector;
-	__bio_add_page(&bio, virt_to_page(buf), sectors << SECTOR_SHIFT,
-		       offset_in_page(buf));
+	__bio_add_page(&bio, virt_to_page(data), sectors << SECTOR_SHIFT,
+		       offset_in_page(data));
 	ret = submit_bio_wait(&bio);
 	bio_uninit(&bio);
 	return ret;
 }
 
-/*
- * Say what was not believed, and why: it ends the bucket. One jset with a bad
- * checksum, at the newest bucket's end, is normal after a power cut.
- */
-static void report_bad(struct scan *s, unsigned int bucket, sector_t sector,
-		       const struct jset *j, enum jset_verdict verdict,
-		       const struct jset_fault *fault)
+static unsigned int head_sectors(const struct cache *ca)
 {
-	s->bad++;
-	bj_warn(s->c,
-		"journal bucket %u, sector %llu, entry %llu: %s (%s); the bucket is read no further\n",
-		bucket, (u64)sector, j->seq, jset_verdict_text(verdict),
-		fault_text(fault).text);
+	return min_t(unsigned int, HEAD_SECTORS, ca->sb.bucket_size);
 }
 
 /*
- * Put a copy of @j into the list, in its place by seq, unless it is there or no
- * longer needed; drop what @j says is no longer needed.
- *
- * Return: 1 if it was added, 0 if not, -ENOMEM.
+ * Read the heads of the buckets from @bucket on, all at once. The bios are chained
+ * to the last one, which is waited for, so that none of them completes into this
+ * module. If one of them fails nobody knows which: then each is read on its own.
  */
-static int collect(struct scan *s, const struct jset *j)
+static void read_heads(struct scan *s, u32 bucket)
 {
-	size_t bytes = jset_bytes(j->keys);
-	struct list_head *where = s->list;
-	struct journal_replay *i, *t;
+	u32 n = min(s->nr_heads, s->ca->sb.njournal_buckets - bucket), i;
+	struct bio *bio = NULL;
 
-	list_for_each_entry_safe(i, t, s->list, list) {
-		if (i->j.seq >= j->last_seq)
-			break;
-		list_del(&i->list);
-		kfree(i);
+	s->nr_read = 0;
+	if (n < 2)
+		return;
+	for (i = 0; i < n; i++) {
+		struct bio *b = bio_alloc(s->ca->bdev, 1,
+					  REQ_OP_READ | REQ_META, GFP_KERNEL);
+
+		b->bi_iter.bi_sector = spot_sector(s, bucket + i, 0);
+		__bio_add_page(b, s->head[i],
+			       head_sectors(s->ca) << SECTOR_SHIFT, 0);
+		if (bio) {
+			bio_chain(bio, b);
+			submit_bio(bio);
+		}
+		bio = b;
+	}
+	if (!submit_bio_wait(bio)) {
+		s->first = bucket;
+		s->nr_read = n;
+	}
+	bio_put(bio);
+}
+
+static bool head_is_there(const struct scan *s, u32 bucket)
+{
+	return bucket - s->first < s->nr_read;
+}
+
+static int scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
+		     const void **data)
+{
+	struct scan *s = container_of(r, struct scan, ring);
+	void *buf = s->c->journal.w[0].data;
+	int ret;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (time_after(jiffies, s->report)) {
+		bj_info(s->c, "reading the journal: bucket %u of %u\n", bucket,
+			r->nbuckets);
+		s->report = jiffies + REPORT_INTERVAL;
 	}
 
-	list_for_each_entry_reverse(i, s->list, list) {
-		if (j->seq == i->j.seq || j->seq < i->j.last_seq)
+	if (!offset && !r->newest && !r->bucket[bucket].whole) {
+		if (!head_is_there(s, bucket))
+			read_heads(s, bucket);
+		if (head_is_there(s, bucket) &&
+		    sectors <= head_sectors(s->ca)) {
+			*data = page_address(s->head[bucket - s->first]);
 			return 0;
-		if (j->seq > i->j.seq) {
-			where = &i->list;
-			break;
 		}
 	}
+
+	*data = buf;
+	ret = read_sectors(s->ca, spot_sector(s, bucket, offset), buf, sectors);
+	return ret == -ENOMEM ? ret : ret != 0;
+}
+
+/* In the place that its seq asks for, which in a sound ring is the end. */
+static int scan_keep(struct ring *r, u32 bucket, const struct jset *j)
+{
+	struct scan *s = container_of(r, struct scan, ring);
+	struct journal_device *ja = &s->ca->journal;
+	size_t bytes = jset_bytes(j->keys);
+	struct journal_replay *i, *before;
 
 	i = kmalloc(offsetof(struct journal_replay, j) + bytes, GFP_KERNEL);
 	if (!i)
 		return -ENOMEM;
-
 	memcpy((void *)i + offsetof(struct journal_replay, j), j, bytes);
 	i->pin = NULL;
-	list_add(&i->list, where);
-	return 1;
-}
 
-/*
- * Read one bucket of the ring from its start as far as there are jsets.
- *
- * Return: 1 if the list grew, 0 if not, negative errno.
- */
-static int read_bucket(struct scan *s, unsigned int bucket)
-{
-	struct cache_set *c = s->c;
-	struct cache *ca = s->ca;
-	struct journal_device *ja = &ca->journal;
-	const unsigned int block = ca->sb.block_size;
-	const unsigned int buf_sectors = JSET_BYTES >> SECTOR_SHIFT;
-	sector_t start = bucket_to_sector(c, ca->sb.d[bucket]);
-	unsigned int offset = 0; /* of the next jset in the bucket */
-	unsigned int have = 0; /* sectors from there in the buffer */
-	void *buf = c->journal.w[0].data;
-	struct jset *j = buf;
-	int grew = 0;
-
-	__set_bit(bucket, s->read);
-	s->buckets++;
-
-	while (offset + block <= ca->sb.bucket_size) {
-		unsigned int left = ca->sb.bucket_size - offset;
-		unsigned int want = block;
-		struct jset_fault fault = { .key_index = JSET_NO_KEY };
-		enum jset_verdict v = JSET_OK;
-		int ret;
-
-		if (have >= block) {
-			v = jset_check_header(j, &s->geom,
-					      left << SECTOR_SHIFT);
-			if (v == JSET_OK) {
-				want = jset_blocks(j->keys, &s->geom) * block;
-			} else {
-				fault.field = "words of keys";
-				fault.value = j->keys;
-			}
-		}
-
-		if (v == JSET_OK && have < want) {
-			unsigned int n = min(left, buf_sectors);
-
-			/*
-			 * After an error ask for no more than what is needed:
-			 * the rest of the bucket may be of no interest.
-			 */
-			ret = read_sectors(ca, start + offset, buf, n);
-			if (ret && want < n) {
-				n = want;
-				ret = read_sectors(ca, start + offset, buf, n);
-			}
-			if (ret) {
-				bj_err(c,
-				       "journal bucket %u can't be read at sector %llu, %u sectors (%d)%s\n",
-				       bucket, (u64)(start + offset), n, ret,
-				       ignore_read_errors ?
-					       ": taken for its end, as ignore_read_errors says" :
-					       ": not registered, so that no write is rolled back; bcache_journal.ignore_read_errors=1 gives up what is in there");
-				return ignore_read_errors ? grew : -EIO;
-			}
-			have = n;
-			j = buf;
-			continue;
-		}
-
-		if (v == JSET_OK)
-			v = jset_check_body(j, &s->geom, jset_csum(j), &fault);
-		if (v != JSET_OK) {
-			if (v != JSET_EMPTY)
-				report_bad(s, bucket, start + offset, j, v,
-					   &fault);
+	list_for_each_entry_reverse(before, s->list, list)
+		if (before->j.seq < j->seq)
 			break;
-		}
+	list_add(&i->list, &before->list);
 
-		ret = collect(s, j);
-		if (ret < 0)
-			return ret;
-		if (ret) {
-			grew = 1;
-			if (j->seq > ja->seq[bucket])
-				ja->seq[bucket] = j->seq;
-		}
-
-		offset += want;
-		have -= want;
-		j = (void *)j + ((size_t)want << SECTOR_SHIFT);
-	}
-
-	return grew;
-}
-
-static u64 newest_seq(const struct list_head *list)
-{
-	return list_last_entry(list, struct journal_replay, list)->j.seq;
-}
-
-/* Any bucket that has jsets; njournal_buckets if none has; negative errno. */
-static int find_any(struct scan *s)
-{
-	unsigned int n = s->ca->sb.njournal_buckets, i, b;
-	int ret;
-
-	/*
-	 * Bucket 0 has to be first: in a ring that has wrapped around the
-	 * halving below starts from a bucket of the newer part.
-	 */
-	for (i = 0; i < n; i++) {
-		b = (i * 2654435769U) % n;
-		if (test_bit(b, s->read))
-			break;
-		ret = read_bucket(s, b);
-		if (ret)
-			return ret < 0 ? ret : b;
-	}
-
-	for_each_clear_bit(b, s->read, n) {
-		ret = read_bucket(s, b);
-		if (ret)
-			return ret < 0 ? ret : b;
-	}
-
-	return n;
-}
-
-/* All jsets into the list, going out from @found, which has some. */
-static int find_rest(struct scan *s, unsigned int found)
-{
-	unsigned int n = s->ca->sb.njournal_buckets;
-	unsigned int l = found, m = found;
-	unsigned int r = find_next_bit(s->read, n, l + 1);
-	int ret;
-
-	/* As long as a bucket brings a newer jset the run's end is behind it. */
-	while (l + 1 < r) {
-		u64 seq = newest_seq(s->list);
-
-		m = (l + r) / 2;
-		ret = read_bucket(s, m);
-		if (ret < 0)
-			return ret;
-		if (seq != newest_seq(s->list))
-			l = m;
-		else
-			r = m;
-	}
-
-	for (l = m ? m - 1 : n - 1; l != m; l = l ? l - 1 : n - 1) {
-		if (test_bit(l, s->read))
-			continue;
-		ret = read_bucket(s, l);
-		if (ret < 0)
-			return ret;
-		if (!ret)
-			break;
-	}
+	if (j->seq > ja->seq[bucket])
+		ja->seq[bucket] = j->seq;
+	cond_resched();
 	return 0;
 }
 
-/* Writing goes on behind the bucket with the newest jset. */
-static void restore_indices(struct cache *ca)
+static int scan_erase(struct ring *r, const struct ring_spot *spot)
 {
-	struct journal_device *ja = &ca->journal;
-	unsigned int i;
-	u64 seq = 0;
+	struct scan *s = container_of(r, struct scan, ring);
+	sector_t sector = spot_sector(s, spot->bucket, spot->offset);
+	int ret = blkdev_issue_zeroout(s->ca->bdev, sector, spot->sectors,
+				       GFP_KERNEL, 0);
 
-	for (i = 0; i < ca->sb.njournal_buckets; i++) {
-		if (ja->seq[i] <= seq)
-			continue;
-		seq = ja->seq[i];
-		ja->cur_idx = i;
-		ja->last_idx = next_bucket(ca, i);
-#ifdef HAVE_JOURNAL_DEVICE_DISCARD_IDX
-		ja->discard_idx = ja->last_idx;
-#endif
+	if (ret)
+		bj_err(s->c,
+		       "journal bucket %u, sector %llu: can't be overwritten (%d), so that what is given up could come back: not registered\n",
+		       spot->bucket, (u64)sector, ret);
+	return ret;
+}
+
+static const struct ring_ops scan_ops = {
+	.read = scan_read,
+	.csum = jset_csum,
+	.keep = scan_keep,
+	.erase = scan_erase,
+};
+
+static void tell_spot(const struct scan *s, const struct ring_spot *at)
+{
+	u64 sector = spot_sector(s, at->bucket, at->offset);
+
+	if (at->kind == RING_UNREADABLE)
+		bj_warn(s->c,
+			"journal bucket %u, sector %llu: %u sectors can't be read\n",
+			at->bucket, sector, at->sectors);
+	else
+		bj_warn(s->c,
+			"journal bucket %u, sector %llu: entry %llu %s (%s)\n",
+			at->bucket, sector, at->seq,
+			at->kind == RING_BAD ? jset_verdict_text(at->verdict) :
+					       "is sound",
+			fault_text(&at->fault).text);
+}
+
+/* What is wrong, in words, ahead of what becomes of it. */
+static void tell_refusal(const struct scan *s, enum ring_verdict v,
+			 const char *outcome)
+{
+	const struct ring *r = &s->ring;
+	u32 i;
+
+	for (i = 0; i < min_t(u32, r->damages, RING_DAMAGES); i++)
+		tell_spot(s, &r->damage[i]);
+	if (r->damages > RING_DAMAGES)
+		bj_warn(s->c, "%u more damaged places in the journal\n",
+			r->damages - RING_DAMAGES);
+
+	switch (v) {
+	case RING_MISSING:
+		bj_err(s->c,
+		       "journal entries %llu-%llu are missing, %llu in all; recovery needs %llu-%llu: %s\n",
+		       r->gone_first, r->gone_last, r->gone, r->last_seq,
+		       r->newest, outcome);
+		break;
+	case RING_REJECTED:
+		tell_spot(s, &r->at);
+		bj_err(s->c,
+		       "journal entry %llu was written like that and can't be used; recovery needs %llu-%llu: %s\n",
+		       r->at.seq, r->last_seq, r->newest, outcome);
+		break;
+	case RING_LATER:
+		tell_spot(s, &r->at);
+		bj_err(s->c,
+		       "journal entry %llu was complete before entry %llu was begun, and is missing: %s\n",
+		       r->at.seq - 1, r->at.seq, outcome);
+		break;
+	case RING_HIDDEN:
+		tell_spot(s, &r->at);
+		bj_err(s->c, "journal entries from %llu on may be there: %s\n",
+		       r->newest + 1, outcome);
+		break;
+	case RING_TWICE:
+		tell_spot(s, &r->at);
+		bj_err(s->c,
+		       "journal entry %llu is there twice, so a part of the journal was given up once and written anew; recovery needs %llu-%llu: %s\n",
+		       r->at.seq, r->last_seq, r->newest, outcome);
+		break;
+	default:
+		break;
 	}
+}
+
+/* What is odd but no reason to refuse. */
+static void tell_harmless(const struct scan *s)
+{
+	const struct ring *r = &s->ring;
+
+	if (r->torn.kind != RING_BLANK) {
+		tell_spot(s, &r->torn);
+		bj_info(s->c,
+			"journal entry %llu was being written when the power went, and was not acknowledged\n",
+			r->newest + 1);
+	}
+	if (r->discarded)
+		bj_info(s->c,
+			"journal entries %llu-%llu are gone, discarded as no longer needed; recovery uses %llu-%llu\n",
+			r->last_seq, r->last_seq + r->discarded - 1,
+			r->last_seq + r->discarded, r->newest);
+	if (r->unneeded)
+		bj_warn(s->c,
+			"%u journal buckets that recovery does not need are damaged\n",
+			r->unneeded);
+}
+
+/* The verdict on the scan, told. Returns 0 or a negative errno. */
+static int judge(struct scan *s)
+{
+	struct ring *r = &s->ring;
+	enum ring_verdict v = ring_judge(r);
+	int ret;
+
+	switch (v) {
+	case RING_EMPTY:
+		bj_warn(s->c, "no sound journal entry in any of %u buckets\n",
+			r->nbuckets);
+		return 0; /* the stock driver refuses an empty list */
+	case RING_OK:
+		tell_harmless(s);
+		return 0;
+	default:
+		break;
+	}
+
+	if (!take_acceptance(s->c)) {
+		tell_refusal(
+			s, v,
+			"not registered, nothing was changed; to give up what is lost, write the UUID of the set to /sys/module/bcache_journal/parameters/accept_loss and register again");
+		return v == RING_REJECTED ? -EINVAL : -EIO;
+	}
+
+	tell_refusal(s, v,
+		     "registered all the same, as accept_loss says; run fsck");
+	ret = ring_erase(r);
+	if (!ret)
+		ret = blkdev_issue_flush(s->ca->bdev);
+	s->lossy = !ret;
+	return ret;
+}
+
+/* Of all others only the first entry was looked at. */
+static u32 buckets_read(const struct ring *r)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < r->nbuckets; i++)
+		n += r->bucket[i].whole;
+	return n;
+}
+
+/* Writing goes on behind the newest jset. */
+static void restore_indices(struct scan *s)
+{
+	struct journal_device *ja = &s->ca->journal;
+
+	ja->cur_idx = s->ring.cur;
+	ja->last_idx = next_bucket(s->ca, ja->cur_idx);
+#ifdef HAVE_JOURNAL_DEVICE_DISCARD_IDX
+	ja->discard_idx = ja->last_idx;
+#endif
+}
+
+/*
+ * Superblock fields that the stock driver does not check, and hangs on: with two
+ * journal buckets none ever comes free, and the allocator has no way on for an
+ * unknown replacement policy.
+ */
+static int check_super(const struct cache_set *c)
+{
+	const struct cache_sb *sb = &c->cache->sb;
+	unsigned int policy = sb->flags >> CACHE_REPLACEMENT_SHIFT &
+			      CACHE_REPLACEMENT_MASK;
+
+	if (sb->njournal_buckets < MIN_JOURNAL_BUCKETS ||
+	    sb->njournal_buckets > RING_BUCKETS) {
+		bj_err(c,
+		       "superblock has %u journal buckets, not %u to %u: not registered\n",
+		       sb->njournal_buckets, MIN_JOURNAL_BUCKETS, RING_BUCKETS);
+		return -EINVAL;
+	}
+	if (policy > CACHE_REPLACEMENT_RANDOM) {
+		bj_err(c,
+		       "superblock has the unknown replacement policy %u: not registered\n",
+		       policy);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /**
@@ -302,46 +427,57 @@ static void restore_indices(struct cache *ca)
  * held; nobody else uses the journal yet. Sets journal.seq and the indices of
  * the ring. On error what is in @list is freed by the caller.
  *
- * Return: 0 (also if there is no jset at all), -EINVAL, -EIO or -ENOMEM.
+ * Return: 0 (also if there is no jset at all), -EINVAL, -EIO, -ENOMEM, or -EINTR
+ * if the registering process was killed.
  */
 int bj_journal_read(struct cache_set *c, struct list_head *list)
 {
 	struct cache *ca = c->cache;
 	ktime_t began = ktime_get();
-	struct scan s = {
-		.c = c,
-		.ca = ca,
-		.geom = cache_geom(ca),
-		.list = list,
-	};
-	int ret;
+	struct scan *s;
+	int ret, i;
 
-	if (!ca->sb.njournal_buckets ||
-	    ca->sb.njournal_buckets > MAX_JOURNAL_BUCKETS) {
-		bj_err(c, "superblock has %u journal buckets, which can't be\n",
-		       ca->sb.njournal_buckets);
-		return -EINVAL;
-	}
-
-	ret = find_any(&s);
-	if (ret >= 0 && ret < ca->sb.njournal_buckets)
-		ret = find_rest(&s, ret);
-	if (ret < 0)
+	journal_judged(NULL, false);
+	ret = check_super(c);
+	if (ret)
 		return ret;
 
-	restore_indices(ca);
-	if (list_empty(list)) {
-		bj_warn(c, "no journal entry in any of %u buckets\n",
-			s.buckets);
-		return 0;
+	s = kvzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	s->c = c;
+	s->ca = ca;
+	s->list = list;
+	s->report = jiffies + REPORT_INTERVAL;
+	s->ring.ops = &scan_ops;
+	s->ring.geom = cache_geom(ca);
+	s->ring.nbuckets = ca->sb.njournal_buckets;
+	s->ring.discards = superblock_discards(c);
+	while (s->nr_heads < HEADS &&
+	       (s->head[s->nr_heads] = alloc_pages(
+			GFP_KERNEL | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN,
+			JSET_BITS)))
+		s->nr_heads++;
+
+	ret = ring_scan(&s->ring);
+	if (!ret)
+		ret = judge(s);
+	if (ret == -EINTR)
+		bj_warn(c,
+			"the process that registers was killed: reading the journal is given up, nothing was changed\n");
+	if (!ret && s->ring.newest) {
+		restore_indices(s);
+		c->journal.seq = s->ring.newest;
+		journal_judged(c, s->lossy);
+		bj_info(c,
+			"journal read in %lld ms: entries %llu-%llu, %u of %u buckets read whole\n",
+			ktime_ms_delta(ktime_get(), began), s->ring.first,
+			c->journal.seq, buckets_read(&s->ring),
+			s->ring.nbuckets);
 	}
 
-	c->journal.seq = newest_seq(list);
-	bj_info(c,
-		"journal read in %lld ms: entries %llu-%llu, %u of %u buckets looked at%s\n",
-		ktime_ms_delta(ktime_get(), began),
-		list_first_entry(list, struct journal_replay, list)->j.seq,
-		c->journal.seq, s.buckets, ca->sb.njournal_buckets,
-		s.bad ? ", some with damaged entries" : "");
-	return 0;
+	for (i = 0; i < s->nr_heads; i++)
+		__free_pages(s->head[i], JSET_BITS);
+	kvfree(s);
+	return ret;
 }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: buckets for a set that is going down
+ *
+ * When a set fails, be it that its registration is refused late, bch_bucket_alloc()
+ * has no bucket any more: it returns -1 at once. Its allocator thread may be in
+ * bch_prio_write() just then, between two of the buckets it needs, and has checked
+ * before that they are there: BUG_ON(bucket == -1), with bucket_lock held, and the
+ * devices stay busy until the machine is reset. This is stock's race; it is cured
+ * here because refusals are what this module is for.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "../attach/attach.h"
+#include "journal.h"
+
+OUTRIGGER_STOCK_BODY(bcache, bch_bucket_alloc);
+
+/**
+ * bj_bucket_alloc - allocate a bucket: stands in for bch_bucket_alloc
+ * @ca: the cache
+ * @reserve: which reserve may be used
+ * @wait: sleep until there is one
+ *
+ * Called with bucket_lock held, which is dropped while it waits. On a set whose I/O is
+ * disabled bch_prio_write() gets the first journal bucket, with the pin that it
+ * will drop again. It is not written: with I/O disabled no bio is submitted.
+ *
+ * Return: the bucket, with a pin, or -1.
+ */
+long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
+{
+	long bucket = stock_bch_bucket_alloc(ca, reserve, wait);
+
+	if (unlikely(bucket == -1) && reserve == RESERVE_PRIO &&
+	    test_bit(CACHE_SET_IO_DISABLE, &ca->set->flags)) {
+		bucket = ca->sb.first_bucket;
+		atomic_inc(&ca->buckets[bucket].pin);
+	}
+	return bucket;
+}
