@@ -295,6 +295,199 @@ ack_verify()
 	/job/ackwrite verify /dev/bcache0 /job/acks "${1:-500}" || fail "acknowledged writes lost"
 }
 
+# --- a damaged journal -----------------------------------------------------------
+
+# journal COMMAND ARGUMENT...: tests/guest/journal.c, which has the commands
+journal()
+{
+	/job/journal "$@"
+}
+
+# acks_until SECONDS COMMAND...: writers, until COMMAND succeeds while they are halted;
+# then they stay halted, and the journal stays as it is
+acks_until()
+{
+	local end=$((SECONDS + $1)) pids
+
+	shift
+	ack_start
+	sleep 5
+	while :; do
+		ack_running
+		pids=$(cat "/proc/$ack_pid/task/$ack_pid/children")
+		# shellcheck disable=SC2086
+		kill -STOP $pids
+		sleep 0.2 # for the write that is under way
+		! "$@" >/run/until || return 0
+		((SECONDS < end)) || fail "the journal is never as wanted: $(cat /run/until)"
+		# shellcheck disable=SC2086
+		kill -CONT $pids
+		sleep 0.2
+	done
+}
+
+# snapshots: /dev/mapper/cache and /dev/mapper/backing are $ORIGINS, or else disks 1 and 2,
+# and disks 3 and 4 take what is written to them. What is to be registered is $CACHE and
+# $BACKING.
+snapshots()
+{
+	local n=3 name=cache origin
+
+	for origin in ${ORIGINS:-$(disk 1) $(disk 2)}; do
+		dmsetup create "$name" --table "0 $(blockdev --getsz "$origin") \
+			snapshot $origin $(disk $n) N 16" || fail "dmsetup create $name"
+		n=4 name=backing
+	done
+	dmsetup mknodes # no udev here
+	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
+}
+
+# unreadable SECTOR SECTORS: $CACHE is the same, but for that
+unreadable()
+{
+	local all
+
+	all=$(blockdev --getsz /dev/mapper/cache)
+	dmsetup create broken <<-END || fail "dmsetup create broken"
+		0 $1 linear /dev/mapper/cache 0
+		$1 $2 error
+		$(($1 + $2)) $((all - $1 - $2)) linear /dev/mapper/cache $(($1 + $2))
+	END
+	dmsetup mknodes
+	CACHE=/dev/mapper/broken
+}
+
+# drop_snapshots: nobody may hold them any longer
+drop_snapshots()
+{
+	local name
+
+	for name in broken slow cache backing; do
+		[ ! -e "/dev/mapper/$name" ] || wait_for 20 dmsetup remove "$name" || {
+			say "$name is held"
+			return 1
+		}
+	done
+}
+
+# sectors_written NAME: to that mapped device, since it is there
+sectors_written()
+{
+	awk '{ print $7 }' "/sys/block/$(dmsetup info -c --noheadings -o blkdevname "$1")/stat"
+}
+
+# register DEVICE: succeeds if it was registered. One that hangs is the end of the case.
+register()
+{
+	local pid
+
+	(echo "$1" >/sys/fs/bcache/register_quiet) 2>/dev/null &
+	pid=$!
+	wait_for 90 test ! -e "/proc/$pid" || {
+		cat "/proc/$pid/stack"
+		fail "registering hangs"
+	}
+	wait "$pid"
+}
+
+# register_snapshots: the cache and, if that was registered, its backing device
+register_snapshots()
+{
+	register "$CACHE" || return
+	register "$BACKING"
+	wait_for 30 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache
+}
+
+wrong=0
+wrong()
+{
+	say "WRONG: $*"
+	wrong=$((wrong + 1))
+}
+
+# logged REGEXP...: one line of the kernel's log has all of them
+logged()
+{
+	local lines one
+
+	lines=$(dmesg | grep bcache)
+	for one; do
+		lines=$(grep -E "$one" <<<"$lines")
+	done
+	[ "$lines" ]
+}
+
+# trial EXPECT WHAT [COMMAND...]: COMMAND damages a snapshot of the crashed set, which is
+# then registered. COMMAND may print where, as journal.c does. EXPECT is
+#   whole    registered, and nothing that was acknowledged is lost
+#   some     registered, and no more is lost than the writes of one entry
+#   less     registered, and something is lost: for stock
+#   refused  not registered, the place named, nothing written, the device let go; with
+#            "refused:entry" only the entry must be named
+#   clean    one or the other, but without a BUG or a hang
+# The case goes on after what is wrong, and ends with trials_done.
+trial()
+{
+	local expect=$1 what=$2 bucket='' entry='' sector='' seq='' sectors='' keys=0 before
+	local got lost
+
+	shift 2
+	trials=$((${trials-0} + 1))
+	say "== $(side): $what"
+	snapshots
+	[ $# = 0 ] || {
+		"$@" >/run/where || fail "$*: no such place"
+		[ ! -s /run/where ] || . /run/where
+	}
+	[ ! "$sector" ] ||
+		say "bucket $bucket, sector $sector, entry $seq, its number $entry, $sectors sectors"
+	sync
+	dmesg -C
+	before=$(sectors_written cache)
+	if register_snapshots; then
+		got=registered
+		/job/ackwrite verify /dev/bcache0 "${ACKS:-/job/acks}" 100 >/run/verify 2>&1
+		tail -n 1 /run/verify
+		lost=$(sed -n 's/.* blocks: \([0-9]*\) lost.*/\1/p' /run/verify)
+		say "registered, ${lost:-?} lost"
+		stop_set
+	elif [ ! "$(set_dir)" ] || wait_for 60 sets_gone; then
+		got=refused
+		before=$(($(sectors_written cache) - before))
+		say "refused, $before sectors written"
+	else
+		stop_set
+		got="neither registered nor refused"
+	fi
+	dmesg | grep -E 'bcache' | head -n 8 | cut -c 1-300 | sed 's/^/    /'
+	case $expect:$got in
+	whole:registered) [ "$lost" = 0 ] || wrong "$what: ${lost:-?} lost" ;;
+	some:registered)
+		[ "$lost" ] && ((lost <= (keys + 2) / 3)) ||
+			wrong "$what: ${lost:-?} lost, the entry had $keys words of keys"
+		;;
+	less:registered) ((${lost:-0} > 0)) || wrong "$what: nothing lost" ;;
+	refused*:refused)
+		[ "$before" = 0 ] || wrong "$what: refused, but something was written"
+		logged 'refused|not registered' || wrong "$what: refused without a word"
+		[ ! "$seq" ] || logged "entr(y|ies) .*\<$seq\>" ||
+			wrong "$what: entry $seq is not named"
+		[[ ! $sector || $expect = *:entry ]] ||
+			logged "bucket $bucket\>" "sector $sector\>" "\<$seq\>" ||
+			wrong "$what: bucket $bucket, sector $sector, entry $seq is not named"
+		;;
+	clean:*) ;;
+	*) wrong "$what: $got" ;;
+	esac
+	drop_snapshots || fail "$what: the device is held after it was $got"
+}
+
+trials_done()
+{
+	say "${trials-0} trials, $wrong wrong"
+	((wrong == 0 && ${trials-0} > 0)) || fail "$wrong wrong"
+}
+
 # --- the GPU -------------------------------------------------------------------
 
 gpu_port()

@@ -1,0 +1,588 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The journal of a bcache cache device: list it, find a place in it, damage it.
+ *
+ *   journal list DEV
+ *   journal where DEV BUCKET ENTRY
+ *   journal damage DEV BUCKET ENTRY KIND
+ *   journal super DEV FIELD=VALUE...
+ *   journal ready DEV
+ *
+ * "list" prints a line for each jset:
+ *
+ *   BUCKET ENTRY SECTOR SEQ LAST_SEQ KEYS STATE
+ *
+ * STATE is "needed" for what the newest jset's last_seq..seq asks for, "old" for
+ * the other sound jsets, "stale" for what an earlier round left behind the end of
+ * the bucket's run (ENTRY is "-"), or what the validator says. Lines with "#" sum
+ * up: the geometry, then each bucket.
+ *
+ * BUCKET is an index into the ring, "newest", "newest-N", "newest+N", "oldest"
+ * (the first that recovery needs), "oldest+N", or "unneeded" (the youngest bucket
+ * that recovery does not need). ENTRY counts the jsets of the bucket's run from 0,
+ * or from its end: -1 is the last one; "next" is the place behind it. "where"
+ * prints, as shell variables, what is there: bucket, entry, sector, seq, sectors,
+ * keys.
+ *
+ * What "damage" can do is in the table of kinds. A jset whose fields it changes has
+ * the right checksum afterwards, except for the kinds that are about the checksum.
+ *
+ * "super" changes fields of the superblock: discard=0|1, flags=|BITS, njournal=N.
+ *
+ * "ready" succeeds if the journal is such that there is something to damage in each
+ * of the ways that the cases know: see ready(). If not it says what is missing.
+ *
+ * The device is read and written with O_DIRECT, so a set may be in use on it.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/fs.h>
+
+#include "../../bcache-journal/ondisk.h"
+#include "../../tools/crc64.h"
+
+#define SECTOR 512
+#define SB_BYTES 4096
+#define SB_AT 4096
+#define MAX_BUCKETS 256
+#define MAX_JSET (8 * 4096)
+#define UUID_ENTRY_BYTES 128
+
+#define FLAG_DISCARD 2ULL
+
+/* struct cache_sb_disk, as far as it matters here */
+struct super {
+	u64 csum;
+	u64 offset;
+	u64 version;
+	u8 magic[16];
+	u8 uuid[16];
+	u64 set_magic; /* the first half of the set's UUID */
+	u64 set_uuid_rest;
+	u8 label[32];
+	u64 flags;
+	u64 seq;
+	u64 features[3];
+	u64 pad[5];
+	u64 nbuckets;
+	u16 block_size;
+	u16 bucket_size;
+	u16 nr_in_set;
+	u16 nr_this_dev;
+	u32 last_mount;
+	u16 first_bucket;
+	u16 njournal;
+	u64 d[MAX_BUCKETS];
+};
+
+/* a jset of the ring, or what was to be one */
+struct entry {
+	unsigned int bucket;
+	int index; /* in the bucket's run, or -1 */
+	u64 sector;
+	u32 sectors;
+	u64 seq;
+	u64 last_seq;
+	u32 keys;
+	enum jset_verdict verdict;
+};
+
+struct bucket {
+	unsigned int run; /* jsets that follow one another from the start */
+	u64 first, last; /* their seqs */
+	u64 end; /* the sector behind them */
+};
+
+static int fd;
+static struct super *sb;
+static struct jset_geom geom;
+static struct entry *entries;
+static unsigned int nr;
+static struct bucket buckets[MAX_BUCKETS];
+static unsigned int newest; /* bucket */
+static u64 newest_seq, newest_last;
+
+static void *buffer(size_t bytes)
+{
+	void *p;
+
+	if (posix_memalign(&p, 4096, bytes))
+		errx(2, "no memory");
+	return p;
+}
+
+static void get(u64 at, void *buf, size_t bytes)
+{
+	if (pread(fd, buf, bytes, at) != (ssize_t)bytes)
+		err(1, "read at byte %" PRIu64, (uint64_t)at);
+}
+
+static void put(u64 at, const void *buf, size_t bytes)
+{
+	if (pwrite(fd, buf, bytes, at) != (ssize_t)bytes || fsync(fd))
+		err(1, "write at byte %" PRIu64, (uint64_t)at);
+}
+
+static u32 bucket_bytes(void)
+{
+	return geom.bucket_sectors * SECTOR;
+}
+
+static u64 bucket_start(unsigned int b)
+{
+	return sb->d[b] * geom.bucket_sectors;
+}
+
+static u64 csum_of(const struct jset *j)
+{
+	return bcache_crc64(jset_csum_start(j), jset_csum_bytes(j));
+}
+
+/* of the superblock: what lies between csum and the last of d[] */
+static u64 csum_super(void)
+{
+	return bcache_crc64(&sb->offset,
+			    offsetof(struct super, d) + sb->njournal * 8 - 8);
+}
+
+static void read_super(void)
+{
+	static const u8 magic[16] = { 0xc6, 0x85, 0x73, 0xf6, 0x4e, 0x1a,
+				      0x45, 0xca, 0x82, 0x65, 0xf5, 0x7f,
+				      0x48, 0xba, 0x6d, 0x81 };
+
+	sb = buffer(SB_BYTES);
+	get(SB_AT, sb, SB_BYTES);
+	if (memcmp(sb->magic, magic, sizeof(magic)))
+		errx(1, "no superblock of bcache");
+	if (sb->njournal > MAX_BUCKETS || sb->csum != csum_super())
+		errx(1, "the superblock is damaged");
+	geom.magic = sb->set_magic ^ JSET_MAGIC;
+	geom.block_bytes = sb->block_size * SECTOR;
+	geom.bucket_sectors = sb->bucket_size;
+	geom.bucket_bits = __builtin_ctz(sb->bucket_size);
+	geom.first_bucket = sb->first_bucket;
+	geom.nbuckets = sb->nbuckets;
+	geom.max_bytes = MAX_JSET;
+	geom.nr_inodes = bucket_bytes() / UUID_ENTRY_BYTES;
+}
+
+static void add(const struct entry *e)
+{
+	if (nr % 1024 == 0) {
+		entries = realloc(entries, (nr + 1024) * sizeof(*entries));
+		if (!entries)
+			errx(2, "no memory");
+	}
+	entries[nr++] = *e;
+}
+
+/* Every block is looked at: behind a damaged jset there may be sound ones. */
+static void read_bucket(unsigned int b, u8 *buf)
+{
+	struct bucket *k = &buckets[b];
+	u32 at = 0, left;
+	bool run = true; /* so far each jset was one of the run */
+
+	get(bucket_start(b) * SECTOR, buf, bucket_bytes());
+	k->end = bucket_start(b);
+	while (at < bucket_bytes()) {
+		const struct jset *j = (const void *)(buf + at);
+		struct entry e = {
+			.bucket = b,
+			.index = -1,
+			.sector = bucket_start(b) + at / SECTOR,
+			.sectors = geom.block_bytes / SECTOR,
+		};
+		struct jset_fault fault = {};
+
+		left = bucket_bytes() - at;
+		e.verdict = jset_check_header(j, &geom, left);
+		if (e.verdict == JSET_OK)
+			e.verdict =
+				jset_check_body(j, &geom, csum_of(j), &fault);
+		if (e.verdict == JSET_OK)
+			e.sectors = jset_blocks(j->keys, &geom) *
+				    geom.block_bytes / SECTOR;
+		at += e.sectors * SECTOR;
+		run = run && e.verdict == JSET_OK &&
+		      (!k->run || j->seq == k->last + 1);
+		if (e.verdict == JSET_EMPTY)
+			continue;
+		e.seq = j->seq;
+		e.last_seq = j->last_seq;
+		e.keys = j->keys;
+		if (run) {
+			e.index = k->run++;
+			k->first = e.index ? k->first : e.seq;
+			k->last = e.seq;
+			k->end = e.sector + e.sectors;
+		}
+		if (run && e.seq > newest_seq) {
+			newest = b;
+			newest_seq = e.seq;
+			newest_last = e.last_seq;
+		}
+		add(&e);
+	}
+}
+
+static void read_ring(void)
+{
+	u8 *buf = buffer(bucket_bytes());
+	unsigned int b;
+
+	for (b = 0; b < sb->njournal; b++)
+		read_bucket(b, buf);
+	free(buf);
+	if (!newest_seq)
+		errx(1, "no jset");
+}
+
+static const char *state(const struct entry *e)
+{
+	if (e->verdict != JSET_OK)
+		return jset_verdict_text(e->verdict);
+	if (e->seq >= newest_last && e->seq <= newest_seq)
+		return "needed";
+	return e->index < 0 ? "stale" : "old";
+}
+
+static void summary(void)
+{
+	printf("# block %u bucket %u sectors, %u journal buckets, flags %#" PRIx64
+	       "\n# newest %u seq %" PRIu64 " last_seq %" PRIu64 "\n",
+	       geom.block_bytes / SECTOR, geom.bucket_sectors, sb->njournal,
+	       (uint64_t)sb->flags, newest, (uint64_t)newest_seq,
+	       (uint64_t)newest_last);
+}
+
+static int list(void)
+{
+	unsigned int b;
+	u32 i;
+
+	summary();
+	for (b = 0; b < sb->njournal; b++)
+		if (buckets[b].run)
+			printf("# bucket %u: entries %" PRIu64 "-%" PRIu64 "\n",
+			       b, (uint64_t)buckets[b].first,
+			       (uint64_t)buckets[b].last);
+	for (i = 0; i < nr; i++) {
+		const struct entry *e = &entries[i];
+		char index[16] = "-";
+
+		if (e->index >= 0)
+			snprintf(index, sizeof(index), "%d", e->index);
+		printf("%u %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %s\n",
+		       e->bucket, index, (uint64_t)e->sector, (uint64_t)e->seq,
+		       (uint64_t)e->last_seq, e->keys, state(e));
+	}
+	return 0;
+}
+
+/* the bucket of the oldest jset that is needed */
+static unsigned int oldest_needed(void)
+{
+	unsigned int b;
+
+	for (b = 0; b < sb->njournal; b++)
+		if (buckets[b].run && buckets[b].first <= newest_last &&
+		    buckets[b].last >= newest_last)
+			return b;
+	errx(1, "entry %" PRIu64 " is nowhere", (uint64_t)newest_last);
+}
+
+static bool is_unneeded(unsigned int b)
+{
+	return buckets[b].run && buckets[b].last < newest_last;
+}
+
+/* the youngest: writing will come to it last */
+static int unneeded(void)
+{
+	unsigned int b;
+	int best = -1;
+
+	for (b = 0; b < sb->njournal; b++)
+		if (is_unneeded(b) &&
+		    (best < 0 || buckets[b].last > buckets[best].last))
+			best = b;
+	return best;
+}
+
+static unsigned int find_bucket(const char *s)
+{
+	long b, n = sb->njournal;
+	char *end;
+
+	if (!strncmp(s, "newest", 6)) {
+		b = newest;
+		s += 6;
+	} else if (!strncmp(s, "oldest", 6)) {
+		b = oldest_needed();
+		s += 6;
+	} else if (!strcmp(s, "unneeded")) {
+		b = unneeded();
+		if (b < 0)
+			errx(1, "all buckets are needed");
+		s = "";
+	} else {
+		b = 0;
+	}
+	b += strtol(s, &end, 0);
+	if (*end)
+		errx(2, "no bucket %s", s);
+	return ((b % n) + n) % n;
+}
+
+/* The place of an entry; at its end, or in a bucket without entries, no jset. */
+static struct entry find_entry(const char *bucket, const char *index)
+{
+	struct entry e = { .bucket = find_bucket(bucket), .index = -1 };
+	struct bucket *k = &buckets[e.bucket];
+	long n = strtol(index, NULL, 0);
+	u32 i;
+
+	e.sector = k->end;
+	e.sectors = geom.block_bytes / SECTOR;
+	e.seq = k->run ? k->last + 1 : 0;
+	if (!strcmp(index, "next")) {
+		if (e.sector == bucket_start(e.bucket) + geom.bucket_sectors)
+			errx(1, "bucket %u is full", e.bucket);
+		return e;
+	}
+	if (!k->run && !n) /* the start of a bucket can always be named */
+		return e;
+	if (n < 0)
+		n += k->run;
+	for (i = 0; i < nr; i++)
+		if (entries[i].bucket == e.bucket && entries[i].index == n &&
+		    n >= 0)
+			return entries[i];
+	errx(1, "bucket %u has no entry %s: there are %u", e.bucket, index,
+	     k->run);
+}
+
+static void print_where(const struct entry *e)
+{
+	printf("bucket=%u entry=%d sector=%" PRIu64 " seq=%" PRIu64
+	       " sectors=%u keys=%u\n",
+	       e->bucket, e->index, (uint64_t)e->sector, (uint64_t)e->seq,
+	       e->sectors, e->keys);
+}
+
+static bool field(const char *kind, struct jset *j)
+{
+	struct bkey *k = (struct bkey *)j->d;
+
+	if (!strcmp(kind, "version")) {
+		j->version = JSET_VERSION + 1;
+	} else if (!strcmp(kind, "inode")) {
+		k->high |= 0xfffff;
+	} else if (!strcmp(kind, "gen")) {
+		if (!key_ptrs(k))
+			errx(1, "the first key has no pointer");
+		k->ptr[0] = (k->ptr[0] & ~0xffULL) | ((k->ptr[0] + 100) & 0xff);
+	} else if (!strcmp(kind, "pointer")) {
+		if (!key_ptrs(k))
+			errx(1, "the first key has no pointer");
+		k->ptr[0] |= 0xffffffffffULL << 8;
+	} else if (!strcmp(kind, "level")) {
+		j->btree_level = JSET_MAX_LEVEL + 1;
+	} else if (!strcmp(kind, "last-seq")) {
+		j->last_seq = j->seq + 1;
+	} else if (!strcmp(kind, "seq-0")) {
+		j->seq = 0;
+	} else if (!strcmp(kind, "seq-max")) {
+		j->seq = ~0ULL;
+		j->last_seq = ~0ULL;
+	} else if (!strcmp(kind, "seq-near-max")) {
+		j->seq = ~0ULL - 1000;
+		j->last_seq = j->seq;
+	} else if (!strcmp(kind, "seq-ahead")) {
+		j->seq += 10;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/*
+ * csum      the first byte of the checksum is another one
+ * body      the last byte of the last key is another one
+ * magic     no magic
+ * block     the first block is zeroed
+ * entry     all of the entry is zeroed
+ * bucket    all of the bucket is zeroed, whatever ENTRY is
+ * torn      only with "next": a header for the next seq, with no body to it
+ * ahead     only with "next": a sound jset, one seq further than the next
+ * others    a field is changed, and the checksum is right: see field()
+ */
+static int damage(struct entry e, const char *kind)
+{
+	u32 bytes = e.sectors * SECTOR;
+	u8 *buf = buffer(bucket_bytes());
+	struct jset *j = (struct jset *)buf;
+	bool next = !strcmp(kind, "torn") || !strcmp(kind, "ahead");
+	bool placed = e.index >= 0;
+
+	/* A field of a key: some entry before it has one. */
+	if (!strcmp(kind, "inode") || !strcmp(kind, "gen") ||
+	    !strcmp(kind, "pointer") || !strcmp(kind, "body"))
+		while (!e.keys) {
+			char b[16], i[16];
+
+			if (e.index <= 0)
+				errx(1, "no entry with a key");
+			snprintf(b, sizeof(b), "%u", e.bucket);
+			snprintf(i, sizeof(i), "%d", e.index - 1);
+			e = find_entry(b, i);
+			bytes = e.sectors * SECTOR;
+		}
+	if (next == placed)
+		errx(1, "no %s can be made there", kind);
+
+	if (!strcmp(kind, "bucket")) {
+		/* the first that will be missed */
+		if (e.seq < newest_last &&
+		    buckets[e.bucket].last >= newest_last)
+			e.seq = newest_last;
+		e.sector = bucket_start(e.bucket);
+		bytes = bucket_bytes();
+	} else if (next) {
+		struct entry last = find_entry("newest", "-1");
+
+		if (last.sectors >
+		    geom.bucket_sectors - (e.sector - bucket_start(e.bucket)))
+			errx(1, "no room behind the newest entry");
+		bytes = last.sectors * SECTOR;
+		get(last.sector * SECTOR, buf, bytes);
+		j->seq++;
+		if (!strcmp(kind, "ahead")) {
+			j->seq++;
+			j->csum = csum_of(j);
+		}
+	} else {
+		get(e.sector * SECTOR, buf, bytes);
+		if (!strcmp(kind, "csum"))
+			buf[0] ^= 0xff;
+		else if (!strcmp(kind, "body"))
+			buf[jset_bytes(j->keys) - 1] ^= 0xff;
+		else if (!strcmp(kind, "magic"))
+			j->magic = 0;
+		else if (!strcmp(kind, "block"))
+			memset(buf, 0, geom.block_bytes);
+		else if (!strcmp(kind, "entry"))
+			memset(buf, 0, bytes);
+		else if (field(kind, j))
+			j->csum = csum_of(j);
+		else
+			errx(2, "no kind %s", kind);
+	}
+	put(e.sector * SECTOR, buf, bytes);
+	print_where(&e);
+	return 0;
+}
+
+static int super(char **fields)
+{
+	for (; *fields; fields++) {
+		char *value = strchr(*fields, '=');
+		u64 n;
+
+		if (!value)
+			errx(2, "%s: no value", *fields);
+		*value++ = 0;
+		n = strtoull(value + (*value == '|'), NULL, 0);
+		if (!strcmp(*fields, "discard"))
+			sb->flags = (sb->flags & ~FLAG_DISCARD) |
+				    (n ? FLAG_DISCARD : 0);
+		else if (!strcmp(*fields, "flags"))
+			sb->flags = *value == '|' ? sb->flags | n : n;
+		else if (!strcmp(*fields, "njournal") && n <= MAX_BUCKETS)
+			sb->njournal = n;
+		else
+			errx(2, "no field %s", *fields);
+	}
+	sb->csum = csum_super();
+	put(SB_AT, sb, SB_BYTES);
+	return 0;
+}
+
+static bool want(bool is, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!is) {
+		va_start(ap, fmt);
+		vprintf(fmt, ap);
+		va_end(ap);
+		putchar('\n');
+	}
+	return is;
+}
+
+/*
+ * The newest bucket has some entries, and room for more; the bucket before is
+ * needed from its start on; and there are buckets which are not needed, two of
+ * them, so that the next one to be written is not the one to be damaged.
+ */
+static int ready(void)
+{
+	unsigned int b, free = 0, n = sb->njournal;
+	const struct bucket *k = &buckets[newest];
+	const struct bucket *before = &buckets[(newest + n - 1) % n];
+
+	for (b = 0; b < n; b++)
+		free += is_unneeded(b);
+	return !(
+		want(k->run >= 12, "%u entries in the newest bucket", k->run) &&
+		want(k->end + geom.bucket_sectors / 4 <
+			     bucket_start(newest) + geom.bucket_sectors,
+		     "the newest bucket is nearly full") &&
+		want(before->run >= 24 && before->last + 1 == k->first &&
+			     newest_last <= before->first,
+		     "entries from %" PRIu64
+		     " on are needed, the bucket before has %" PRIu64
+		     "-%" PRIu64,
+		     (uint64_t)newest_last, (uint64_t)before->first,
+		     (uint64_t)before->last) &&
+		want(free >= 2, "%u buckets are not needed", free));
+}
+
+int main(int argc, char **argv)
+{
+	const char *cmd = argc > 2 ? argv[1] : "";
+
+	if (!*cmd)
+		errx(2, "usage: journal list|where|damage|super|ready DEV...");
+	fd = open(argv[2], O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		err(2, "%s", argv[2]);
+	read_super();
+	if (!strcmp(cmd, "super"))
+		return super(argv + 3);
+	read_ring();
+	if (argc == 3 && !strcmp(cmd, "list"))
+		return list();
+	if (argc == 3 && !strcmp(cmd, "ready"))
+		return ready();
+	if (argc == 5 && !strcmp(cmd, "where")) {
+		struct entry e = find_entry(argv[3], argv[4]);
+
+		print_where(&e);
+		return 0;
+	}
+	if (argc == 6 && !strcmp(cmd, "damage"))
+		return damage(find_entry(argv[3], argv[4]), argv[5]);
+	errx(2, "no command %s", cmd);
+}
