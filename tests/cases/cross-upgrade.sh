@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: cross-upgrade
+# about: a crash with discard on, and then a newer kernel, whose bcache has no discard
+# disks: 192M 192M 192M 192M
+# timeout: 600
+# kernels: trixie trixie-backports
+# short: trixie-backports
+# boots: 2
+# on: bookworm -
+# udev: no
+
+. /job/lib.sh
+
+case $BOOT in
+1)
+	be ours
+	make_set --writeback --bucket 128k
+	echo 1 >"/sys/block/$(basename "$(disk 1)")/bcache/discard" || fail "no discard"
+	# no key may come while we wait
+	echo 0 >/sys/block/bcache0/bcache/writeback_running
+	ack_start
+	sleep 20
+	ack_running
+	# shellcheck disable=SC2046,SC2154
+	kill -STOP $(cat "/proc/$ack_pid/task/$ack_pid/children")
+	# then the nodes of the index are on the disk: see discarded-start
+	sleep 45
+	crash_now
+	;;
+2)
+	modprobe bcache
+	modprobe dm_snapshot
+	journal list "$(disk 1)" | grep '^#'
+	journal list "$(disk 1)" | grep -q 'flags 0x3' || fail "discard is not in the superblock"
+	attach
+	trial whole "nothing"
+	trial whole "the first needed bucket was discarded" \
+		journal damage /dev/mapper/cache oldest 0 bucket
+	trials_done
+	;;
+esac

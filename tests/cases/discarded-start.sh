@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: discarded-start
+# about: the first needed journal buckets were discarded before the crash: no reason to refuse
+# disks: 192M 192M 192M 192M
+# timeout: 600
+# kernels: all
+# short: bookworm trixie-backports
+# boots: 2
+# udev: no
+
+. /job/lib.sh
+
+# gap DISCARD N [ENTRY KIND]: the first N needed buckets have nothing in them, and the
+# superblock says whether discard was on; and ENTRY behind them is damaged
+gap()
+{
+	local n
+
+	for ((n = $2 - 1; n >= 0; n--)); do
+		# the one that is named is the first
+		journal damage /dev/mapper/cache "oldest+$n" 0 bucket
+	done | tail -n 1
+	journal super /dev/mapper/cache discard="$1"
+}
+
+# long_range: recovery needs three buckets or more
+long_range()
+{
+	local newest oldest n
+
+	journal list "$(disk 1)" >/run/list
+	n=$(sed -n 's/.*, \([0-9]*\) journal buckets.*/\1/p' /run/list)
+	newest=$(journal where "$(disk 1)" newest 0 | sed 's/bucket=\([0-9]*\).*/\1/')
+	oldest=$(journal where "$(disk 1)" oldest 0 | sed 's/bucket=\([0-9]*\).*/\1/')
+	echo "buckets $oldest to $newest of $n are needed"
+	((n > 0 && (newest - oldest + n) % n >= 2))
+}
+
+case $BOOT in
+1)
+	be ours
+	make_set --writeback --bucket 128k
+	# no key may come while we wait
+	echo 0 >/sys/block/bcache0/bcache/writeback_running
+	acks_until 120 long_range
+	cat /run/until
+	# After 30 seconds each node of the index is on the disk: the entries are no longer
+	# needed, but no entry says so yet. Just then their buckets may be discarded.
+	sleep 45
+	long_range || fail "the journal went on: $(cat /run/until)"
+	crash_now
+	;;
+2)
+	modprobe bcache
+	modprobe dm_snapshot
+	journal list "$(disk 1)" | grep '^#'
+	long_range || fail "the journal is not as it was before the crash"
+	# Stock goes by whether it discards now, and not even 6.1 and 6.12 do on a device that
+	# can't: such as these snapshots.
+	attach
+	trial whole "nothing"
+	trial whole "discard was on" gap 1 0
+	trial whole "discard was on, a bucket is gone" gap 1 1
+	logged 'discard' || wrong "no word of discard"
+	trial whole "discard was on, two buckets are gone" gap 1 2
+	trial refused:entry "discard was off, a bucket is gone" gap 0 1
+	trial refused:entry "discard was off, two buckets are gone" gap 0 2
+
+	say "discard was on, but that is no bucket that was discarded"
+	journal super "$(disk 1)" discard=1
+	trial refused "the oldest entry that is needed" \
+		journal damage /dev/mapper/cache oldest+1 0 csum
+	trial refused:entry "a bucket in the middle" \
+		journal damage /dev/mapper/cache oldest+1 0 bucket
+	trials_done
+	;;
+esac

@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: hostile-journal
+# about: a journal and a superblock that say what can't be, with right checksums: no hang, no BUG
+# disks: 192M 192M 192M 192M
+# timeout: 600
+# kernels: all
+# short: trixie
+# boots: 2
+# udev: no
+
+. /job/lib.sh
+
+last()	# EXPECT KIND: of the newest entry, which recovery goes by
+{
+	trial "$1" "the newest entry: $2" journal damage /dev/mapper/cache newest -1 "$2"
+}
+
+super()	# EXPECT FIELD=VALUE
+{
+	trial "$1" "the superblock: $2" journal super /dev/mapper/cache "$2"
+}
+
+case $BOOT in
+1)
+	be ours
+	make_set --writeback --bucket 128k
+	acks_until 120 journal ready "$(disk 1)"
+	crash_now
+	;;
+2)
+	modprobe bcache
+	modprobe dm_snapshot
+	journal list "$(disk 1)" | grep '^#'
+	attach
+	trial whole "nothing"
+	for kind in version inode pointer level last-seq; do
+		last refused "$kind"
+	done
+	for kind in seq-0 seq-near-max seq-ahead; do
+		last refused:entry "$kind"
+	done
+	last clean gen
+	for n in 0 1 2; do
+		super refused njournal=$n
+	done
+	super clean njournal=3
+	super clean njournal=256
+	# an unknown way of replacement, of which the allocator would make nothing, for ever
+	super clean 'flags=|0x1c'
+	super clean 'flags=|0xfffffffffffffff0'
+	last refused seq-max
+	trial whole "nothing"
+	trials_done
+	;;
+esac

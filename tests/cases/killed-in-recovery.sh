@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: killed-in-recovery
+# about: the process that registers a set behind a slow disk is killed, as udev does
+# disks: 192M 192M 192M 192M
+# timeout: 900
+# kernels: all
+# short: trixie
+# boots: 2
+# udev: no
+
+. /job/lib.sh
+
+# slow MS: each read of $CACHE takes that long
+slow()
+{
+	local all
+
+	all=$(blockdev --getsz "$CACHE")
+	dmsetup create slow --table "0 $all delay $CACHE 0 $1 $CACHE 0 0" || fail "dmsetup create slow"
+	dmsetup mknodes
+	CACHE=/dev/mapper/slow
+}
+
+# ends PID: it is no more
+ends()
+{
+	[ ! -e "/proc/$1" ]
+}
+
+# killed_after SECONDS: fails if the set was registered before
+killed_after()
+{
+	local pid began phase
+
+	say "== $(side): killed after $1 s"
+	snapshots
+	slow 100
+	dmesg -C
+	(echo "$CACHE" >/sys/fs/bcache/register_quiet) 2>/dev/null &
+	pid=$!
+	sleep "$1"
+	if ends "$pid"; then
+		wait "$pid" || wrong "after $1 s: refused, nobody killed it"
+		say "registered by then"
+		stop_set
+		drop_snapshots || fail "the device is held"
+		return 1
+	fi
+	phase=scan
+	! logged 'journal read' || phase="after the scan"
+	kill -9 "$pid"
+	began=$SECONDS
+	wait_for 60 ends "$pid" || fail "it does not end"
+	say "killed in: $phase; it took $((SECONDS - began)) s to end"
+	((SECONDS - began <= ENDS)) || wrong "after $1 s: killed, and went on for $((SECONDS - began)) s"
+	wait_for 60 test "$(sets_gone && echo gone)$(set_dir)" || true
+	if [ "$(set_dir)" ] && ! wait_for 10 sets_gone; then
+		say "it was registered all the same"
+		stop_set
+	else
+		logged 'killed|signal|interrupted' || wrong "after $1 s: no word of why it failed"
+	fi
+	dmesg | grep -E 'bcache' | head -n 8 | cut -c 1-300 | sed 's/^/    /'
+	drop_snapshots || fail "after $1 s: the device is held"
+}
+
+ENDS=5
+case $BOOT in
+1)
+	be ours
+	make_set --writeback --bucket 128k
+	acks_until 120 journal ready "$(disk 1)"
+	crash_now
+	;;
+2)
+	modprobe bcache
+	modprobe dm_snapshot
+	modprobe dm_delay || modprobe dm-delay
+	journal list "$(disk 1)" | grep '^#'
+	attach
+	for ((ms = 100; ms < 60000; ms = ms * $(rounds 16 11) / 10)); do
+		trials=$((${trials-0} + 1))
+		killed_after "$((ms / 1000)).$(printf %03d $((ms % 1000)))" || break
+	done
+	trial whole "nobody killed it"
+	trials_done
+	;;
+esac

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: unreadable-journal
+# about: read errors anywhere in the journal: refused where an entry is needed, only there
+# disks: 192M 192M 192M 192M
+# timeout: 600
+# kernels: all
+# short: bookworm
+# boots: 2
+# udev: no
+
+. /job/lib.sh
+
+# bad BUCKET ENTRY [SECTORS]: that can't be read; where it is
+bad()
+{
+	local sector sectors
+
+	journal where /dev/mapper/cache "$1" "$2" >/run/bad || return
+	cat /run/bad
+	. /run/bad
+	# shellcheck disable=SC2154 # it is in there
+	unreadable "$sector" "${3:-$sectors}"
+}
+
+case $BOOT in
+1)
+	be ours
+	make_set --writeback --bucket 128k
+	acks_until 120 journal ready "$(disk 1)"
+	crash_now
+	;;
+2)
+	modprobe bcache
+	modprobe dm_snapshot
+	journal list "$(disk 1)" | grep '^#'
+	journal ready "$(disk 1)" || fail "the journal is not as it was before the crash"
+	size=$(journal list "$(disk 1)" | sed -n 's/.* bucket \([0-9]*\) sectors.*/\1/p')
+
+	say "stock boots what has its read errors where nothing is needed"
+	trial whole "a bucket that is not needed" bad unneeded 0 "$size"
+
+	attach
+	trial whole "an entry of a bucket that is not needed" bad unneeded 3
+	trial whole "its first entry" bad unneeded 0
+	trial whole "all of a bucket that is not needed" bad unneeded 0 "$size"
+	trial whole "the block behind the newest entry" bad newest next
+	trial whole "all behind the newest entry" bad newest next 16
+	trial refused "the first entry of the newest bucket" bad newest 0
+	trial refused "the third entry from the end" bad newest -3
+	trial refused "an entry of the bucket before" bad newest-1 20
+	trial refused "the first entry of the bucket before" bad newest-1 0
+	trial refused "all of the bucket before" bad newest-1 0 "$size"
+	trial refused:entry "all of the newest bucket" bad newest 0 "$size"
+	trial whole "nothing"
+	trials_done
+	;;
+esac
