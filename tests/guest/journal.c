@@ -559,13 +559,20 @@ static int ready(void)
 		want(free >= 2, "%u buckets are not needed", free));
 }
 
+static bool changes(const char *cmd)
+{
+	return !strcmp(cmd, "damage") || !strcmp(cmd, "super");
+}
+
 int main(int argc, char **argv)
 {
 	const char *cmd = argc > 2 ? argv[1] : "";
 
 	if (!*cmd)
 		errx(2, "usage: journal list|where|damage|super|ready DEV...");
-	fd = open(argv[2], O_RDWR | O_DIRECT | O_CLOEXEC);
+	/* udev looks again at a device that was open for writing */
+	fd = open(argv[2],
+		  (changes(cmd) ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
 		err(2, "%s", argv[2]);
 	read_super();
