@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: geometries
 # about: small rings, buckets of 8 KiB to 8 MiB, blocks of 512 to 4096, 4Kn: crash, recover
-# disks: 16G 4G
+# disks: 20G 4G
 # timeout: 900
 # kernels: all
 # short: trixie
@@ -11,9 +11,10 @@
 
 . /job/lib.sh
 
-# size of a block, of a bucket, of the cache in MiB; the logical block size of the devices
+# Size of a block, of a bucket, of the cache in MiB; the logical block size of the devices.
+# bcache wants more than 512 buckets; a 128th of them is for the journal.
 if [ "${OUTRIGGER_LONG-}" ]; then
-	geometries="512 8k 32 512
+	geometries="512 8k 16 512
 		512 8k 64 512
 		1k 8k 64 512
 		4k 8k 64 512
@@ -23,19 +24,19 @@ if [ "${OUTRIGGER_LONG-}" ]; then
 		4k 16k 64 4096
 		512 64k 64 512
 		4k 64k 64 4096
-		4k 128k 64 512
+		4k 128k 65 512
 		512 512k 512 512
 		4k 512k 2048 512
 		512 1M 1024 512
-		4k 1M 512 4096
-		4k 8M 4096 512
-		4k 8M 4096 4096"
+		4k 1M 520 4096
+		4k 8M 4160 512
+		4k 8M 4160 4096"
 else
 	geometries="512 8k 64 512
 		4k 16k 64 4096
 		2k 64k 64 512
-		4k 128k 64 512
-		4k 8M 4096 512"
+		4k 128k 65 512
+		4k 8M 4160 512"
 fi
 BACKING_MB=128
 
@@ -55,7 +56,8 @@ piece()
 at=0 n=0
 modprobe dm_mod
 modprobe loop
-be ours
+modprobe bcache
+attach # udev would register what we do
 while read -r block bucket mb lbs; do
 	name="g$n"
 	cache=$(piece 1 $at "$mb" "c$n" "$lbs") || exit
