@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: accept-loss
 # about: a set that is refused, registered by order of the operator: what is given up stays so
-# disks: 192M 192M 192M 192M
+# disks: 192M 192M 192M 192M 192M 192M
 # timeout: 600
 # kernels: all
 # short: trixie
-# boots: 4
+# boots: 2
 # udev: no
 
 . /job/lib.sh
@@ -21,8 +21,7 @@ uuid()
 # accept UUID
 accept()
 {
-	[ -e "$ACCEPT" ] || fail "no parameter accept_loss"
-	echo "$1" >"$ACCEPT" || fail "accept_loss does not take $1"
+	[ ! -e "$ACCEPT" ] || echo "$1" >"$ACCEPT" || wrong "accept_loss does not take $1"
 }
 
 # given_up: the last registration used the acceptance, and said what was lost
@@ -32,43 +31,93 @@ given_up()
 	logged "$(uuid)" 'lost|given up|abandoned|accept' || wrong "$1: lost without a word"
 }
 
-# accepted WHAT BUCKET ENTRY KIND: refused, then accepted, then whole
+# copy FROM TO: a disk
+copy()
+{
+	dd if="$(disk "$1")" of="$(disk "$2")" bs=1M iflag=direct oflag=direct status=none ||
+		fail "copy"
+}
+
+# power_cut: disks 5 and 6 are what disks 3 and 4 would be if the power failed now
+power_cut()
+{
+	dmsetup suspend --nolockfs backing && dmsetup suspend --nolockfs cache || fail suspend
+	cp /run/new /run/acks 2>/dev/null
+	copy 3 5
+	copy 4 6
+	dmsetup resume cache && dmsetup resume backing || fail resume
+}
+
+not_registered()	# WHY
+{
+	if register_snapshots; then
+		wrong "$what: registered, $1"
+		return 1
+	fi
+	wait_for 60 sets_gone || fail "$what: the set does not go"
+}
+
+# accepted SECONDS WHAT BUCKET ENTRY KIND: refused, then accepted; then there are writes
+# for that long, the power fails, and what was given up must not come back
 accepted()
 {
-	local what="$4, $1" reg
+	local what="$5, $2, and $1 s of writes" pid
 
 	trials=$((${trials-0} + 1))
 	say "== $what"
-	snapshots
-	journal damage /dev/mapper/cache "${@:2}" || fail "no such place"
+	copy 1 3
+	copy 2 4
+	rm -f /run/new /run/acks
+	journal damage "$(disk 3)" "${@:3}" || fail "no such place"
+	through 3 4
 	dmesg -C
-	! register_snapshots || {
-		wrong "$what: not refused"
-		stop_set
-		drop_snapshots || fail "the device is held"
-		return
-	}
-	wait_for 60 sets_gone || fail "$what: the set does not go"
-	dmesg | grep -F bcache | grep -qF "$(uuid)" || wrong "$what: the refusal has no UUID"
-
-	accept 01234567-89ab-cdef-0123-456789abcdef
-	! register_snapshots || fail "$what: another set's acceptance was taken"
-	wait_for 60 sets_gone || fail "$what: the set does not go"
-
-	accept "$(uuid)"
-	dmesg -C
-	register_snapshots && reg=yes || reg=no
+	if not_registered "not accepted"; then
+		logged 'not registered|refused' "$(uuid)" || wrong "$what: the refusal has no UUID"
+		accept 01234567-89ab-cdef-0123-456789abcdef
+		if not_registered "another set's loss was accepted"; then
+			accept "$(uuid)"
+			dmesg -C
+			register_snapshots || wrong "$what: refused though accepted"
+			[ ! "$(set_dir)" ] || given_up "$what"
+		fi
+	fi
 	dmesg | grep -F bcache | head -n 12 | cut -c 1-300 | sed 's/^/    /'
-	[ $reg = yes ] || fail "$what: refused though accepted"
-	given_up "$what"
-	fio_verify --size=4M
-	stop_set
+	if [ ! "$(set_dir)" ]; then
+		drop_snapshots || fail "$what: the device is held"
+		return
+	fi
 
-	# a set that was stopped in order has nothing to accept
-	dmesg -C
-	register_snapshots || fail "$what: refused the second time"
-	fio_verify --size=4M
+	if [ "$1" = 0 ]; then
+		power_cut
+		dd if=/dev/bcache0 of=/run/before bs=1M iflag=direct status=none
+	else
+		/job/ackwrite write /dev/bcache0 5000000 >/run/new &
+		pid=$!
+		sleep "$1"
+		power_cut
+		kill $pid || wrong "$what: the writers died"
+	fi
 	stop_set
+	drop_snapshots || fail "$what: the device is held"
+
+	journal list "$(disk 5)" | grep -E '^# newest|stale' | head -n 3
+	through 5 6
+	dmesg -C
+	if register_snapshots; then
+		if [ "$1" = 0 ]; then
+			dd if=/dev/bcache0 bs=1M iflag=direct status=none | cmp - /run/before ||
+				wrong "$what: what was given up has come back"
+		else
+			/job/ackwrite verify /dev/bcache0 /run/acks 5 ||
+				wrong "$what: acknowledged writes lost"
+		fi
+		fio_verify --size=4M
+	else
+		wrong "$what: refused after the power cut"
+	fi
+	dmesg | grep -F bcache | head -n 12 | cut -c 1-300 | sed 's/^/    /'
+	stop_set
+	rm -f /run/before
 	drop_snapshots || fail "$what: the device is held"
 }
 
@@ -81,48 +130,23 @@ case $BOOT in
 	;;
 2)
 	modprobe bcache
-	modprobe dm_snapshot
+	modprobe dm_mod
 	journal list "$(disk 1)" | grep '^#'
 	attach
-	accepted "in the bucket before" newest-1 20 csum
-	accepted "first entry of the newest bucket" newest 0 block
-	accepted "third entry from the end" newest -3 inode
-	accepted "the bucket before" newest-1 0 bucket
-	accepted "the newest entry" newest -1 version
+	[ -e "$ACCEPT" ] || wrong "no parameter accept_loss"
+	accepted 0 "in the bucket before" newest-1 20 csum
+	accepted 0.3 "in the bucket before" newest-1 20 csum
+	accepted 0.1 "first entry of the newest bucket" newest 0 block
+	accepted 2 "first entry of the newest bucket" newest 0 csum
+	accepted 0.1 "third entry from the end" newest -3 inode
+	if [ "${OUTRIGGER_LONG-}" ]; then
+		for t in 0 0.1 0.2 0.5 1 3; do
+			accepted $t "the bucket before" newest-1 0 bucket
+			accepted $t "first entry of the bucket before" newest-1 0 csum
+			accepted $t "second entry" newest 1 csum
+			accepted $t "the newest entry" newest -1 version
+		done
+	fi
 	trials_done
-
-	say "== on the disks; and the power fails as soon as the set is registered"
-	journal damage "$(disk 1)" newest-1 20 csum
-	accept "$(uuid)"
-	register_set
-	given_up "on the disks"
-	trials_done
-	dd if=/dev/bcache0 of="$(disk 3)" bs=1M iflag=direct oflag=direct status=none
-	sync
-	crash_now
-	;;
-3)
-	be ours
-	journal list "$(disk 1)" | grep '^#'
-	register_set # nobody has accepted anything
-	dd if=/dev/bcache0 bs=1M iflag=direct status=none |
-		cmp - "$(disk 3)" -n "$(blockdev --getsize64 /dev/bcache0)" ||
-		fail "what was given up has come back"
-	ack_start
-	sleep 10
-	ack_running
-	crash_now
-	;;
-4)
-	be ours
-	journal list "$(disk 1)" | grep '^#'
-	register_set
-	# the writes of this life of the set only
-	awk '$2 >= 3000000' /job/acks >/run/acks
-	/job/ackwrite verify /dev/bcache0 /run/acks 500 || fail "acknowledged writes lost"
-	fio_verify --size=8M
-	stop_set
-	register_set
-	stop_set
 	;;
 esac

@@ -15,7 +15,7 @@
 case $BOOT in
 1)
 	be ours
-	make_set --writeback --bucket 128k
+	make_set --writeback --bucket 32k
 	echo 1 >"/sys/block/$(basename "$(disk 1)")/bcache/discard" || fail "no discard"
 	# no key may come while we wait
 	echo 0 >/sys/block/bcache0/bcache/writeback_running

@@ -40,7 +40,7 @@ long_range()
 case $BOOT in
 1)
 	be ours
-	make_set --writeback --bucket 128k
+	make_set --writeback --bucket 32k
 	# no key may come while we wait
 	echo 0 >/sys/block/bcache0/bcache/writeback_running
 	acks_until 120 long_range

@@ -342,6 +342,21 @@ snapshots()
 	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
 }
 
+# through N M: disks N and M instead, as they are
+through()
+{
+	local n=$1 name
+
+	for name in cache backing; do
+		dmsetup create "$name" --table \
+			"0 $(blockdev --getsz "$(disk "$n")") linear $(disk "$n") 0" ||
+			fail "dmsetup create $name"
+		n=$2
+	done
+	dmsetup mknodes
+	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
+}
+
 # unreadable SECTOR SECTORS: $CACHE is the same, but for that
 unreadable()
 {
