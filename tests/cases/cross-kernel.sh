@@ -74,8 +74,7 @@ case $BOOT in
 		for ((n = 0; n < 12; n++)); do
 			# shellcheck disable=SC2034 # trial wants it
 			ORIGINS=${origins[n]} ACKS=/run/acks.$n
-			# shellcheck disable=SC2086
-			journal list ${ORIGINS% *} | grep '^# [bn][le]'
+			journal list "${ORIGINS%% *}" | grep '^# [bn][le]'
 			# stock 7.3 may find a gap where older ones had discarded
 			[[ $side = stock && $(uname -r) = 7.* && $((n % 2)) = 1 ]] ||
 				trial whole "set $n"
