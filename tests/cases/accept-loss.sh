@@ -48,6 +48,11 @@ power_cut()
 	dmsetup resume cache && dmsetup resume backing || fail resume
 }
 
+content()	# FILE
+{
+	dd if=/dev/bcache0 of="$1" bs=1M iflag=direct status=none || fail "cannot read bcache0"
+}
+
 not_registered()	# WHY
 {
 	if register_snapshots; then
@@ -89,8 +94,9 @@ accepted()
 
 	if [ "$1" = 0 ]; then
 		power_cut
-		dd if=/dev/bcache0 of=/run/before bs=1M iflag=direct status=none
+		content /run/before
 	else
+		content /run/before
 		/job/ackwrite write /dev/bcache0 5000000 >/run/new &
 		pid=$!
 		sleep "$1"
@@ -104,13 +110,10 @@ accepted()
 	through 5 6
 	dmesg -C
 	if register_snapshots; then
-		if [ "$1" = 0 ]; then
-			dd if=/dev/bcache0 bs=1M iflag=direct status=none | cmp - /run/before ||
-				wrong "$what: what was given up has come back"
-		else
-			/job/ackwrite verify /dev/bcache0 /run/acks 5 ||
-				wrong "$what: acknowledged writes lost"
-		fi
+		/job/ackwrite same /dev/bcache0 /run/before 5000000 ||
+			wrong "$what: what was given up has come back"
+		[ "$1" = 0 ] || /job/ackwrite verify /dev/bcache0 /run/acks 5 ||
+			wrong "$what: acknowledged writes lost"
 		fio_verify --size=4M
 	else
 		wrong "$what: refused after the power cut"

@@ -47,7 +47,7 @@ make_dirty()	# N DISCARD
 	wait_for 60 test -b "/dev/bcache$minor" -a -e "/sys/block/bcache$minor/bcache/cache" ||
 		fail "the set did not register"
 	say "set $1: by $(side), on $(uname -r), discard $2"
-	/job/ackwrite write "/dev/bcache$minor" 1000000 > >(sed -u "s/^/set$1 /" >&3) &
+	/job/ackwrite write "/dev/bcache$minor" 1000000 "set$1" >&3 &
 	pid=$!
 	sleep 15
 	kill -0 $pid || fail "the writers died"

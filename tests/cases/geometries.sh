@@ -73,7 +73,7 @@ while read -r block bucket mb lbs; do
 		register "$backing"
 		wait_for 60 test -b "/dev/bcache$n" -a -e "/sys/block/bcache$n/bcache/cache" ||
 			fail "the set did not register"
-		/job/ackwrite write "/dev/bcache$n" "1000000" > >(sed -u "s/^/$name /" >&3) &
+		/job/ackwrite write "/dev/bcache$n" 1000000 "$name" >&3 &
 		pid=$!
 		sleep "$(rounds 8 30)"
 		kill -0 $pid || fail "the writers died"

@@ -2,11 +2,16 @@
 /*
  * An oracle of acknowledged writes.
  *
- *   ackwrite write DEV BASE     write for ever; one line per acknowledged write
- *                               on standard output: "BLOCK SEQ"
+ *   ackwrite write DEV BASE [LABEL]
+ *                               write for ever; one line per acknowledged write
+ *                               on standard output: "BLOCK SEQ", or with the
+ *                               label and a space before it
  *   ackwrite verify DEV ACKS [MIN]
  *                               every block of ACKS holds that write or a later
  *                               one, whole; at least MIN lines (default 1)
+ *   ackwrite same DEV FILE BASE
+ *                               every block is as in FILE, or holds a write
+ *                               from BASE on, whole
  *
  * Each of the WRITERS processes owns the blocks whose number is its own modulo
  * WRITERS and counts its writes from BASE; so an unacknowledged write that did
@@ -69,10 +74,11 @@ static uint64_t *buffer(void)
 	return buf;
 }
 
-static void writer(const char *dev, uint64_t id, uint64_t seq)
+static void writer(const char *dev, uint64_t id, uint64_t seq,
+		   const char *label)
 {
 	uint64_t *buf = buffer(), blocks, block;
-	char line[48];
+	char line[80];
 	int len, fd = open_dev(dev, O_WRONLY | O_SYNC, &blocks);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -85,20 +91,21 @@ static void writer(const char *dev, uint64_t id, uint64_t seq)
 		fill(buf, block, seq);
 		if (pwrite(fd, buf, BLOCK, block * BLOCK) != BLOCK)
 			err(1, "block %" PRIu64 " seq %" PRIu64, block, seq);
-		len = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 "\n",
-			       block, seq);
+		len = snprintf(line, sizeof(line),
+			       "%s%s%" PRIu64 " %" PRIu64 "\n", label,
+			       *label ? " " : "", block, seq);
 		if (write(STDOUT_FILENO, line, len) != len)
 			err(1, "acknowledgement");
 	}
 }
 
-static int do_write(const char *dev, uint64_t base)
+static int do_write(const char *dev, uint64_t base, const char *label)
 {
 	int status = 0;
 
 	for (uint64_t id = 0; id < WRITERS; id++)
 		if (!fork())
-			writer(dev, id, base);
+			writer(dev, id, base, label);
 	wait(&status); /* they only ever end by an error */
 	kill(0, SIGTERM);
 	return 1;
@@ -156,12 +163,48 @@ static int do_verify(const char *dev, const char *acks, uint64_t min)
 	return bad != 0;
 }
 
+static int do_same(const char *dev, const char *file, uint64_t base)
+{
+	uint64_t *buf = buffer(), *want = buffer();
+	uint64_t blocks, block, bad = 0, newer = 0;
+	int fd = open_dev(dev, O_RDONLY, &blocks);
+	FILE *f = fopen(file, "r");
+
+	if (!f)
+		err(2, "%s", file);
+	for (block = 0; block < blocks; block++) {
+		if (pread(fd, buf, BLOCK, block * BLOCK) != BLOCK)
+			err(1, "block %" PRIu64, block);
+		if (fread(want, BLOCK, 1, f) != 1)
+			errx(2, "%s is too short", file);
+		if (!memcmp(buf, want, BLOCK))
+			continue;
+		fill(want, block, buf[1]);
+		if (buf[1] >= base && !memcmp(buf, want, BLOCK)) {
+			newer++;
+			continue;
+		}
+		if (bad++ < 10)
+			printf("block %" PRIu64 ": holds block %" PRIu64
+			       " seq %" PRIu64 "\n",
+			       block, buf[0], buf[1]);
+	}
+	printf("%" PRIu64 " blocks: %" PRIu64 " written since, %" PRIu64
+	       " are neither old nor new\n",
+	       blocks, newer, bad);
+	return bad != 0;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], "write"))
-		return do_write(argv[2], strtoull(argv[3], NULL, 0));
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "write"))
+		return do_write(argv[2], strtoull(argv[3], NULL, 0),
+				argc == 5 ? argv[4] : "");
+	if (argc == 5 && !strcmp(argv[1], "same"))
+		return do_same(argv[2], argv[3], strtoull(argv[4], NULL, 0));
 	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "verify"))
 		return do_verify(argv[2], argv[3],
 				 argc == 5 ? strtoull(argv[4], NULL, 0) : 1);
-	errx(2, "usage: ackwrite write DEV BASE | verify DEV ACKS [MIN]");
+	errx(2,
+	     "usage: ackwrite write DEV BASE [LABEL] | verify DEV ACKS [MIN] | same DEV FILE BASE");
 }

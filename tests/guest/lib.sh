@@ -462,7 +462,7 @@ trial()
 	if register_snapshots; then
 		got=registered
 		/job/ackwrite verify /dev/bcache0 "${ACKS:-/job/acks}" 100 >/run/verify 2>&1
-		tail -n 1 /run/verify
+		tail -n 4 /run/verify
 		lost=$(sed -n 's/.* blocks: \([0-9]*\) lost.*/\1/p' /run/verify)
 		say "registered, ${lost:-?} lost"
 		stop_set
