@@ -416,6 +416,26 @@ static bool field(const char *kind, struct jset *j)
 	return true;
 }
 
+/* An entry near @e, in its bucket, that has a key: not all have. */
+static struct entry with_key(struct entry e)
+{
+	const struct entry *best = NULL;
+	int d, least = 0;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		d = abs(entries[i].index - e.index);
+		if (entries[i].bucket != e.bucket || entries[i].index < 0 ||
+		    !entries[i].keys || (best && d >= least))
+			continue;
+		best = &entries[i];
+		least = d;
+	}
+	if (!best)
+		errx(1, "bucket %u has no entry with a key", e.bucket);
+	return *best;
+}
+
 /*
  * csum      the first byte of the checksum is another one
  * body      the last byte of the last key is another one
@@ -435,19 +455,11 @@ static int damage(struct entry e, const char *kind)
 	bool next = !strcmp(kind, "torn") || !strcmp(kind, "ahead");
 	bool placed = e.index >= 0;
 
-	/* A field of a key: some entry before it has one. */
 	if (!strcmp(kind, "inode") || !strcmp(kind, "gen") ||
-	    !strcmp(kind, "pointer") || !strcmp(kind, "body"))
-		while (!e.keys) {
-			char b[16], i[16];
-
-			if (e.index <= 0)
-				errx(1, "no entry with a key");
-			snprintf(b, sizeof(b), "%u", e.bucket);
-			snprintf(i, sizeof(i), "%d", e.index - 1);
-			e = find_entry(b, i);
-			bytes = e.sectors * SECTOR;
-		}
+	    !strcmp(kind, "pointer") || !strcmp(kind, "body")) {
+		e = with_key(e);
+		bytes = e.sectors * SECTOR;
+	}
 	if (next == placed)
 		errx(1, "no %s can be made there", kind);
 
