@@ -57,7 +57,7 @@ modprobe dm_mod
 modprobe bcache
 case $BOOT in
 [1-6])
-	[ $((BOOT % 2)) = 1 ] || attach # udev would register what we do
+	[ $((BOOT % 2)) = 1 ] || attach # without udev, which would register the devices first
 	make_dirty $((BOOT * 2 - 2)) 0
 	make_dirty $((BOOT * 2 - 1)) 1
 	crash_now

@@ -17,14 +17,14 @@ case $BOOT in
 	be ours
 	make_set --writeback --bucket 32k
 	echo 1 >"/sys/block/$(basename "$(disk 1)")/bcache/discard" || fail "no discard"
-	# no key may come while we wait
+	# writeback would add keys during the wait
 	echo 0 >/sys/block/bcache0/bcache/writeback_running
 	ack_start
 	sleep 20
 	ack_running
 	# shellcheck disable=SC2046,SC2154
 	kill -STOP $(cat "/proc/$ack_pid/task/$ack_pid/children")
-	# then the nodes of the index are on the disk: see discarded-start
+	# for the btree nodes to be written: see discarded-start
 	sleep 45
 	crash_now
 	;;

@@ -11,14 +11,13 @@
 
 . /job/lib.sh
 
-# gap DISCARD N [ENTRY KIND]: the first N needed buckets have nothing in them, and the
-# superblock says whether discard was on; and ENTRY behind them is damaged
+# gap DISCARD N: zero the first N needed buckets; the superblock says whether discard was on
 gap()
 {
 	local n
 
 	for ((n = $2 - 1; n >= 0; n--)); do
-		# the one that is named is the first
+		# the last line printed, which trial() reads, is of the first bucket
 		journal damage /dev/mapper/cache "oldest+$n" 0 bucket
 	done | tail -n 1
 	journal super /dev/mapper/cache discard="$1"
@@ -41,12 +40,12 @@ case $BOOT in
 1)
 	be ours
 	make_set --writeback --bucket 32k
-	# no key may come while we wait
+	# writeback would add keys during the wait
 	echo 0 >/sys/block/bcache0/bcache/writeback_running
 	acks_until 120 long_range
 	cat /run/until
-	# After 30 seconds each node of the index is on the disk: the entries are no longer
-	# needed, but no entry says so yet. Just then their buckets may be discarded.
+	# bcache writes dirty btree nodes after 30 seconds. Then the entries are no longer
+	# needed, but no jset on the disk says so yet: their buckets may already be discarded.
 	sleep 45
 	long_range || fail "the journal went on: $(cat /run/until)"
 	crash_now
@@ -56,8 +55,8 @@ case $BOOT in
 	modprobe dm_snapshot
 	journal list "$(disk 1)" | grep '^#'
 	long_range || fail "the journal is not as it was before the crash"
-	# Stock goes by whether it discards now, and not even 6.1 and 6.12 do on a device that
-	# can't: such as these snapshots.
+	# No stock trial: stock 6.1 and 6.12 accept the gap only on a device that supports
+	# discard now, which these snapshots do not.
 	attach
 	trial whole "nothing"
 	trial whole "discard was on" gap 1 0

@@ -57,7 +57,7 @@ at=0 n=0
 modprobe dm_mod
 modprobe loop
 modprobe bcache
-attach # udev would register what we do
+attach # without udev, which would register the devices first
 while read -r block bucket mb lbs; do
 	name="g$n"
 	cache=$(piece 1 $at "$mb" "c$n" "$lbs") || exit
@@ -77,7 +77,7 @@ while read -r block bucket mb lbs; do
 		pid=$!
 		sleep "$(rounds 8 30)"
 		kill -0 $pid || fail "the writers died"
-		# they have to go on until the crash, for the journal to be dirty
+		# halted here, they go on just before the crash
 		pids+=" $(cat /proc/$pid/task/$pid/children)"
 		# shellcheck disable=SC2086
 		kill -STOP $pids

@@ -11,7 +11,7 @@
 
 . /job/lib.sh
 
-last()	# EXPECT KIND: of the newest entry, which recovery goes by
+last()	# EXPECT KIND: damage the newest entry, which recovery starts from
 {
 	trial "$1" "the newest entry: $2" journal damage /dev/mapper/cache newest -1 "$2"
 }
@@ -46,7 +46,7 @@ case $BOOT in
 	done
 	super clean njournal=3
 	super clean njournal=256
-	# an unknown way of replacement, of which the allocator would make nothing, for ever
+	# an unknown replacement policy, with which the stock allocator loops for ever
 	super clean 'flags=|0x1c'
 	super clean 'flags=|0xfffffffffffffff0'
 	last refused seq-max

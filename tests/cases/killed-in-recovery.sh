@@ -22,7 +22,7 @@ slow()
 	CACHE=/dev/mapper/slow
 }
 
-# ends PID: it is no more
+# ends PID: the process is gone
 ends()
 {
 	[ ! -e "/proc/$1" ]
@@ -61,7 +61,7 @@ killed_after()
 	elif [ "$phase" = scan ]; then
 		logged 'killed|signal|interrupted' || wrong "after $1 s: no word of why it failed"
 	else
-		# stock's threads of recovery don't start for one that is to die
+		# stock: kthread_run() fails in a task with a fatal signal
 		logged 'error in recovery|error starting|replay|killed|signal' ||
 			wrong "after $1 s: no word of why it failed"
 	fi

@@ -83,7 +83,7 @@ struct super {
 	u64 d[MAX_BUCKETS];
 };
 
-/* a jset of the ring, or what was to be one */
+/* a jset of the ring, damaged or not */
 struct entry {
 	unsigned int bucket;
 	int index; /* in the bucket's run, or -1 */
@@ -146,7 +146,7 @@ static u64 csum_of(const struct jset *j)
 	return bcache_crc64(jset_csum_start(j), jset_csum_bytes(j));
 }
 
-/* of the superblock: what lies between csum and the last of d[] */
+/* The checksum of the superblock covers everything from offset to the last d[]. */
 static u64 csum_super(void)
 {
 	return bcache_crc64(&sb->offset,
@@ -185,7 +185,7 @@ static void add(const struct entry *e)
 	entries[nr++] = *e;
 }
 
-/* Every block is looked at: behind a damaged jset there may be sound ones. */
+/* Look at every block: sound jsets may follow a damaged one. */
 static void read_bucket(unsigned int b, u8 *buf)
 {
 	struct bucket *k = &buckets[b];
@@ -344,7 +344,7 @@ static unsigned int find_bucket(const char *s)
 	return ((b % n) + n) % n;
 }
 
-/* The place of an entry; at its end, or in a bucket without entries, no jset. */
+/* The place of an entry, or the free place behind the last one ("next"). */
 static struct entry find_entry(const char *bucket, const char *index)
 {
 	struct entry e = { .bucket = find_bucket(bucket), .index = -1 };
@@ -416,7 +416,7 @@ static bool field(const char *kind, struct jset *j)
 	return true;
 }
 
-/* An entry near @e, in its bucket, that has a key: not all have. */
+/* The entry nearest to @e, in its bucket, that has a key. */
 static struct entry with_key(struct entry e)
 {
 	const struct entry *best = NULL;

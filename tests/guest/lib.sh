@@ -303,8 +303,8 @@ journal()
 	/job/journal "$@"
 }
 
-# acks_until SECONDS COMMAND...: writers, until COMMAND succeeds while they are halted;
-# then they stay halted, and the journal stays as it is
+# acks_until SECONDS COMMAND...: start the writers, halt them now and then, and return with
+# the writers halted as soon as COMMAND succeeds
 acks_until()
 {
 	local end=$((SECONDS + $1)) pids
@@ -317,7 +317,7 @@ acks_until()
 		pids=$(cat "/proc/$ack_pid/task/$ack_pid/children")
 		# shellcheck disable=SC2086
 		kill -STOP $pids
-		sleep 0.2 # for the write that is under way
+		sleep 0.2 # lets the current write complete
 		! "$@" >/run/until || return 0
 		((SECONDS < end)) || fail "the journal is never as wanted: $(cat /run/until)"
 		# shellcheck disable=SC2086
@@ -326,9 +326,9 @@ acks_until()
 	done
 }
 
-# snapshots: /dev/mapper/cache and /dev/mapper/backing are $ORIGINS, or else disks 1 and 2,
-# and disks 3 and 4 take what is written to them. What is to be registered is $CACHE and
-# $BACKING.
+# snapshots: create /dev/mapper/cache and /dev/mapper/backing over $ORIGINS (disks 1 and 2
+# if unset); disks 3 and 4 take the writes. Sets $CACHE and $BACKING, the devices for
+# register_snapshots.
 snapshots()
 {
 	local n=3 name=cache origin
@@ -342,7 +342,7 @@ snapshots()
 	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
 }
 
-# through N M: disks N and M instead, as they are
+# through N M: the same without snapshots, over disks N and M
 through()
 {
 	local n=$1 name
@@ -357,7 +357,7 @@ through()
 	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
 }
 
-# unreadable SECTOR SECTORS: $CACHE is the same, but for that
+# unreadable SECTOR SECTORS: make these sectors of $CACHE return read errors
 unreadable()
 {
 	local all
@@ -372,7 +372,7 @@ unreadable()
 	CACHE=/dev/mapper/broken
 }
 
-# drop_snapshots: nobody may hold them any longer
+# drop_snapshots: remove them; fails if bcache still holds one
 drop_snapshots()
 {
 	local name
@@ -385,13 +385,13 @@ drop_snapshots()
 	done
 }
 
-# sectors_written NAME: to that mapped device, since it is there
+# sectors_written NAME: number of sectors written to a mapped device since its creation
 sectors_written()
 {
 	awk '{ print $7 }' "/sys/block/$(dmsetup info -c --noheadings -o blkdevname "$1")/stat"
 }
 
-# register DEVICE: succeeds if it was registered. One that hangs is the end of the case.
+# register DEVICE: succeeds if the kernel takes it; ends the case if registration hangs
 register()
 {
 	local pid
@@ -405,7 +405,7 @@ register()
 	wait "$pid"
 }
 
-# register_snapshots: the cache and, if that was registered, its backing device
+# register_snapshots: register the cache and then, if that worked, its backing device
 register_snapshots()
 {
 	register "$CACHE" || return
@@ -420,7 +420,7 @@ wrong()
 	wrong=$((wrong + 1))
 }
 
-# logged REGEXP...: one line of the kernel's log has all of them
+# logged REGEXP...: one line of the kernel log matches all of them
 logged()
 {
 	local lines one
@@ -432,15 +432,16 @@ logged()
 	[ "$lines" ]
 }
 
-# trial EXPECT WHAT [COMMAND...]: COMMAND damages a snapshot of the crashed set, which is
-# then registered. COMMAND may print where, as journal.c does. EXPECT is
-#   whole    registered, and nothing that was acknowledged is lost
-#   some     registered, and no more is lost than the writes of one entry
-#   less     registered, and something is lost: for stock
-#   refused  not registered, the place named, nothing written, the device let go; with
-#            "refused:entry" only the entry must be named
-#   clean    one or the other, but without a BUG or a hang
-# The case goes on after what is wrong, and ends with trials_done.
+# trial EXPECT WHAT [COMMAND...]: take a snapshot of the crashed set, run COMMAND to damage
+# it, register it, and compare the outcome with EXPECT. COMMAND may print the place in the
+# format of "journal damage". EXPECT is one of
+#   whole    registered, no acknowledged write lost
+#   some     registered, at most the writes of the damaged entry lost
+#   less     registered, acknowledged writes lost: shows a fault of stock
+#   refused  not registered; the log names bucket, sector and entry; nothing written; the
+#            device released. "refused:entry": the log must name only the entry
+#   clean    registered or refused, without a BUG or a hang
+# A wrong outcome does not end the case: trials_done fails at the end.
 trial()
 {
 	local expect=$1 what=$2 bucket='' entry='' sector='' seq='' sectors='' keys=0 before
