@@ -17,7 +17,7 @@ set -euo pipefail
 
 KVER=$(cat "$MACHINE/kver")		# the newest kernel of the suite
 OLDER=$(cat "$MACHINE/older")		# one before it
-layers=$MACHINE/root kver=$KVER key=$MACHINE boots=0
+layers=$MACHINE/root kver=$KVER boots=0
 cd "$RUN"
 
 fail()
@@ -38,6 +38,7 @@ fail()
 	exit 1
 }
 '
+key="$MACHINE $prelude"	# of the layers; what they are made by is part of it
 
 # native [--online] <SCRIPT: done on the machine while it is switched off
 native()
@@ -57,9 +58,8 @@ layer()
 	script=$(cat)
 	key=$(echo "$key $kver $script" | sha256sum | cut -c 1-16)
 	dir=$MACHINE/layers/$name-$key
-	mkdir -p "$dir"
-	exec 9>"$dir/lock"
-	flock 9
+	hold "$dir"
+	lock "$dir/lock"
 	if [ ! -e "$dir/done" ]; then
 		[ ! -e "$dir/upper" ] || namespace rm -rf "$dir/upper"
 		echo "$prelude$script" | "$tests/life/native" "$@" "$layers" "$dir/upper" \
@@ -69,8 +69,7 @@ layer()
 		}
 		touch "$dir/done"
 	fi
-	touch "$dir"	# the oldest are removed
-	exec 9>&-
+	unlock
 	layers=$dir/upper:$layers
 	layer_log=$dir/log
 }

@@ -26,7 +26,7 @@ progress()
 	while kill -0 "$pid" 2>/dev/null; do
 		if ((SECONDS - start >= next)); then
 			printf '%s%s: %d s: %.60s%s' "$cr" "$label" $((SECONDS - start)) \
-				"$(tail -n 1 "$log" | tr -c '[:print:]' ' ')" "$end" >&2
+				"$(tail -n 1 "$log" 2>/dev/null | tr -c '[:print:]' ' ')" "$end" >&2
 			[ "$cr" ] && next=$((SECONDS - start + 1)) ||
 				next=$((SECONDS - start + 15))
 		fi
@@ -37,6 +37,60 @@ progress()
 		"$([ "$status" = 0 ] && echo "done" || echo "failed, see $log")" \
 		$((SECONDS - start)) >&2
 	return "$status"
+}
+
+# What lies in the cache may be in use by another run, and any run may be killed at any
+# moment. So each thing there is made under a lock, in a directory new.NAME that gets its
+# name when it is complete, and it stays while a process that holds it lives. A process
+# that outlives its killed script still has the script's locks.
+
+# lock FILE, unlock: one at a time; not nested
+lock()
+{
+	exec 9>"$1" || die "$1: cannot be written"
+	flock -n 9 || { echo "waiting for another run: $1 is locked" >&2; flock 9; }
+}
+
+unlock()
+{
+	exec 9>&-
+}
+
+# hold DIR: make it if it is missing, and keep it until this process and all that it
+# has started have ended
+hold()
+{
+	local fd
+
+	while true; do
+		mkdir -p "$1" && touch "$1" && exec {fd}<"$1" || die "$1: cannot be used"
+		flock -s "$fd"
+		[ ! "$1" -ef "/proc/self/fd/$fd" ] || return 0
+		exec {fd}<&-	# prune was faster
+	done
+}
+
+# prune DIR N: of the directories in it only the N that were used last stay, those that
+# are held, and nothing half made or half removed; under the lock for what is made there
+prune()
+{
+	local dir
+
+	# shellcheck disable=SC2010,SC2012 # we have named them
+	ls -dt "$1"/*/ 2>/dev/null | grep -vE '/(new|old)[.][^/]*/$' | tail -n +$(($2 + 1)) |
+		while read -r dir; do
+			flock -n "$dir" mv -T "$dir" "$(mktemp -d "$1/old.XXXXXX")" || :
+		done
+	namespace rm -rf "$1"/old.* "$1"/new.* 2>/dev/null || :	# others remove them too
+}
+
+# begin_run DIR N: $runs is a new directory in DIR for what this run leaves, the last N
+# are kept
+begin_run()
+{
+	runs=$1/$(date +%Y%m%d-%H%M%S)-$$
+	hold "$runs"
+	prune "$1" "$2"
 }
 
 # debian SUITE PREFER TARGET OPTION...: mmdebstrap from the mirrors that this system
@@ -103,12 +157,11 @@ qemu()
 need_qemu()
 {
 	qemu_of_host && return
-	exec 9>"$cache/qemu.lock"
-	flock 9
+	lock "$cache/qemu.lock"
 	[ -e "$cache/qemu" ] ||
 		progress "getting a newer QEMU than this system's" "$cache/qemu.log" \
 			"$tests/qemu/mkqemu" "$cache/qemu" || die "no QEMU: $cache/qemu.log"
-	exec 9>&-
+	unlock
 }
 
 # KVM that does not get as far as the panic of a kernel without a root is not
@@ -189,16 +242,16 @@ judge()
 # over LOWER SCRIPT [ARGUMENT...]: run SCRIPT where $root is a file system whose changes
 # over LOWER (one directory, or several with ":" between) are in memory and vanish;
 # in_root COMMAND... runs a command in there. Packages that it installs come from $tmp.
+# The mounts end with their namespace: nothing is unmounted, so nothing can be busy.
 over()
 {
-	local lower=$1 script=$2
+	local lower=$1 script=$2 tmp status=0
 
 	shift 2
+	tmp=$(mktemp -d) || return
 	namespace bash -euo pipefail -c '
-		lower=$1
-		shift
-		tmp=$(mktemp -d)
-		trap '\''umount -R -l "$tmp"; rmdir "$tmp"'\'' EXIT
+		lower=$1 tmp=$2
+		shift 2
 		mount -t tmpfs -o mode=755 none "$tmp"
 		mkdir "$tmp/upper" "$tmp/work" "$tmp/root"
 		root=$tmp/root
@@ -213,98 +266,158 @@ over()
 				LC_ALL=C DEBIAN_FRONTEND=noninteractive \
 				${http_proxy:+http_proxy="$http_proxy"} chroot "$root" "$@" </dev/null
 		}
-		'"$script" bash "$lower" "$@"
+		'"$script" bash "$lower" "$tmp" "$@" || status=$?
+	rmdir "$tmp"
+	return "$status"
 }
 
-# root_of SUITE: the directory of its newest root file system, made by need_root
-root_of()
+# newest DIR PACKAGES: the newest tree in DIR that has what the file PACKAGES names
+newest()
 {
 	local k
 
-	k=$(compgen -G "$cache/$1/*/kver" | sort -V | tail -n 1)
-	[ "$k" ] && dirname "$k"
+	compgen -G "$1/[0-9]*/kver" | sed 's|/kver$||' | sort -rV | while read -r k; do
+		if cmp -s <(grep -v '^#' "$k/packages") <(grep -v '^#' "$2"); then
+			echo "$k"
+			break
+		fi
+	done
 }
 
+# need_tree DIR PACKAGES WHAT COMMAND...: there is one, made by COMMAND... $new if it has
+# to be; from now on tree_of DIR PACKAGES is this one, whatever else is made
+declare -A trees=()
 update=''	# not empty: a new one, whatever is there
+need_tree()
+{
+	local new=$1/new.tree tree
+
+	mkdir -p "$1"
+	lock "$1/lock"
+	tree=$(newest "$1" "$2")
+	if [ "$update" ] || [ ! "$tree" ]; then
+		namespace rm -rf "$new"
+		progress "$3" "$1/log" "${@:4}" "$new" || die "$3 failed: $1/log"
+		tree=$1/$(cat "$new/kver")
+		[ ! -e "$tree" ] || tree+=.$(date +%s.%N)	# that one may be in use
+		mv -T "$new" "$tree"
+	fi
+	hold "$tree"
+	prune "$1" 1
+	unlock
+	trees[$1]=$tree
+}
+
+tree_of()
+{
+	echo "${trees[$1]-$(newest "$1" "$2")}"
+}
+
+# root_of SUITE: the directory of its root file system, made by need_root
+root_of()
+{
+	tree_of "$cache/$1" "$tests/qemu/packages"
+}
+
 need_root()	# SUITE
 {
-	local new=$cache/$1/new log=$cache/$1/mkroot.log old
-
-	mkdir -p "$cache/$1"
-	exec 9>"$cache/$1/lock"
-	flock 9
-	old=$(root_of "$1")
-	if [ "$update" ] || [ ! "$old" ] ||
-		! cmp -s <(grep -v '^#' "$old/packages") <(grep -v '^#' "$tests/qemu/packages"); then
-		[ ! -e "$new" ] || namespace rm -rf "$new"
-		progress "$1: making the root file system" "$log" \
-			"$tests/qemu/mkroot" "$1" "$new" || die "$1: no root file system: $log"
-		[ ! "$old" ] || namespace rm -rf "$old"
-		mv "$new" "$cache/$1/$(cat "$new/kver")"
-	fi
-	exec 9>&-
+	need_tree "$cache/$1" "$tests/qemu/packages" "$1: making the root file system" \
+		"$tests/qemu/mkroot" "$1"
 }
 
 # need_more SUITE NAME DEPENDENCIES [BELOW...]: these packages, as a layer over its root
 # file system and the layers BELOW; lower_of SUITE NAME BELOW... is what to mount
+declare -A more=()
 need_more()
 {
-	local dir log
+	local also dir new below
 
-	dir=$(root_of "$1")/also/$2
-	log=$dir.log
-	mkdir -p "${dir%/*}"
-	exec 9>"$dir.lock"
-	flock 9
-	if [ "$(cat "$dir/packages" 2>/dev/null)" != "$3" ]; then
-		[ ! -e "$dir" ] || namespace rm -rf "$dir"
-		progress "$1: getting packages to $2" "$log" \
-			"$tests/qemu/mkmore" "$(lower_of "$1" "${@:4}")" "$dir" "$3" || die "$1: $log"
+	also=$(root_of "$1")/also
+	below=$(lower_of "$1" "${@:4}")
+	dir=$also/$2-$(sha256sum <<<"$3 $below" | cut -c 1-16) new=$also/new.$2
+	mkdir -p "$also"
+	lock "$also/lock"
+	if [ ! -e "$dir" ]; then
+		namespace rm -rf "$new"
+		progress "$1: getting packages to $2" "$also/$2.log" \
+			"$tests/qemu/mkmore" "$below" "$new" "$3" || die "$1: $also/$2.log"
+		mv -T "$new" "$dir"
 	fi
-	exec 9>&-
+	hold "$dir"
+	prune "$also" 8
+	unlock
+	more[$1/$2]=$dir/tree
 }
 
 lower_of()
 {
-	local root name lower=''
+	local name lower=''
 
-	root=$(root_of "$1")
-	shift
-	for name; do
-		lower+=$root/also/$name/tree:
+	for name in "${@:2}"; do
+		lower+=${more[$1/$name]}:
 	done
-	echo "$lower$root/root"
+	echo "$lower$(root_of "$1")/root"
+}
+
+# need_build SUITE: what "make deb" takes, as the layer "build"
+need_build()
+{
+	need_more "$1" build "build-essential, $(sed -n '/^Build-Depends:/,/^[^ ]*:/ {
+		s/^Build-Depends://; /:/!p }' "$tests/../packaging/debian/control" | tr -d '\n')"
+}
+
+# need_source: $runs/source.tar is the source as it is now, whatever becomes of it
+need_source()
+{
+	[ -e "$runs/source.tar" ] || {
+		"$tests/../packaging/build" source >/dev/null &&
+			cp "$tests/../build/source.tar" "$runs/source.new" &&
+			mv "$runs/source.new" "$runs/source.tar"
+	} || die "no source"
 }
 
 # The packages that are tested: those in a given directory, or made for each suite, in
-# it, as "make deb" does there; debs_of SUITE is where they are.
+# it, as "make deb" does there; debs_of SUITE [next] is where they are. The next ones are
+# the same with a later version.
 debs=${OUTRIGGER_DEBS-} debs_key=''
 debs_of()
 {
-	echo "${debs:-$(root_of "$1")/debs/$debs_key}"
+	echo "${debs:-$(root_of "$1")/debs/$debs_key${2:+-$2}}"
 }
 
-need_debs()	# SUITE
+need_debs()	# SUITE [next]
 {
-	local dir log source=$tests/../build/source.tar
+	local dir new
 
 	[ ! "$debs" ] || return 0
-	if [ ! "$debs_key" ]; then
-		"$tests/../packaging/build" source >/dev/null || die "no source"
-		debs_key=$(tar -xOf "$source" --exclude='*/tests/*' | sha256sum | cut -c 1-16)
+	need_source
+	[ "$debs_key" ] || debs_key=$(tar -xOf "$runs/source.tar" --exclude='*/tests/*' |
+		sha256sum | cut -c 1-16)
+	need_build "$1"
+	dir=$(debs_of "$@") new=${dir%/*}/new.debs
+	mkdir -p "${dir%/*}"
+	lock "${dir%/*}/lock"
+	if [ ! -e "$dir" ]; then
+		rm -rf "$new"
+		mkdir "$new"
+		# shellcheck disable=SC2016 # over expands it
+		progress "$1: making the packages${2:+, $2}" "${dir%/*}/log" \
+			over "$(lower_of "$1" build)" '
+			tar -C "$root/tmp" -xf "$1"
+			cd "$root"/tmp/outrigger-*
+			if [ "$3" ]; then
+				sed -i "s/^\(PACKAGE_VERSION=.*\)\"/\1.1\"/" dkms.conf
+				sed -i "1s/)/.1)/" packaging/debian/changelog
+			fi
+			in_root sh -c "make -C /tmp/outrigger-* deb"
+			cp build/outrigger* "$2"
+		' "$runs/source.tar" "$new" "${2-}" || {
+			tail -n 15 "${dir%/*}/log" >&2
+			die "$1: no packages: ${dir%/*}/log"
+		}
+		mv -T "$new" "$dir"
 	fi
-	dir=$(debs_of "$1") log=$cache/$1/deb.log
-	[ ! -e "$dir" ] || return 0
-	need_more "$1" build "build-essential, $(sed -n '/^Build-Depends:/,/^[^ ]*:/ {
-		s/^Build-Depends://; /:/!p }' "$tests/../packaging/debian/control" | tr -d '\n')"
-	mkdir -p "$dir.new"
-	# shellcheck disable=SC2016 # over expands it
-	progress "$1: making the packages" "$log" over "$(lower_of "$1" build)" '
-		tar -C "$root/tmp" -xf "$1"
-		in_root sh -c "make -C /tmp/outrigger-* deb"
-		cp "$root"/tmp/outrigger-*/build/outrigger* "$2"
-	' "$source" "$dir.new" || { tail -n 15 "$log" >&2; die "$1: no packages: $log"; }
-	mv -T "$dir.new" "$dir"
-	# shellcheck disable=SC2012
-	ls -dt "$dir"/../*/ | tail -n +4 | xargs -r rm -rf
+	hold "$dir"
+	prune "${dir%/*}" 6
+	unlock
 }
