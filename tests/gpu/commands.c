@@ -230,9 +230,19 @@ static void do_stat(struct words *w)
 	    (unsigned long long)hits, (unsigned long long)fills,
 	    (unsigned long long)gpu_count(gpu, COUNT_STALE),
 	    (unsigned long long)late);
-	for (i = 0; i < GTS; i++)
-		say(w, " ct%u=%u waiting%u=%u", i, gpu->gt[i]->guc.ct, i,
-		    gpu->gt[i]->guc.waiting);
+	for (i = 0; i < GTS; i++) {
+		const struct guc *guc = &gpu->gt[i]->guc;
+		const struct ctb *h2g = &guc->h2g;
+		u32 tail = 0, room = 0;
+
+		if (guc->ct) {
+			tail = ggtt_read32(&gpu->mem, h2g->desc + 4) %
+			       h2g->size;
+			room = (h2g->mine + h2g->size - tail - 1) % h2g->size;
+		}
+		say(w, " ct%u=%u waiting%u=%u size%u=%u tail%u=%u room%u=%u", i,
+		    guc->ct, i, guc->waiting, i, h2g->size, i, tail, i, room);
+	}
 }
 
 static void do_asids(struct words *w)
@@ -457,6 +467,22 @@ static void do_hold(struct words *w)
 	say(w, "ok");
 }
 
+static void do_rate(struct words *w)
+{
+	u64 rate = number(w, "h2g", 0);
+
+	if (!flag(w, "off") && (!rate || rate > UINT32_MAX))
+		fail(w, "h2g=N a second, or off?");
+	if (!right(w))
+		return;
+	w->gpu->opt.rate = rate;
+	for (u32 i = 0; i < GTS; i++) {
+		w->gpu->gt[i]->guc.due = 0;
+		guc_wake(w->gpu->gt[i]);
+	}
+	say(w, "ok");
+}
+
 static void do_fill(struct words *w)
 {
 	struct gt *gt = gt_of(w);
@@ -571,7 +597,7 @@ static const struct {
 	{ "fill", do_fill },	     { "delay", do_delay },
 	{ "ignore", do_ignore },     { "falsify", do_falsify },
 	{ "expect", do_expect },     { "context-reset", do_context_reset },
-	{ "contexts", do_contexts },
+	{ "contexts", do_contexts }, { "rate", do_rate },
 };
 
 /**

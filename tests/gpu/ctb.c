@@ -27,6 +27,33 @@ static int broken(struct memory *m, struct ctb *ctb, u32 status)
 }
 
 /**
+ * ctb_watch() - check that the host has not written over unread messages
+ * @m: the memory
+ * @ctb: the H2G ring
+ *
+ * To be called before the head moves, and for each doorbell: the host rings after
+ * each message, so its tail cannot go round the ring unseen.  The head that the
+ * host goes by is never ahead of ours, so a correct host never fails this.
+ *
+ * Return: false if the tail has passed the head; the ring is broken then.
+ */
+bool ctb_watch(struct memory *m, struct ctb *ctb)
+{
+	u32 tail = ggtt_read32(m, ctb->desc + DESC_TAIL), room;
+
+	if (ctb->broken || tail >= ctb->size)
+		return true; /* for ctb_receive() to complain about */
+	room = (ctb->mine + ctb->size - ctb->seen - 1) % ctb->size;
+	if ((tail + ctb->size - ctb->seen) % ctb->size > room) {
+		ctb->overwritten = true;
+		broken(m, ctb, STATUS_OVERFLOW);
+		return false;
+	}
+	ctb->seen = tail;
+	return true;
+}
+
+/**
  * ctb_receive() - take the next message out of a ring
  * @m: the memory
  * @ctb: the ring
@@ -40,7 +67,7 @@ int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
 {
 	u32 head, tail, header, n, i, at;
 
-	if (ctb->broken)
+	if (ctb->broken || !ctb_watch(m, ctb))
 		return -1;
 	tail = ggtt_read32(m, ctb->desc + DESC_TAIL);
 	head = ctb->mine;

@@ -25,6 +25,8 @@ const char *const counter_name[COUNTERS] = {
 	[COUNT_GGTT_FAULTS] = "ggtt_faults",
 	[COUNT_DMA_ERRORS] = "dma_errors",
 	[COUNT_BROKEN_RINGS] = "broken_rings",
+	[COUNT_OVERWRITTEN] = "overwritten",
+	[COUNT_UNKNOWN] = "unknown",
 	[COUNT_FAULTS] = "faults",
 	[COUNT_REPLIES] = "replies",
 	[COUNT_UNSUCCESSFUL] = "unsuccessful",
@@ -38,7 +40,6 @@ const char *const counter_name[COUNTERS] = {
 	[COUNT_CAT_ERRORS] = "cat_errors",
 	[COUNT_COPIES] = "copies",
 	[COUNT_ATOMICS] = "atomics",
-	[COUNT_UNKNOWN] = "unknown",
 };
 
 /**

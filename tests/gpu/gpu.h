@@ -191,9 +191,12 @@ struct ctb {
 	u64 ring, desc; /* in the GGTT */
 	u32 size; /* in dwords */
 	u32 mine; /* the head of H2G, the tail of G2H */
+	u32 seen; /* of H2G: the host's tail when it was last looked at */
 	bool broken;
+	bool overwritten; /* broken because the host's tail passed the head */
 };
 
+bool ctb_watch(struct memory *m, struct ctb *ctb);
 int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence);
 bool ctb_holds(struct memory *m, const struct ctb *ctb, u32 action);
 u32 ctb_room(struct memory *m, struct ctb *ctb);
@@ -262,6 +265,8 @@ enum counter {
 	COUNT_GGTT_FAULTS,
 	COUNT_DMA_ERRORS,
 	COUNT_BROKEN_RINGS,
+	COUNT_OVERWRITTEN,
+	COUNT_UNKNOWN,
 	COUNT_RULES, /* those above can break a run */
 	COUNT_FAULTS = COUNT_RULES,
 	COUNT_REPLIES,
@@ -276,7 +281,6 @@ enum counter {
 	COUNT_CAT_ERRORS,
 	COUNT_COPIES,
 	COUNT_ATOMICS,
-	COUNT_UNKNOWN,
 	COUNTERS,
 };
 
@@ -308,6 +312,7 @@ struct guc {
 	bool slpc; /* runs */
 	bool rung,
 		reading; /* the doorbell; there may be more in the H2G ring */
+	u64 due; /* at a set rate: when the next message is read */
 	bool ct;
 	u64 klv[KLVS];
 	struct ctb h2g, g2h;
@@ -430,6 +435,7 @@ struct options {
 	bool discrete, media;
 	int verbose;
 	u32 delay_us;
+	u32 rate; /* H2G messages a GuC reads per second, 0: as they come */
 	u64 seed;
 };
 

@@ -119,7 +119,8 @@ static void forget_faults(struct gt *gt)
 		s->state = SLOT_BEFORE;
 		context_put(s->context);
 		s->context = NULL;
-		if (!gt->guc.hold_h2g && now - s->sent > FORGOTTEN_NS &&
+		if (!gt->guc.hold_h2g && !gt->gpu->opt.rate &&
+		    now - s->sent > FORGOTTEN_NS &&
 		    now - l->last_reply > FORGOTTEN_NS)
 			gt->gpu->count[COUNT_MISSING]++;
 		else
@@ -134,6 +135,7 @@ static void stop(struct gt *gt)
 
 	guc->ct = false;
 	guc->reading = false;
+	guc->due = 0;
 	guc->stalled = false;
 	guc->generation++;
 	context_forget_all(gt);
@@ -350,10 +352,8 @@ static bool send_fault(struct gt *gt, struct fault *f)
 		return false;
 	gpu->count[COUNT_FAULTS]++;
 	slot = ledger_open(&gt->ledger, f, pdata, now_ns());
-	if (!slot) { /* a raw one, with a key that is in use */
-		gpu->count[COUNT_UNKNOWN]++;
+	if (!slot) /* a raw one, with a key that is in use */
 		context_put(f->context);
-	}
 	return true;
 }
 
@@ -600,6 +600,21 @@ static void handle(struct gt *gt, const u32 *dw, u32 n, u16 fence)
 		enqueue(gt, fence, &response, 1);
 }
 
+/* The H2G ring cannot be used any more. */
+static void h2g_broken(struct gt *gt)
+{
+	struct guc *guc = &gt->guc;
+
+	gt->gpu->count[guc->h2g.overwritten ? COUNT_OVERWRITTEN :
+					      COUNT_BROKEN_RINGS]++;
+	trace(gt->gpu, 1, "GuC%u: H2G ring %s: head %u, tail %u, then %u",
+	      gt->id, guc->h2g.overwritten ? "overwritten" : "broken",
+	      guc->h2g.mine, guc->h2g.seen,
+	      ggtt_read32(&gt->gpu->mem, guc->h2g.desc + 4));
+	guc->ct = false;
+	guc->reading = false;
+}
+
 static bool receive(struct gt *gt)
 {
 	struct guc *guc = &gt->guc;
@@ -617,12 +632,12 @@ static bool receive(struct gt *gt)
 	n = ctb_receive(&gt->gpu->mem, &guc->h2g, dw, &fence);
 	if (n <= 0) {
 		guc->reading = false;
-		if (n < 0) {
-			gt->gpu->count[COUNT_BROKEN_RINGS]++;
-			guc->ct = false;
-		}
+		if (n < 0)
+			h2g_broken(gt);
 		return false;
 	}
+	if (gt->gpu->opt.rate)
+		guc->due = now_ns() + 1000000000ull / gt->gpu->opt.rate;
 	handle(gt, dw, n, fence);
 	return true;
 }
@@ -642,12 +657,22 @@ void guc_doorbell(struct gt *gt)
 	if (guc->mailbox) {
 		guc->mailbox = false;
 		mailbox(gt);
+	} else if (guc->ct && !ctb_watch(&gt->gpu->mem, &guc->h2g)) {
+		h2g_broken(gt);
 	}
 	guc->reading = guc->ct;
 	while (!guc->slpc && guc->ct &&
 	       ctb_holds(&gt->gpu->mem, &guc->h2g, SLPC_REQUEST) && receive(gt))
 		;
 	guc_wake(gt);
+}
+
+/* For how many us the next message is not to be read, 0 if it may be. */
+static u32 slowness(const struct guc *guc)
+{
+	u64 now = guc->reading && guc->due ? now_ns() : 0;
+
+	return guc->due > now && now ? (guc->due - now) / 1000 + 1 : 0;
 }
 
 /**
@@ -662,15 +687,21 @@ void *guc_thread(void *arg)
 	struct gpu *gpu = gt->gpu;
 	struct guc *guc = &gt->guc;
 	bool busy;
+	u32 us;
 
 	gpu_lock(gpu);
 	while (!gpu->quit) {
 		busy = flush(gt);
-		busy |= receive(gt);
+		us = slowness(guc);
+		if (!us)
+			busy |= receive(gt);
+		/* of a ring with room again, the host says nothing */
+		if (unsent(guc) && (!us || us > POLL_US))
+			us = POLL_US;
 		if (busy)
 			gpu_breathe(gpu);
-		else /* of a ring with room again, the host says nothing */
-			gpu_wait(gpu, &guc->wake, unsent(guc) ? POLL_US : 0);
+		else
+			gpu_wait(gpu, &guc->wake, us);
 	}
 	gpu_unlock(gpu);
 	return NULL;

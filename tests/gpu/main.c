@@ -97,6 +97,7 @@ static void usage(FILE *f)
 	      "  --verbose N        of it: 1 what is odd, 2 messages, 3 registers, 4 instructions\n"
 	      "  --report FILE      the ledger at the end, also printed\n"
 	      "  --delay-us N       random delays of 0..N us in the GPU's threads (default 200)\n"
+	      "  --rate N           each GuC reads N H2G messages per second (default: as they come)\n"
 	      "  --seed N           of the random numbers\n",
 	      f);
 }
@@ -104,17 +105,12 @@ static void usage(FILE *f)
 static int options(int argc, char **argv, struct options *opt)
 {
 	static const struct option long_options[] = {
-		{ "socket", 1, NULL, 's' },
-		{ "control", 1, NULL, 'c' },
-		{ "device", 1, NULL, 'd' },
-		{ "media", 1, NULL, 'm' },
-		{ "log", 1, NULL, 'l' },
-		{ "report", 1, NULL, 'r' },
-		{ "delay-us", 1, NULL, 'u' },
-		{ "seed", 1, NULL, 'S' },
-		{ "verbose", 1, NULL, 'v' },
-		{ "help", 0, NULL, 'h' },
-		{ 0 },
+		{ "socket", 1, NULL, 's' },   { "control", 1, NULL, 'c' },
+		{ "device", 1, NULL, 'd' },   { "media", 1, NULL, 'm' },
+		{ "log", 1, NULL, 'l' },      { "report", 1, NULL, 'r' },
+		{ "delay-us", 1, NULL, 'u' }, { "rate", 1, NULL, 'R' },
+		{ "seed", 1, NULL, 'S' },     { "verbose", 1, NULL, 'v' },
+		{ "help", 0, NULL, 'h' },     { 0 },
 	};
 	int o;
 
@@ -145,6 +141,9 @@ static int options(int argc, char **argv, struct options *opt)
 			break;
 		case 'u':
 			opt->delay_us = strtoul(optarg, NULL, 0);
+			break;
+		case 'R':
+			opt->rate = strtoul(optarg, NULL, 0);
 			break;
 		case 'S':
 			opt->seed = strtoull(optarg, NULL, 0);

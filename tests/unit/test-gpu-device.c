@@ -304,6 +304,78 @@ static void broken_ring(void **state)
 	assert_false(clean());
 }
 
+/* a request that nobody knows makes a run unclean */
+static void unknown_request(void **state)
+{
+	machine_h2g(0, 0x550e, 0);
+	machine_run_anew();
+	assert_true(clean());
+	machine_h2g(0, 0x1234, 0);
+	machine_run_anew();
+	assert_false(clean());
+	command("expect what=unknown n=1");
+	assert_true(clean());
+}
+
+/* a driver that writes over unread messages is caught while nobody reads them */
+static void overwritten_ring(void **state)
+{
+	struct guc *guc = &gpu->gt[0]->guc;
+	u32 *desc = guest_at(H2G_DESC), n = 0;
+
+	command("hold what=h2g on");
+	while ((desc[0] + H2G_DWORDS - desc[1] - 1) % H2G_DWORDS >= 3) {
+		machine_h2g(0, 0x550e, 0);
+		n++;
+	}
+	assert_int_equal(n, (H2G_DWORDS - 1) / 3);
+	assert_true(guc->ct);
+	assert_non_null(strstr(command("stat"), " room0=0"));
+	assert_int_equal(gpu->count[COUNT_OVERWRITTEN], 0);
+	machine_h2g(0, 0x550e, 0);
+	assert_int_equal(gpu->count[COUNT_OVERWRITTEN], 1);
+	assert_int_equal(gpu->count[COUNT_BROKEN_RINGS], 0);
+	assert_false(guc->ct);
+	assert_true(gpu->gt[1]->guc.ct);
+	assert_false(clean());
+	machine_boot(0);
+	machine_h2g(0, 0x550e, 0);
+	assert_true(guc->ct);
+	assert_int_equal(gpu->count[COUNT_OVERWRITTEN], 1);
+}
+
+/* so many a second, in order, and none lost; faults are answered meanwhile */
+static void slow_reader(void **state)
+{
+	u64 start, h2g;
+	u32 i;
+
+	command("rate h2g=100");
+	start = machine.clock;
+	h2g = gpu->count[COUNT_H2G];
+	for (i = 0; i < 20; i++)
+		machine_h2g(0, 0x550e, 0);
+	machine_run_anew();
+	assert_int_equal(gpu->count[COUNT_H2G], h2g + 20);
+	assert_in_range(machine.clock - start, 190000000, 250000000);
+	command("rate off");
+	start = machine.clock;
+	for (i = 0; i < 20; i++)
+		machine_h2g(0, 0x550e, 0);
+	machine_run_anew();
+	assert_int_equal(gpu->count[COUNT_H2G], h2g + 40);
+	assert_in_range(machine.clock - start, 0, 1000000);
+	/* it sends at its own pace */
+	command("rate h2g=1");
+	machine_h2g(0, 0x550e, 0);
+	machine_h2g(0, 0x550e, 0);
+	command("fault asid=1 va=0");
+	next_fault(0);
+	send_reply(0);
+	machine_run_anew();
+	assert_true(clean());
+}
+
 /* what the driver's handler does; a bit that comes meanwhile is not lost */
 static void interrupts(void **state)
 {
@@ -734,6 +806,10 @@ static void bad_commands(void **state)
 		"hold what=water on",
 		"hold on",
 		"fill leave=none",
+		"rate",
+		"rate h2g=0",
+		"rate h2g=fast",
+		"rate g2h=5",
 		"delay event",
 		"delay event=x",
 		"ignore what=advice on",
@@ -772,6 +848,8 @@ static void good_commands(void **state)
 		"delay reply-to-resume=10 event=0x10",
 		"delay off",
 		"delay threads=0",
+		"rate h2g=1000",
+		"rate off",
 		"fill gt=1 leave=100",
 		"fault asid=1,0x2,0xfffff va=0xffffffffffff gt=1",
 		"fault asid=1 va=0 access=2 type=1 source=255 trva=1 prefetch=1",
@@ -1096,6 +1174,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(mailbox, setup_cold, teardown),
 		cmocka_unit_test_setup_teardown(requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(broken_ring, setup, teardown),
+		cmocka_unit_test_setup_teardown(unknown_request, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(overwritten_ring, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(slow_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(interrupts, setup, teardown),
 		cmocka_unit_test_setup_teardown(configuration, setup_cold,
 						teardown),

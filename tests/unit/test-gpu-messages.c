@@ -50,6 +50,7 @@ static void ends(u32 head, u32 tail, bool receiving)
 	desc[0] = head;
 	desc[1] = tail;
 	ctb.mine = receiving ? head : tail;
+	ctb.seen = head;
 }
 
 static int take(void)
@@ -223,6 +224,53 @@ static void own_end(void **state)
 	assert_int_equal(desc[1], 3);
 	desc[1] = 0;
 	assert_int_equal(ctb_room(&mem, &ctb), RING - 4);
+}
+
+/* every state of the ring, every step of the host: just what has room passes */
+static void tail_and_head(void **state)
+{
+	u32 head, used, step, tail;
+
+	for (head = 0; head < RING; head++) {
+		for (used = 0; used < RING; used++) {
+			for (step = 0; step < RING; step++) {
+				bool fits = used + step < RING;
+
+				tail = (head + used) % RING;
+				ctb.broken = false;
+				ctb.overwritten = false;
+				desc[2] = 0;
+				ends(head, tail, true);
+				assert_true(ctb_watch(&mem, &ctb));
+				desc[1] = (tail + step) % RING;
+				assert_int_equal(ctb_watch(&mem, &ctb), fits);
+				assert_int_equal(ctb.overwritten, !fits);
+				assert_int_equal(ctb.broken, !fits);
+				assert_int_equal(desc[2], fits ? 0 : 1);
+				if (!fits)
+					assert_int_equal(take(), -1);
+			}
+		}
+	}
+	/* a tail that is none is another fault */
+	ctb.broken = false;
+	ctb.overwritten = false;
+	ends(0, RING, true);
+	assert_true(ctb_watch(&mem, &ctb));
+	assert_int_equal(take(), -1);
+	assert_false(ctb.overwritten);
+}
+
+/* the tail is looked at before the head moves */
+static void overwritten(void **state)
+{
+	ends(4, 2, true); /* 1 dword of room */
+	ring[4] = 1;
+	assert_true(ctb_watch(&mem, &ctb));
+	desc[1] = 5;
+	assert_int_equal(take(), -1);
+	assert_true(ctb.overwritten);
+	assert_int_equal(desc[0], 4);
 }
 
 /* what one sends the other receives, all around */
@@ -468,6 +516,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(send_credits, setup, teardown),
 		cmocka_unit_test_setup_teardown(send_bad, setup, teardown),
 		cmocka_unit_test_setup_teardown(own_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(tail_and_head, setup, teardown),
+		cmocka_unit_test_setup_teardown(overwritten, setup, teardown),
 		cmocka_unit_test_setup_teardown(send_receive, setup, teardown),
 		cmocka_unit_test(fault_fields),
 		cmocka_unit_test(counter_fields),
