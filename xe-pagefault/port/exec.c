@@ -39,27 +39,38 @@ static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 }
 
 /*
- * The mark is taken away before the tables are written: what invalidates them
- * from then on sets it again. (Stock does it afterwards. The invalidation of a
- * userptr in between is lost, and its faults are then "served" for ever.)
+ * Set or clear the tile's bit in tile_invalidated, and return what it was.
+ *
+ * The bit is cleared before the page tables are written: an invalidation from
+ * then on sets it again. (The stock driver clears it afterwards. It loses an
+ * invalidation of a userptr in between, and then "serves" its faults for ever.)
+ *
+ * 6.12 writes the byte in two places: xe_vm_invalidate_vma() stores tile_mask,
+ * all bits that it ever has, from the notifier of a userptr without vm->lock, or
+ * with the BO locked; handle_vma_pagefault(), under vm->lock as here, clears the
+ * bit with a plain read and write. Its readers, vma_is_valid() of the fault
+ * handler and xe_pt_zap_ptes(), look at one bit. So an atomic change here is
+ * safe against all of them. The worst race is one that the stock driver has with
+ * itself: its own plain clear overwrites a mark that came in between.
  */
-static void mark(struct xe_vma *vma, struct xe_tile *tile, bool invalidated)
+static bool mark(struct xe_vma *vma, struct xe_tile *tile, bool invalidated)
 {
 	u8 old = READ_ONCE(vma->tile_invalidated), new;
 
-	/* The notifier of a userptr writes it under none of our locks. */
 	do {
 		new = invalidated ? old | BIT(tile->id) : old & ~BIT(tile->id);
 	} while (!try_cmpxchg(&vma->tile_invalidated, &old, new));
+	return old & BIT(tile->id);
 }
 
 static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
 {
-	bool invalidated = vma->tile_invalidated & BIT(tile->id);
 	struct dma_fence *fence;
+	bool invalidated;
 
 	stock_trace_xe_vma_pf_bind(vma);
-	mark(vma, tile, false);
+	/* By the change itself: an invalidation may have come just before it. */
+	invalidated = mark(vma, tile, false);
 	fence = xe_vma_rebind(vma_to_vm(vma), vma, BIT(tile->id));
 	if (IS_ERR(fence)) {
 		if (invalidated)
