@@ -103,7 +103,12 @@ static int service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 	mirror = vma_is_mirror(vma);
 	err = xpf_port.populate(gt->stock, vma, pf, cause);
 
-	/* An SVM fault may have replaced the VMA, and freed this one. */
+	/*
+	 * A hint that the stock driver looks up, and clears in xe_vm_remove_vma()
+	 * before the VMA is freed; all of that under vm->lock, as here, where it is
+	 * held for writing. (6.12, 7.2, 7.3.) So it is never stale. An SVM fault,
+	 * however, may have replaced the VMA, and freed this one.
+	 */
 	if (!err && !mirror)
 		vm->usm.last_fault_vma = vma;
 	return err;

@@ -60,6 +60,12 @@ static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
 	struct dma_fence *fence;
 
 	stock_trace_xe_vma_pf_bind(vma);
+	/*
+	 * As xe_vm_set_validation_exec() does it. Writers and the one reader, in
+	 * xe_pt.c, hold the lock of the VM's reservation, as here (7.2, 7.3).
+	 * The tables' invalidation bits are left to xe_vma_rebind(): there the bit
+	 * is cleared at commit, under the lock that the notifier takes.
+	 */
 	vm->validation._exec = exec;
 	fence = xe_vma_rebind(vm, vma, BIT(tile->id));
 	vm->validation._exec = NULL;
