@@ -65,20 +65,36 @@ struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
  * xpf_generation - which GuC is it that runs on this GT?
  * @gt: GT, locked by its lock
  *
- * Counts the starts of the GuC. Stock writes 0 to resv_space of the H2G ring
- * when it registers the ring with a GuC that has been started, and nothing else
- * ever; we write 1, which costs a dword of the ring, and see by the 0 that there
- * was a start. That holds while we attach and detach, too.
+ * Counts the starts of the GuC. The stock driver sets info.tail of the G2H ring
+ * to 0 when it registers the ring with a GuC that has been started. This function
+ * writes 1 there, so a 0 means that there was a start, also one that came while
+ * the module attached or detached.
  *
- * The CT is down when stock registers the ring, and comes up under both
- * ct->lock and ct->fast_lock. So a caller that holds one of them and finds the
- * CT up sees the generation of the GuC that it talks to.
+ * Why this field: the tail of the G2H ring belongs to the GuC, and the stock
+ * driver reads it from the descriptor in memory. It uses the copy in info.tail
+ * nowhere but in (6.12, 7.2, 7.3 alike):
+ *
+ * - guc_ct_ctb_g2h_init(), which sets it to 0 and computes info.space from it
+ * - guc_ctb_snapshot_capture() and guc_ctb_snapshot_print(), for debugfs and
+ *   coredumps, which show 1 instead of 0
+ *
+ * The worst race: gt_add(), or a reply to a fault of the GuC before, writes the 1
+ * between the two steps of guc_ct_ctb_g2h_init(). If the compiler has made that
+ * read the field back, which it has no reason to do, info.space is a dword too
+ * small until the next start: the stock driver has one of 16,383 credits less.
+ * It can't become too large, and nothing underflows. (7.2 and later compare it at
+ * runtime suspend, in kernels with DRM_XE_DEBUG.) If the 0 comes after the 1, the start is
+ * counted twice, which makes nothing stale: no GuC has reported a fault between.
+ *
+ * The CT is down when the stock driver registers the ring, and comes up under
+ * both ct->lock and ct->fast_lock. So a caller that holds one of them and finds
+ * the CT up sees the generation of the GuC that it talks to.
  *
  * Return: the number.
  */
 u32 xpf_generation(struct xpf_gt *gt)
 {
-	u32 *mark = &gt->stock->uc.guc.ct.ctbs.h2g.info.resv_space;
+	u32 *mark = &gt->stock->uc.guc.ct.ctbs.g2h.info.tail;
 
 	lockdep_assert_held(&gt->lock);
 	if (!READ_ONCE(*mark)) {
