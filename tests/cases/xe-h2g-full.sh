@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-h2g-full
+# about: the H2G ring is full to the last dword when a fault is to be answered; then a GuC that reads slowly
+# gpu: lnl media=off
+# sides: stock ours
+# timeout: 300
+# kernels: all
+# short: trixie trixie-backports
+# allow: WARNING: .*xe_uc\.c:|Call Trace:
+
+. /job/lib.sh
+
+# 6.12 warns at each reset, wrongly: it takes xe_force_wake_get()'s 0 for a failure
+[[ $(uname -r) != 6.12.* ]] || echo 0 >/proc/sys/kernel/panic_on_warn
+
+spaces=(a b c d e f g h i j)
+
+# room_is N: dwords that are free in the H2G ring
+room_is()
+{
+	[ "$(count room0)" = "$1" ]
+}
+
+# settled: the driver has sent nothing for a moment
+settled()
+{
+	local tail
+
+	tail=$(count tail0)
+	sleep 0.3
+	[ "$(count tail0)" = "$tail" ]
+}
+
+reset_done()
+{
+	dmesg | grep -q 'GT0: reset done'
+}
+
+# submit N: so many batches that do not fault, on the spaces in turn
+submit()
+{
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		client start write "${spaces[i % 10]}" 0x100000000 5
+	done
+}
+
+be_gpu
+
+# A GuC that has just been started and has reported no fault yet. A reset of the GT
+# resets it more than once.
+r=$(count resets)
+gt_reset 0
+wait_for 30 counted resets $((r + 1)) || fail "no reset"
+wait_for 30 reset_done || fail "the reset does not end"
+client_start
+for s in "${spaces[@]}"; do
+	client vm "$s" lr
+	client bo "$s" 0x100000000 64K
+	client write "$s" 0x100000000 1
+done
+
+# A batch takes 3 dwords. They fill the ring, but for one dword that is never used, if
+# they also end where the ring does. An invalidation of the TLB takes 8.
+for ((i = 0; i < 20; i++)); do
+	wait_for 30 settled || fail "the driver goes on sending"
+	((($(count size0) - $(count tail0)) % 3)) || break
+	client bo a 0x200000000 64K
+	client write a 0x200000000 1
+	client unbind a 0x200000000 64K
+done
+gpu hold what=h2g on
+room=$(count room0)
+say "tail $(count tail0), room $room"
+submit $((room / 3))
+wait_for 30 room_is 0 || fail "the ring is not just full: $(gpu stat)"
+
+# The reply has to wait for room. After a second without any the driver resets the GT,
+# which is right, but leaves nothing to be looked at.
+r=$(count resets)
+gpu fault asid=0xabcde va=0xdead0000
+sleep 0.2
+gpu hold what=h2g off
+gpu wait outstanding=0 timeout=30
+[ "$(count overwritten)" = 0 ] || fail "unread messages were overwritten"
+if [ "$(count resets)" != "$r" ]; then
+	say "this machine is too slow: the GT was reset"
+	exit 0
+fi
+for s in "${spaces[@]}"; do
+	client wait "$s"
+done
+[ "$(count unsuccessful)" = 1 ] || fail "the fault was not refused"
+
+# More replies than the ring has room for, and 100 messages read in a second.
+gpu rate h2g=100
+gpu storm n=300 asid=0xabcde va=0xdead0000
+gpu wait outstanding=0 timeout=60
+gpu rate h2g=500
+faults 2 0 <<'END'
+vm z
+userptr z 0x100000000 64K
+write z 0x100000000 1
+dontneed z 0x100000000 64K
+write z 0x100000000 2
+END
+gpu rate off
+client_stop
+[ "$(count replies)" = 303 ] || fail "303 faults, $(count replies) replies"
+[ "$(count resets)" = "$r" ] || fail "the GT was reset"
