@@ -310,6 +310,8 @@ out:
 		bj_info(c,
 			"journal replayed in %lld ms: %u keys in %u entries, seq %llu\n",
 			ktime_ms_delta(ktime_get(), began), keys, entries, end);
+	if (!ret && lossy)
+		settle(c, end);
 
 	while (!list_empty(list)) {
 		i = list_first_entry(list, struct journal_replay, list);

@@ -444,8 +444,12 @@ enum ring_verdict ring_judge(struct ring *r)
 		r->discarded = r->gone;
 		r->gone = 0;
 	}
-	if (r->gone)
+	if (r->gone) {
+		r->at = r->hole;
+		if (!r->at.sectors)
+			r->at.bucket = r->start;
 		return RING_MISSING;
+	}
 
 	b = &r->bucket[r->cur];
 	v = judge_end(r, r->cur, b->end, b->behind);

@@ -172,7 +172,9 @@ struct ring_ops {
  * @gone: how many are missing in all
  * @discarded: entries from L on that a discard has taken, see above
  * @torn: the place of an entry that was being written; kind RING_BLANK if none is
- * @at: what the verdict is about: a place for all but RING_MISSING
+ * @at: what the verdict is about; where the first missing entry would have begun
+ * @behind: where the entry after the newest one that was kept so far begins
+ * @hole: the same in front of the first gap; sectors 0 if there is none
  * @twice: an entry whose seq was there already; seq 0 if there is none
  * @damage: damaged places among what recovery needs
  * @damages: how many there are; more than RING_DAMAGES are not remembered
@@ -199,6 +201,8 @@ struct ring {
 	u64 discarded;
 	struct ring_spot torn;
 	struct ring_spot at;
+	struct ring_spot behind;
+	struct ring_spot hole;
 	struct ring_spot twice;
 	struct ring_spot damage[RING_DAMAGES];
 	u32 damages;

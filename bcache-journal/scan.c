@@ -272,7 +272,9 @@ static void tell_refusal(const struct scan *s, enum ring_verdict v,
 	u32 i;
 
 	for (i = 0; i < min_t(u32, r->damages, RING_DAMAGES); i++)
-		tell_spot(s, &r->damage[i]);
+		if (r->damage[i].bucket != r->at.bucket ||
+		    r->damage[i].offset != r->at.offset || v == RING_MISSING)
+			tell_spot(s, &r->damage[i]);
 	if (r->damages > RING_DAMAGES)
 		bj_warn(s->c, "%u more damaged places in the journal\n",
 			r->damages - RING_DAMAGES);
@@ -280,7 +282,9 @@ static void tell_refusal(const struct scan *s, enum ring_verdict v,
 	switch (v) {
 	case RING_MISSING:
 		bj_err(s->c,
-		       "journal entries %llu-%llu are missing, %llu in all; recovery needs %llu-%llu: %s\n",
+		       "journal bucket %u, sector %llu: entry %llu and up to %llu are missing, %llu in all; recovery needs %llu-%llu: %s\n",
+		       r->at.bucket,
+		       (u64)spot_sector(s, r->at.bucket, r->at.offset),
 		       r->gone_first, r->gone_last, r->gone, r->last_seq,
 		       r->newest, outcome);
 		break;

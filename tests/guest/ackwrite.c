@@ -166,7 +166,7 @@ static int do_verify(const char *dev, const char *acks, uint64_t min)
 static int do_same(const char *dev, const char *file, uint64_t base)
 {
 	uint64_t *buf = buffer(), *want = buffer();
-	uint64_t blocks, block, bad = 0, newer = 0;
+	uint64_t blocks, block, was, bad = 0, newer = 0;
 	int fd = open_dev(dev, O_RDONLY, &blocks);
 	FILE *f = fopen(file, "r");
 
@@ -179,6 +179,7 @@ static int do_same(const char *dev, const char *file, uint64_t base)
 			errx(2, "%s is too short", file);
 		if (!memcmp(buf, want, BLOCK))
 			continue;
+		was = want[1];
 		fill(want, block, buf[1]);
 		if (buf[1] >= base && !memcmp(buf, want, BLOCK)) {
 			newer++;
@@ -186,8 +187,8 @@ static int do_same(const char *dev, const char *file, uint64_t base)
 		}
 		if (bad++ < 10)
 			printf("block %" PRIu64 ": holds block %" PRIu64
-			       " seq %" PRIu64 "\n",
-			       block, buf[0], buf[1]);
+			       " seq %" PRIu64 ", was seq %" PRIu64 "\n",
+			       block, buf[0], buf[1], was);
 	}
 	printf("%" PRIu64 " blocks: %" PRIu64 " written since, %" PRIu64
 	       " are neither old nor new\n",
