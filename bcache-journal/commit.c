@@ -137,20 +137,26 @@ __releases(&c->journal.lock)
 }
 
 /*
- * The fields that recovery reads beside the keys. Under journal.lock, which
- * bch_btree_set_root() and the writers of uuids and prios wait for before they
- * free what was there.
+ * The fields that recovery reads beside the keys. Called with journal.lock held.
+ *
+ * No lock keeps c->root from changing: bch_btree_set_root() stores it and then
+ * calls bch_journal_meta(). So read the pointer once, or key and level may be
+ * those of different nodes. The node stays as it is: its key and level are set
+ * before it becomes the root, and it is freed only after bch_journal_meta(),
+ * which takes journal.lock. (If the set is shut down it does not, but then this
+ * jset is not submitted.) The writers of uuids and prios do the same.
  */
 static void jset_fill(struct cache_set *c, struct jset *data)
 {
+	const struct btree *root = READ_ONCE(c->root);
 	struct cache *ca = c->cache;
 
 	data->magic = ca->sb.set_magic ^ JSET_MAGIC;
 	data->version = JSET_VERSION;
 	data->last_seq = journal_last_seq(&c->journal);
 	copy_padded(data->uuid_bucket_pad, c->uuid_bucket_pad);
-	copy_padded(data->btree_root_pad, c->root->key_pad);
-	data->btree_level = c->root->level;
+	copy_padded(data->btree_root_pad, root->key_pad);
+	data->btree_level = root->level;
 	memset(data->pad, 0, sizeof(data->pad));
 	memset(data->prio_bucket, 0, sizeof(data->prio_bucket));
 	data->prio_bucket[ca->sb.nr_this_dev] = ca->prio_buckets[0];
