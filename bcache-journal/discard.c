@@ -18,6 +18,13 @@
 
 #include "journal.h"
 
+#if defined(HAVE_HOOK_JOURNAL_DISCARD_WORK) !=     \
+		defined(HAVE_HOOK_JOURNAL_DISCARD_ENDIO) || \
+	defined(HAVE_HOOK_JOURNAL_DISCARD_WORK) !=  \
+		defined(HAVE_JOURNAL_DEVICE_DISCARD_IDX)
+#error "the stock driver has half of the discard of journal buckets"
+#endif
+
 #ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
 
 /**
