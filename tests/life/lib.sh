@@ -38,7 +38,7 @@ fail()
 	exit 1
 }
 '
-key="$MACHINE $prelude"	# of the layers; what they are made by is part of it
+key="$MACHINE $prelude"	# identifies a layer; covers everything that goes into it
 
 # native [--online] <SCRIPT: done on the machine while it is switched off
 native()

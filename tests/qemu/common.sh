@@ -39,12 +39,12 @@ progress()
 	return "$status"
 }
 
-# What lies in the cache may be in use by another run, and any run may be killed at any
-# moment. So each thing there is made under a lock, in a directory new.NAME that gets its
-# name when it is complete, and it stays while a process that holds it lives. A process
-# that outlives its killed script still has the script's locks.
+# Any run may be killed at any moment, and another run may use the same cache. So
+# everything in the cache is built under a lock, in a directory new.NAME that is renamed
+# once it is complete, and is not removed while a process holds it. Children that outlive
+# a killed script keep its locks.
 
-# lock FILE, unlock: one at a time; not nested
+# lock FILE, unlock: a script can take only one such lock at a time
 lock()
 {
 	exec 9>"$1" || die "$1: cannot be written"
@@ -56,8 +56,8 @@ unlock()
 	exec 9>&-
 }
 
-# hold DIR: make it if it is missing, and keep it until this process and all that it
-# has started have ended
+# hold DIR: create DIR if it is missing, and keep it from being pruned until this process
+# and its children have exited
 hold()
 {
 	local fd
@@ -66,26 +66,27 @@ hold()
 		mkdir -p "$1" && touch "$1" && exec {fd}<"$1" || die "$1: cannot be used"
 		flock -s "$fd"
 		[ ! "$1" -ef "/proc/self/fd/$fd" ] || return 0
-		exec {fd}<&-	# prune was faster
+		exec {fd}<&-	# prune removed it first
 	done
 }
 
-# prune DIR N: of the directories in it only the N that were used last stay, those that
-# are held, and nothing half made or half removed; under the lock for what is made there
+# prune DIR N: remove the directories in DIR, except the N most recently used ones and
+# those that are held; also remove partly built and partly removed ones. The caller holds
+# the lock for DIR, if there is one.
 prune()
 {
 	local dir
 
-	# shellcheck disable=SC2010,SC2012 # we have named them
+	# shellcheck disable=SC2010,SC2012 # the names are plain
 	ls -dt "$1"/*/ 2>/dev/null | grep -vE '/(new|old)[.][^/]*/$' | tail -n +$(($2 + 1)) |
 		while read -r dir; do
 			flock -n "$dir" mv -T "$dir" "$(mktemp -d "$1/old.XXXXXX")" || :
 		done
-	namespace rm -rf "$1"/old.* "$1"/new.* 2>/dev/null || :	# others remove them too
+	namespace rm -rf "$1"/old.* "$1"/new.* 2>/dev/null || :	# another run may remove them too
 }
 
-# begin_run DIR N: $runs is a new directory in DIR for what this run leaves, the last N
-# are kept
+# begin_run DIR N: set $runs to a new directory in DIR for the logs of this run; keep the
+# last N
 begin_run()
 {
 	runs=$1/$(date +%Y%m%d-%H%M%S)-$$
@@ -242,7 +243,7 @@ judge()
 # over LOWER SCRIPT [ARGUMENT...]: run SCRIPT where $root is a file system whose changes
 # over LOWER (one directory, or several with ":" between) are in memory and vanish;
 # in_root COMMAND... runs a command in there. Packages that it installs come from $tmp.
-# The mounts end with their namespace: nothing is unmounted, so nothing can be busy.
+# The mounts disappear with their namespace, so a busy one cannot make umount fail.
 over()
 {
 	local lower=$1 script=$2 tmp status=0
@@ -271,7 +272,7 @@ over()
 	return "$status"
 }
 
-# newest DIR PACKAGES: the newest tree in DIR that has what the file PACKAGES names
+# newest DIR PACKAGES: the newest tree in DIR made from the list in the file PACKAGES
 newest()
 {
 	local k
@@ -284,8 +285,9 @@ newest()
 	done
 }
 
-# need_tree DIR PACKAGES WHAT COMMAND...: there is one, made by COMMAND... $new if it has
-# to be; from now on tree_of DIR PACKAGES is this one, whatever else is made
+# need_tree DIR PACKAGES WHAT COMMAND...: find such a tree, or run COMMAND with the
+# directory to create as its last argument. From then on tree_of DIR PACKAGES names the
+# same tree, even if another run creates a newer one.
 declare -A trees=()
 update=''	# not empty: a new one, whatever is there
 need_tree()
@@ -299,7 +301,7 @@ need_tree()
 		namespace rm -rf "$new"
 		progress "$3" "$1/log" "${@:4}" "$new" || die "$3 failed: $1/log"
 		tree=$1/$(cat "$new/kver")
-		[ ! -e "$tree" ] || tree+=.$(date +%s.%N)	# that one may be in use
+		[ ! -e "$tree" ] || tree+=.$(date +%s.%N)	# the old one may be in use
 		mv -T "$new" "$tree"
 	fi
 	hold "$tree"
@@ -359,14 +361,15 @@ lower_of()
 	echo "$lower$(root_of "$1")/root"
 }
 
-# need_build SUITE: what "make deb" takes, as the layer "build"
+# need_build SUITE: the layer "build", with the packages that "make deb" needs
 need_build()
 {
 	need_more "$1" build "build-essential, $(sed -n '/^Build-Depends:/,/^[^ ]*:/ {
 		s/^Build-Depends://; /:/!p }' "$tests/../packaging/debian/control" | tr -d '\n')"
 }
 
-# need_source: $runs/source.tar is the source as it is now, whatever becomes of it
+# need_source: put a copy of the source into $runs/source.tar, so that later changes of the
+# tree do not affect this run
 need_source()
 {
 	[ -e "$runs/source.tar" ] || {
@@ -377,8 +380,8 @@ need_source()
 }
 
 # The packages that are tested: those in a given directory, or made for each suite, in
-# it, as "make deb" does there; debs_of SUITE [next] is where they are. The next ones are
-# the same with a later version.
+# it, as "make deb" does there; debs_of SUITE [next] is where they are. "next" is the
+# same with a later version.
 debs=${OUTRIGGER_DEBS-} debs_key=''
 debs_of()
 {
