@@ -35,14 +35,19 @@ static int broken(struct memory *m, struct ctb *ctb, u32 status)
  * each message, so its tail cannot go round the ring unseen.  The head that the
  * host goes by is never ahead of ours, so a correct host never fails this.
  *
- * Return: false if the tail has passed the head; the ring is broken then.
+ * Return: false if the tail has passed the head, or is none; the ring is broken
+ * then.
  */
 bool ctb_watch(struct memory *m, struct ctb *ctb)
 {
 	u32 tail = ggtt_read32(m, ctb->desc + DESC_TAIL), room;
 
-	if (ctb->broken || tail >= ctb->size)
-		return true; /* for ctb_receive() to complain about */
+	if (ctb->broken)
+		return false;
+	if (tail >= ctb->size) {
+		broken(m, ctb, STATUS_OVERFLOW);
+		return false;
+	}
 	room = (ctb->mine + ctb->size - ctb->seen - 1) % ctb->size;
 	if ((tail + ctb->size - ctb->seen) % ctb->size > room) {
 		ctb->overwritten = true;
@@ -67,12 +72,10 @@ int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
 {
 	u32 head, tail, header, n, i, at;
 
-	if (ctb->broken || !ctb_watch(m, ctb))
+	if (!ctb_watch(m, ctb))
 		return -1;
-	tail = ggtt_read32(m, ctb->desc + DESC_TAIL);
+	tail = ctb->seen; /* not what the host has written since */
 	head = ctb->mine;
-	if (tail >= ctb->size)
-		return broken(m, ctb, STATUS_OVERFLOW);
 	while (head != tail) {
 		header = ggtt_read32(m, ctb->ring + head * 4);
 		head = (head + 1) % ctb->size;

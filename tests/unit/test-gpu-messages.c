@@ -256,7 +256,8 @@ static void tail_and_head(void **state)
 	ctb.broken = false;
 	ctb.overwritten = false;
 	ends(0, RING, true);
-	assert_true(ctb_watch(&mem, &ctb));
+	assert_false(ctb_watch(&mem, &ctb));
+	assert_true(ctb.broken);
 	assert_int_equal(take(), -1);
 	assert_false(ctb.overwritten);
 }
