@@ -133,6 +133,19 @@ static bool wrong_sum(enum jset_verdict v)
 	return v == JSET_BAD_CSUM || v == JSET_TOO_BIG;
 }
 
+/* No entry has seq 0, so one that does may be any: take it for the highest. */
+static bool later(u64 a, u64 b)
+{
+	return a - 1 > b - 1;
+}
+
+/* Could a damaged place matter to a recovery from last_seq on? */
+static bool matters(const struct ring *r, const struct ring_spot *s)
+{
+	return s->kind == RING_UNREADABLE ||
+	       (s->kind == RING_BAD && !later(r->last_seq, s->seq));
+}
+
 /* Note in struct ring_bucket what a place holds. */
 static int note(struct ring *r, const struct ring_spot *s, const struct jset *j)
 {
@@ -159,7 +172,7 @@ static int note(struct ring *r, const struct ring_spot *s, const struct jset *j)
 	case RING_BAD:
 		b->bad++;
 		highest = wrong_sum(s->verdict) ? &b->claim : &b->rejected;
-		if (s->seq > highest->seq)
+		if (highest->kind == RING_BLANK || later(s->seq, highest->seq))
 			*highest = *s;
 		break;
 	case RING_UNREADABLE:
@@ -246,6 +259,24 @@ static int find_newest(struct ring *r)
 	return 0;
 }
 
+/* Remember a damaged place; what is unreadable next to the last one belongs to it. */
+static void note_damage(struct ring *r, const struct ring_spot *s)
+{
+	struct ring_spot *last = NULL;
+
+	if (r->damages && r->damages <= RING_DAMAGES)
+		last = &r->damage[r->damages - 1];
+	if (last && last->kind == RING_UNREADABLE && s->kind == last->kind &&
+	    s->bucket == last->bucket &&
+	    s->offset == last->offset + last->sectors) {
+		last->sectors += s->sectors;
+		return;
+	}
+	if (r->damages < RING_DAMAGES)
+		r->damage[r->damages] = *s;
+	r->damages++;
+}
+
 /* A place that was read for its entries: note it, and keep what is needed. */
 static int load(struct ring *r, const struct ring_spot *s, const struct jset *j)
 {
@@ -253,12 +284,8 @@ static int load(struct ring *r, const struct ring_spot *s, const struct jset *j)
 	int ret;
 
 	note(r, s, j);
-	if (s->kind == RING_UNREADABLE ||
-	    (s->kind == RING_BAD && s->seq >= r->last_seq)) {
-		if (r->damages < RING_DAMAGES)
-			r->damage[r->damages] = *s;
-		r->damages++;
-	}
+	if (matters(r, s))
+		note_damage(r, s);
 	if (s->kind != RING_SOUND || s->seq < r->last_seq || s->seq > r->newest)
 		return 0;
 
@@ -426,7 +453,7 @@ enum ring_verdict ring_judge(struct ring *r)
 			r->unneeded += damaged(b);
 			continue;
 		}
-		if (b->rejected.seq >= r->last_seq) {
+		if (matters(r, &b->rejected)) {
 			r->at = b->rejected;
 			return RING_REJECTED;
 		}
@@ -461,10 +488,7 @@ enum ring_verdict ring_judge(struct ring *r)
 static int erase(struct ring *r, const struct ring_spot *s,
 		 const struct jset *unused)
 {
-	if (s->kind == RING_UNREADABLE ||
-	    (s->kind == RING_BAD && s->seq >= r->last_seq))
-		return r->ops->erase(r, s);
-	return 0;
+	return matters(r, s) ? r->ops->erase(r, s) : 0;
 }
 
 /**

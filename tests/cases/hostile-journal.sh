@@ -38,7 +38,7 @@ case $BOOT in
 		last refused "$kind"
 	done
 	for kind in seq-0 seq-near-max seq-ahead; do
-		last refused:entry "$kind"
+		last refused:place "$kind"
 	done
 	last clean gen
 	for n in 0 1 2; do
@@ -49,7 +49,7 @@ case $BOOT in
 	# an unknown replacement policy, with which the stock allocator loops for ever
 	super clean 'flags=|0x1c'
 	super clean 'flags=|0xfffffffffffffff0'
-	last refused seq-max
+	last refused:place seq-max
 	trial whole "nothing"
 	trials_done
 	;;

@@ -439,7 +439,8 @@ logged()
 #   some     registered, at most the writes of the damaged entry lost
 #   less     registered, acknowledged writes lost: shows a fault of stock
 #   refused  not registered; the log names bucket, sector and entry; nothing written; the
-#            device released. "refused:entry": the log must name only the entry
+#            device released. "refused:entry": the log must name only the entry;
+#            "refused:place": all but the entry
 #   clean    registered or refused, without a BUG or a hang
 # A wrong outcome does not end the case: trials_done fails at the end.
 trial()
@@ -486,10 +487,11 @@ trial()
 	refused*:refused)
 		[ "$before" = 0 ] || wrong "$what: refused, but something was written"
 		logged 'refused|not registered' || wrong "$what: refused without a word"
+		[[ $expect != *:place ]] || seq=''
 		[ ! "$seq" ] || logged "entr(y|ies) .*\<$seq\>" ||
 			wrong "$what: entry $seq is not named"
 		[[ ! $sector || $expect = *:entry ]] ||
-			logged "bucket $bucket\>" "sector $sector\>" "\<$seq\>" ||
+			logged "bucket $bucket\>" "sector $sector\>" "${seq:+\<$seq\>}" ||
 			wrong "$what: bucket $bucket, sector $sector, entry $seq is not named"
 		;;
 	clean:*) ;;

@@ -605,8 +605,8 @@ static void empty(void **state)
 	ring_free();
 }
 
-/* seq as high as it goes: nothing could follow */
-static void highest_seq(void **state)
+/* seq as high as it goes, behind which nothing could follow; and none at all */
+static void hostile_seq(void **state)
 {
 	struct jset *j;
 
@@ -617,6 +617,10 @@ static void highest_seq(void **state)
 	seal(j);
 	assert_int_equal(judge(false), RING_REJECTED);
 	assert_int_equal(m.ring.at.verdict, JSET_BAD_SEQ);
+	j->seq = 0;
+	j->last_seq = 0;
+	seal(j);
+	assert_int_equal(judge(false), RING_REJECTED);
 	ring_free();
 }
 
@@ -660,7 +664,7 @@ int main(void)
 		cmocka_unit_test(discarded_start),
 		cmocka_unit_test(twice),
 		cmocka_unit_test(empty),
-		cmocka_unit_test(highest_seq),
+		cmocka_unit_test(hostile_seq),
 		cmocka_unit_test(erased),
 		cmocka_unit_test(few_reads),
 		cmocka_unit_test(pairs_8),
