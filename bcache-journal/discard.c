@@ -18,10 +18,14 @@
 
 #include "journal.h"
 
-#if defined(HAVE_HOOK_JOURNAL_DISCARD_WORK) !=     \
-		defined(HAVE_HOOK_JOURNAL_DISCARD_ENDIO) || \
-	defined(HAVE_HOOK_JOURNAL_DISCARD_WORK) !=  \
-		defined(HAVE_JOURNAL_DEVICE_DISCARD_IDX)
+/* All three or none. */
+#ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
+#if !defined(HAVE_HOOK_JOURNAL_DISCARD_ENDIO) || \
+	!defined(HAVE_JOURNAL_DEVICE_DISCARD_IDX)
+#error "the stock driver has half of the discard of journal buckets"
+#endif
+#elif defined(HAVE_HOOK_JOURNAL_DISCARD_ENDIO) || \
+	defined(HAVE_JOURNAL_DEVICE_DISCARD_IDX)
 #error "the stock driver has half of the discard of journal buckets"
 #endif
 

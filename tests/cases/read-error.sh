@@ -69,7 +69,7 @@ case $BOOT in
 	attach
 	break_at "$(disk 1)" "$sector"
 	echo /dev/mapper/broken >/sys/fs/bcache/register
-	dmesg | grep "bcache_journal: .*can't be read at sector $sector" ||
+	dmesg | grep "bcache_journal: .*sector $sector: .*can't be read" ||
 		fail "no word of sector $sector"
 	wait_for 60 sets_gone || fail "registered all the same"
 	detach
