@@ -16,6 +16,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kobject.h>
 #include <linux/mm.h>
@@ -35,23 +36,33 @@ static void views_sync(struct work_struct *work);
 static DECLARE_DELAYED_WORK(sync_work, views_sync);
 
 /**
- * set_get - keep a set's journal from being torn down while it is looked at
+ * set_get - keep a set's journal from being torn down while it is read
  * @c: the set, which a view keeps in memory
  *
  * Takes bch_register_lock, as stock's own sysfs files do. A set that is in the
  * list and not stopping can't get past __cache_set_unregister(), which takes
  * that lock too.
  *
- * Return: 0 with the lock held; without it -ENODEV if the set is going, or
- * -ERESTARTSYS if a signal came (livepatch sends one to a task that it waits
- * for).
+ * Never sleeps on the lock: a registration holds it for as long as recovery
+ * takes, and removing the file, and so detaching, waits for its readers.
+ *
+ * Return: 0 with the lock held; without it -ENODEV if the set or its view is
+ * going, -EAGAIN if the lock stayed busy for a second, or -ERESTARTSYS if a
+ * signal came (livepatch sends one to a task that it waits for).
  */
 int set_get(struct cache_set *c)
 {
+	unsigned long end = jiffies + HZ;
 	struct cache_set *i;
 
-	if (mutex_lock_interruptible(&bch_register_lock))
-		return -ERESTARTSYS;
+	while (!mutex_trylock(&bch_register_lock)) {
+		if (!READ_ONCE(views_wanted))
+			return -ENODEV;
+		if (time_after(jiffies, end))
+			return -EAGAIN;
+		if (msleep_interruptible(20))
+			return -ERESTARTSYS;
+	}
 
 	list_for_each_entry(i, &bch_cache_sets, list)
 		if (i == c && !test_bit(CACHE_SET_STOPPING, &c->flags) &&
@@ -217,8 +228,8 @@ static void view_make(struct cache_set *c)
 }
 
 /*
- * Off the list already, no lock held: waits for readers of the files, who wait
- * for bch_register_lock.
+ * Off the list already, no lock held: waits for readers of the files, each of
+ * which gives up within a second.
  */
 static void view_free(struct set_view *v)
 {
@@ -287,10 +298,9 @@ void view_pin_taken(struct journal *j)
 	v = view_find(container_of(j, struct cache_set, journal));
 	if (v)
 		WRITE_ONCE(v->born[(j->pin.back - 1) & j->pin.mask], jiffies);
-	rcu_read_unlock();
-
-	if (!v && READ_ONCE(views_wanted))
+	else if (READ_ONCE(views_wanted)) /* inside RCU: see views_stop() */
 		queue_delayed_work(wq, &sync_work, HZ);
+	rcu_read_unlock();
 }
 
 /**
@@ -305,9 +315,12 @@ void views_start(void)
 }
 
 /**
- * views_stop - take all views down: we are about to be gone
+ * views_stop - take all views down
  *
- * Process context, no lock held.
+ * Process context, no lock held. sync_work uses bcache's lock and list, so it
+ * must not run, or be queued, once this has returned: the reference on bcache
+ * is dropped next. Hooks may still be called, by tasks that have not switched
+ * sides.
  */
 void views_stop(void)
 {
@@ -315,6 +328,12 @@ void views_stop(void)
 
 	mutex_lock(&views_lock);
 	WRITE_ONCE(views_wanted, false);
+	mutex_unlock(&views_lock);
+
+	synchronize_rcu(); /* with view_pin_taken() */
+	cancel_delayed_work_sync(&sync_work);
+
+	mutex_lock(&views_lock);
 	while ((v = list_first_entry_or_null(&views, struct set_view, list))) {
 		list_del_rcu(&v->list);
 		mutex_unlock(&views_lock);
@@ -349,7 +368,6 @@ int views_init(void)
 void views_exit(void)
 {
 	views_stop();
-	cancel_delayed_work_sync(&sync_work);
 	destroy_workqueue(wq);
 	view_debugfs_exit();
 }

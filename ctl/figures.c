@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The counters of the modules in /sys: see docs/ABI. */
+#include <errno.h>
 #include <glob.h>
 #include <limits.h>
 #include <signal.h>
@@ -79,7 +80,8 @@ static void on_alarm(int sig)
 }
 
 /*
- * The files of a cache set wait while any set is registered, which may take for ever.
+ * The files of a cache set wait up to a second each while any set is being registered,
+ * then fail with EAGAIN. The modules of an older version wait for as long as it lasts.
  * So let a signal end the read (no SA_RESTART), and come again: a read may be about to
  * begin when it comes. With @ms 0 no more come.
  */
@@ -151,6 +153,8 @@ void units_read(struct units *u, const struct kind *kind)
 		unit_name(&u->list[u->n], kind, dir);
 		if (unit_read(&u->list[u->n], kind, dir))
 			u->n++;
+		else if (errno == EAGAIN)
+			late = 1;
 	}
 	hurry(0);
 	u->late = late;

@@ -93,12 +93,15 @@ bool file_number(long long *n, const char *fmt, ...)
 {
 	char path[PATH_MAX], text[32], *end;
 	va_list ap;
+	int len;
 
 	va_start(ap, fmt);
 	path_of(path, fmt, ap);
 	va_end(ap);
 	*n = 0;
-	if (slurp(text, sizeof(text), path) <= 0)
+	len = slurp(text, sizeof(text), path);
+	errno = len < 0 ? -len : 0;
+	if (len <= 0)
 		return false;
 	*n = strtoll(text, &end, 10);
 	return !*end;

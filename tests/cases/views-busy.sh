@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: views-busy
+# about: a registration that lasts blocks no reader of the views and no detach
+# disks: 512M 512M 512M
+# timeout: 600
+# kernels: all
+# short: trixie
+# udev: no
+
+. /job/lib.sh
+
+dm()
+{
+	dmsetup --noudevrules --noudevsync "$@" || fail "dmsetup $*"
+}
+
+in_our_scan()
+{
+	grep -q '\[bcache_journal\]' "/proc/$pid/stack"
+}
+
+# busy FILE: reading it ends soon, with EAGAIN
+busy()
+{
+	timeout -s KILL 10 cat "$1" >/dev/null 2>/run/busy && fail "$1 was read"
+	grep -q 'Resource temporarily unavailable' /run/busy || fail "$1: $(cat /run/busy)"
+}
+
+make_set --writeback
+attach
+views=$(set_dir)/journal
+wait_for 30 test -e "$views/seq" || fail "no views"
+ring=$(echo /sys/kernel/debug/bcache_journal/*/ring)
+
+modprobe dm-mod
+modprobe dm-delay || fail "no dm-delay"
+make-bcache -C "$(disk 3)" >/dev/null || fail "make-bcache"
+dm create cache --table "0 $(blockdev --getsz "$(disk 3)") delay $(disk 3) 0 200"
+echo /dev/dm-0 >/sys/fs/bcache/register_quiet &
+pid=$!
+wait_for 60 in_our_scan || fail "it is never in our scan"
+dm suspend --noflush --nolockfs cache
+
+say "a registration sleeps with the lock held"
+busy "$views/seq"
+busy "$views/full"
+busy "$ring"
+ctl 0 status
+say "detach with a reader at each file"
+for f in "$views"/* "$ring"; do
+	while cat "$f" >/dev/null 2>&1 || [ -e "$f" ]; do :; done &
+done
+echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
+wait_for 20 test ! -e "$views" -a ! -e "$ring" || fail "the views stay"
+state_is detaching || fail "not detaching: $(state)"
+dm resume cache
+wait_for 240 unpatched || fail "the patch does not go"
+wait "$pid"
+wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
+fio_verify --size=1M
