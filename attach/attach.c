@@ -80,7 +80,8 @@ static DEFINE_MUTEX(lock); /* guards what follows */
 static enum outrigger_state state;
 static char reason[160];
 static struct module *target; /* held while not NULL */
-static bool started; /* start() ran, stop() did not */
+static bool started; /* start() ran, stop() was not asked for */
+static bool stopping; /* stop() is asked for and has not returned */
 static bool give_up; /* we want the patch disabled */
 static bool unpatching; /* somebody did; set without the lock */
 static unsigned long since; /* jiffies of the last change of state */
@@ -90,6 +91,8 @@ static unsigned long next_report;
 static struct workqueue_struct *wq;
 static void watch(struct work_struct *work);
 static DECLARE_DELAYED_WORK(watch_work, watch);
+static void stop_service(struct work_struct *work);
+static DECLARE_WORK(stop_work, stop_service);
 
 /* Under klp_mutex, which every module load takes: flip and queue, no more. */
 static void pre_unpatch(struct klp_object *obj)
@@ -383,31 +386,44 @@ static void watch_attached(void)
 	 * A patch with .replace takes others out without any callback. Say so:
 	 * whoever installed it may not know.
 	 */
+	bool enabled = READ_ONCE(patch.enabled);
+
+	smp_rmb(); /* pre_unpatch() comes before klp writes enabled */
 	if (READ_ONCE(unpatching))
 		set_state(DETACHING, "disabled");
-	else if (!patch.enabled)
+	else if (!enabled)
 		set_state(DETACHING, "replaced by another livepatch");
 }
 
 static void watch_detaching(void)
 {
-	bool enabled, settled = patch_settled(&enabled);
+	bool enabled, settled;
 
-	if (settled && enabled && !give_up) {
+	/*
+	 * Clear it before the look: klp enters the transition before it calls
+	 * pre_unpatch(), so a second disable is either seen as a transition
+	 * now, or sets this again for watch_attached().
+	 */
+	WRITE_ONCE(unpatching, false);
+	smp_mb(); /* clear first, then look */
+	settled = patch_settled(&enabled);
+
+	if (settled && enabled && !give_up && !stopping) {
 		/* echo 1 > enabled before the end of the transition */
-		WRITE_ONCE(unpatching, false);
 		set_attached();
 		pr_info("still attached to %s: detaching was reversed\n",
 			OUTRIGGER_TARGET);
 		return;
 	}
 
-	if (!settled || enabled) {
+	if (stopping || !settled || enabled) {
 		if (time_before(jiffies, next_report))
 			return;
-		pr_warn("detaching from %s has not finished after %u s:\n",
+		pr_warn("detaching from %s has not finished after %u s%s:\n",
 			OUTRIGGER_TARGET,
-			(jiffies_to_msecs(jiffies - since)) / 1000);
+			(jiffies_to_msecs(jiffies - since)) / 1000,
+			stopping ? ", its services are still being stopped" :
+				   "");
 		report_stalled();
 		next_report = jiffies + timeout_secs() * HZ;
 		return;
@@ -421,10 +437,24 @@ static void watch_detaching(void)
 	pr_info("detached from %s (%s)\n", OUTRIGGER_TARGET, reason);
 }
 
+/*
+ * Apart from watch(), which reports the stall if this hangs. The reference on
+ * the target is kept until it has returned.
+ */
+static void stop_service(struct work_struct *work)
+{
+	outrigger.stop();
+
+	mutex_lock(&lock);
+	stopping = false;
+	mutex_unlock(&lock);
+	mod_delayed_work(wq, &watch_work, 0);
+}
+
 /* Where state moves on, but for what the notifier does. */
 static void watch(struct work_struct *work)
 {
-	bool do_start, do_stop = false, do_disable = false;
+	bool do_start, do_disable = false;
 	enum outrigger_state was;
 
 	mutex_lock(&lock);
@@ -448,16 +478,15 @@ static void watch(struct work_struct *work)
 	do_start = was != ATTACHED && state == ATTACHED;
 	if (state >= DETACHING && started) {
 		started = false;
-		do_stop = true;
+		stopping = true;
+		queue_work(system_long_wq, &stop_work);
 	}
 	do_disable = give_up && READ_ONCE(patch.enabled);
 	mutex_unlock(&lock);
 
-	/* Without the lock: these wait for readers of our files, or for klp. */
+	/* Without the lock: these wait for bound devices, or for klp. */
 	if (do_start)
 		outrigger.start();
-	if (do_stop)
-		outrigger.stop();
 	/* Refused while another patch is in transition: tried again next time. */
 	if (do_disable && disable_patch() && patch.enabled)
 		pr_warn_ratelimited(
@@ -605,6 +634,8 @@ void outrigger_disarm(void)
 {
 	if (!off)
 		unregister_module_notifier(&target_nb);
+	cancel_delayed_work_sync(&watch_work);
+	flush_work(&stop_work); /* queues watch_work again */
 	cancel_delayed_work_sync(&watch_work);
 	destroy_workqueue(wq);
 	sysfs_remove_files(&THIS_MODULE->mkobj.kobj, attrs);

@@ -36,8 +36,9 @@ struct outrigger_place {
  * @stop:	called when the patch is on its way out, and again at module
  *		exit if need be: takes down whatever @start put up
  *
- * @start and @stop run in process context on a workqueue of our own, never at
- * the same time, with no lock held.
+ * @start and @stop run in process context on a workqueue, never at the same
+ * time, with no lock held. When @stop has returned, nothing of the module but
+ * its hooks may touch the target: the reference on it is dropped next.
  */
 struct outrigger {
 	void (*start)(void);
