@@ -296,7 +296,7 @@ static void attach(struct module *mod)
 			reason, sizeof(reason), "livepatch refused us (%d)%s",
 			ret,
 			ret == -EBUSY ?
-				": another patch was faster, reload this module" :
+				": ftrace_enabled=0, or another patch or a kprobe is in the way; reload this module then" :
 				"");
 		state = INERT;
 		goto put;
