@@ -27,7 +27,28 @@ busy()
 	grep -q 'Resource temporarily unavailable' /run/busy || fail "$1: $(cat /run/busy)"
 }
 
+sets()
+{
+	compgen -G '/sys/fs/bcache/*-*'
+}
+
+two_sets()
+{
+	[ "$(sets | wc -l)" = 2 ]
+}
+
+one_set()
+{
+	[ "$(sets | wc -l)" = 1 ]
+}
+
+second_set()
+{
+	sets | grep -vF "$first"
+}
+
 make_set --writeback
+first=$(set_dir)
 attach
 views=$(set_dir)/journal
 wait_for 30 test -e "$views/seq" || fail "no views"
@@ -36,6 +57,11 @@ ring=$(echo /sys/kernel/debug/bcache_journal/*/ring)
 modprobe dm-mod
 modprobe dm-delay || fail "no dm-delay"
 make-bcache -C "$(disk 3)" >/dev/null || fail "make-bcache"
+# a new set has no journal to read: register it once before
+disk 3 >/sys/fs/bcache/register_quiet
+wait_for 60 two_sets || fail "the second set did not register"
+echo 1 >"$(second_set)/stop"
+wait_for 60 one_set || fail "the second set did not stop"
 dm create cache --table "0 $(blockdev --getsz "$(disk 3)") delay $(disk 3) 0 200"
 echo /dev/dm-0 >/sys/fs/bcache/register_quiet &
 pid=$!
