@@ -286,7 +286,25 @@ static int load(struct ring *r, const struct ring_spot *s, const struct jset *j)
 	note(r, s, j);
 	if (matters(r, s))
 		note_damage(r, s);
-	if (s->kind != RING_SOUND || s->seq < r->last_seq || s->seq > r->newest)
+	if (s->kind != RING_SOUND || s->seq > r->newest)
+		return 0;
+
+	/* Where the next entry begins, or would have begun. */
+	if (!r->hole.sectors && s->seq > r->last_seq &&
+	    s->seq > r->behind.seq + 1) {
+		r->hole = r->behind;
+		r->hole.sectors = ring_block(r);
+	}
+	if (s->seq > r->behind.seq) {
+		r->behind.seq = s->seq;
+		r->behind.bucket = s->bucket;
+		r->behind.offset = s->offset + s->sectors;
+		if (r->behind.offset == r->geom.bucket_sectors) {
+			r->behind.bucket = ring_next(r, s->bucket);
+			r->behind.offset = 0;
+		}
+	}
+	if (s->seq < r->last_seq)
 		return 0;
 
 	bit = s->seq - r->last_seq;
@@ -333,6 +351,7 @@ int ring_scan(struct ring *r)
 		}
 	}
 	r->start = b;
+	r->behind.bucket = b;
 
 	while (1) {
 		ret = read_whole(r, b, load);
@@ -473,8 +492,6 @@ enum ring_verdict ring_judge(struct ring *r)
 	}
 	if (r->gone) {
 		r->at = r->hole;
-		if (!r->at.sectors)
-			r->at.bucket = r->start;
 		return RING_MISSING;
 	}
 

@@ -624,6 +624,25 @@ static void hostile_seq(void **state)
 	ring_free();
 }
 
+/* Nothing is left of an entry: where it began is named all the same. */
+static void place(void **state)
+{
+	for (u32 i = 1; i < 14; i++) {
+		u64 seq;
+
+		ring_make(16, 3, 1, 3);
+		seq = m.newest - i;
+		memset(jset_of(seq), 0, BLOCK);
+		if (seq < jset_of(m.newest)->last_seq)
+			break;
+		assert_int_equal(judge(false), RING_MISSING);
+		assert_int_equal(m.ring.gone_first, seq);
+		assert_int_equal(m.ring.at.bucket, m.entries[seq].bucket);
+		assert_int_equal(m.ring.at.offset, m.entries[seq].block);
+	}
+	ring_free();
+}
+
 /* What was accepted stays away: after the erasing nothing damaged is left. */
 static void erased(void **state)
 {
@@ -665,6 +684,7 @@ int main(void)
 		cmocka_unit_test(twice),
 		cmocka_unit_test(empty),
 		cmocka_unit_test(hostile_seq),
+		cmocka_unit_test(place),
 		cmocka_unit_test(erased),
 		cmocka_unit_test(few_reads),
 		cmocka_unit_test(pairs_8),
