@@ -296,7 +296,7 @@ static void attach(struct module *mod)
 			reason, sizeof(reason), "livepatch refused us (%d)%s",
 			ret,
 			ret == -EBUSY ?
-				": ftrace_enabled=0, or another patch or a kprobe is in the way; reload this module then" :
+				": ftrace_enabled=0, a patch or a kprobe is in the way" :
 				"");
 		state = INERT;
 		goto put;
