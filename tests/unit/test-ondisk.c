@@ -249,11 +249,13 @@ static void unknown_limits(void **state)
 	struct bkey *k;
 	struct jset *j = with_key(&k, 0xfffff, 100, 8, 1);
 
-	j->seq = ~0ULL;
+	j->seq = JSET_MAX_SEQ;
 	j->last_seq = 0;
 	g.max_open = 0;
 	g.nr_inodes = 0;
 	assert_int_equal(jset_check_body(j, &g, j->csum, &where), JSET_OK);
+	j->seq = JSET_MAX_SEQ + 1; /* this limit is always known */
+	assert_int_equal(jset_check_body(j, &g, j->csum, &where), JSET_BAD_SEQ);
 	j->seq = 5;
 	j->last_seq = 6;
 	assert_int_equal(jset_check_body(j, &g, j->csum, &where), JSET_BAD_SEQ);
