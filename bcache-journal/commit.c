@@ -437,6 +437,7 @@ void bj_journal_free(struct cache_set *c)
 	struct journal *j = &c->journal;
 
 	view_drop(c);
+	journal_forget(c);
 	free_pages((unsigned long)j->w[1].data, JSET_BITS);
 	free_pages((unsigned long)j->w[0].data, JSET_BITS);
 	kvfree(j->pin.data);

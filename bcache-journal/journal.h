@@ -180,6 +180,7 @@ int bj_journal_read(struct cache_set *c, struct list_head *list);
 /* replay.c */
 bool superblock_discards(const struct cache_set *c);
 void journal_judged(const struct cache_set *c, bool lossy);
+void journal_forget(const struct cache_set *c);
 void bj_journal_mark(struct cache_set *c, struct list_head *list);
 int bj_journal_replay(struct cache_set *c, struct list_head *list);
 

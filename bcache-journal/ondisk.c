@@ -134,7 +134,7 @@ enum jset_verdict jset_check_body(const struct jset *j,
 	if (!j->seq || j->seq > JSET_MAX_SEQ)
 		return fault(where, "seq", j->seq, JSET_BAD_SEQ);
 
-	if (j->last_seq > j->seq ||
+	if (!j->last_seq || j->last_seq > j->seq ||
 	    (g->max_open && j->seq - j->last_seq >= g->max_open))
 		return fault(where, "last_seq", j->last_seq, JSET_BAD_SEQ);
 

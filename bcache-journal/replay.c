@@ -153,6 +153,15 @@ void journal_judged(const struct cache_set *c, bool lossy)
 }
 
 /**
+ * journal_forget - a set's list of jsets is gone without having been replayed
+ * @c: the set, which is about to be freed
+ */
+void journal_forget(const struct cache_set *c)
+{
+	cmpxchg(&judged, c, NULL);
+}
+
+/**
  * superblock_discards - were journal buckets of the set discarded?
  * @c: the cache set
  *
@@ -224,9 +233,12 @@ static void settle(struct cache_set *c, u64 end)
 	unsigned long until = jiffies + msecs_to_jiffies(SETTLE_MS);
 	struct journal *j = &c->journal;
 	struct closure cl;
-	bool gone;
+	bool gone = false;
 
 	do {
+		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) ||
+		    fatal_signal_pending(current))
+			break;
 		bj_btree_flush_write(c);
 		fsleep(1000);
 		spin_lock(&j->lock);
@@ -235,13 +247,15 @@ static void settle(struct cache_set *c, u64 end)
 		spin_unlock(&j->lock);
 	} while (!gone && time_before(jiffies, until));
 
-	closure_init_stack(&cl);
-	bj_journal_meta(c, &cl);
-	closure_sync(&cl);
-	if (!gone)
+	if (!gone) {
 		bj_warn(c,
 			"journal entries up to %llu are still needed: a crash before they are written asks for accept_loss again\n",
 			end);
+		return;
+	}
+	closure_init_stack(&cl);
+	bj_journal_meta(c, &cl);
+	closure_sync(&cl);
 }
 
 /**

@@ -3,8 +3,10 @@
 #include "ring.h"
 
 #ifdef __KERNEL__
+#include <linux/errno.h>
 #include <linux/minmax.h>
 #else
+#include <errno.h>
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #endif
 
@@ -61,7 +63,9 @@ static const struct jset *at(const struct window *w, u32 offset)
 static int look_at(struct ring *r, struct window *w, struct ring_spot *s,
 		   const struct jset **j)
 {
-	u32 left = (r->geom.bucket_sectors - s->offset) << 9;
+	u32 left =
+		min(r->geom.bucket_sectors - s->offset, r->geom.max_bytes >> 9)
+		<< 9;
 	int ret;
 
 	s->kind = RING_UNREADABLE;
@@ -133,6 +137,13 @@ static bool wrong_sum(enum jset_verdict v)
 	return v == JSET_BAD_CSUM || v == JSET_TOO_BIG;
 }
 
+/* Is @seq one that a set could have come to in one more round of the ring? */
+static bool plausible(const struct ring *r, u64 seq)
+{
+	return seq - r->newest <=
+	       (u64)r->nbuckets * (r->geom.bucket_sectors / ring_block(r));
+}
+
 /* No entry has seq 0, so one that does may be any: take it for the highest. */
 static bool later(u64 a, u64 b)
 {
@@ -171,6 +182,8 @@ static int note(struct ring *r, const struct ring_spot *s, const struct jset *j)
 		break;
 	case RING_BAD:
 		b->bad++;
+		if (wrong_sum(s->verdict) && r->newest && !plausible(r, s->seq))
+			break;
 		highest = wrong_sum(s->verdict) ? &b->claim : &b->rejected;
 		if (highest->kind == RING_BLANK || later(s->seq, highest->seq))
 			*highest = *s;
@@ -181,6 +194,10 @@ static int note(struct ring *r, const struct ring_spot *s, const struct jset *j)
 			b->front += s->sectors;
 		if (s->offset == b->end + b->behind)
 			b->behind += s->sectors;
+		/* its first block could be read */
+		if (s->seq > b->claim.seq &&
+		    (!r->newest || plausible(r, s->seq)))
+			b->claim = *s;
 		break;
 	}
 	return 0;
@@ -219,6 +236,27 @@ static u32 newest_bucket(const struct ring *r)
 	return found;
 }
 
+/*
+ * Read the bucket behind @b, and the next ones as long as their heads are damaged:
+ * each of them may be the one in which writing went on.
+ */
+static int read_behind(struct ring *r, u32 b)
+{
+	u32 i = b;
+	int ret;
+
+	do {
+		i = ring_next(r, i);
+		if (i == b)
+			return 0;
+		ret = read_whole(r, i, note);
+		if (ret)
+			return ret;
+	} while (r->bucket[i].head == RING_BAD ||
+		 r->bucket[i].head == RING_UNREADABLE);
+	return 0;
+}
+
 /* Sets newest, last_seq and cur. Returns 0 or a negative errno. */
 static int find_newest(struct ring *r)
 {
@@ -242,15 +280,20 @@ static int find_newest(struct ring *r)
 	if (b == RING_NONE)
 		return 0;
 
-	do {
+	/* Each round finds newer entries, unless reads fail that did not before. */
+	for (i = 0; i < r->nbuckets && b != RING_NONE; i++) {
 		r->cur = b;
 		ret = read_whole(r, b, note);
 		if (!ret)
-			ret = read_whole(r, ring_next(r, b), note);
+			ret = read_behind(r, b);
 		if (ret)
 			return ret;
 		b = newest_bucket(r);
-	} while (b != RING_NONE && b != r->cur);
+		if (b == r->cur)
+			break;
+	}
+	if (i == r->nbuckets)
+		return -EIO;
 
 	if (b != RING_NONE) {
 		r->newest = r->bucket[b].newest;
@@ -308,13 +351,13 @@ static int load(struct ring *r, const struct ring_spot *s, const struct jset *j)
 		return 0;
 
 	bit = s->seq - r->last_seq;
+	ret = r->ops->keep(r, s->bucket, j);
+	if (ret)
+		return ret;
 	if (r->have[bit / 8] & 1 << bit % 8) {
 		r->twice = *s;
 		return 0;
 	}
-	ret = r->ops->keep(r, s->bucket, j);
-	if (ret)
-		return ret;
 	r->have[bit / 8] |= 1 << bit % 8;
 	if (!r->kept++ || s->seq < r->first) {
 		r->first = s->seq;
@@ -337,8 +380,17 @@ int ring_scan(struct ring *r)
 	u32 b;
 	int ret;
 
+	if (!r->geom.max_open || r->geom.max_open > RING_MAX_OPEN ||
+	    !r->nbuckets || r->nbuckets > RING_BUCKETS)
+		return -EINVAL;
+
 	ret = find_newest(r);
 	if (ret || !r->newest)
+		return ret;
+
+	/* Once more, for what bad entries claim now that the newest one is known. */
+	ret = read_behind(r, r->cur);
+	if (ret)
 		return ret;
 
 	/* Back to a bucket that begins with L or before it. */
@@ -408,13 +460,6 @@ static void find_gone(struct ring *r)
 	}
 }
 
-/* Is @seq one that a set could have come to in one more round of the ring? */
-static bool plausible(const struct ring *r, u64 seq)
-{
-	return seq - r->newest <=
-	       (u64)r->nbuckets * (r->geom.bucket_sectors / ring_block(r));
-}
-
 /*
  * What the place of M + 1 holds: behind M in its bucket, or the bucket behind
  * that. @offset is where M + 1 would begin, @hole how much is unreadable there.
@@ -460,6 +505,8 @@ enum ring_verdict ring_judge(struct ring *r)
 {
 	const struct ring_bucket *b;
 	enum ring_verdict v;
+	bool later_elsewhere = false;
+	struct ring_spot in_cur;
 	u32 i, behind;
 
 	if (!r->newest)
@@ -468,13 +515,17 @@ enum ring_verdict ring_judge(struct ring *r)
 	behind = ring_next(r, r->cur);
 	for (i = 0; i < r->nbuckets; i++) {
 		b = &r->bucket[i];
-		if (!needed(r, i) && i != behind) {
-			r->unneeded += damaged(b);
-			continue;
-		}
 		if (matters(r, &b->rejected)) {
 			r->at = b->rejected;
 			return RING_REJECTED;
+		}
+		if (needed(r, i) || i == behind)
+			continue;
+		r->unneeded += damaged(b);
+		if (b->claim.seq > r->newest + 1 &&
+		    plausible(r, b->claim.seq)) {
+			r->at = b->claim;
+			later_elsewhere = true;
 		}
 	}
 
@@ -495,10 +546,24 @@ enum ring_verdict ring_judge(struct ring *r)
 		return RING_MISSING;
 	}
 
+	if (later_elsewhere)
+		return RING_LATER;
+
 	b = &r->bucket[r->cur];
 	v = judge_end(r, r->cur, b->end, b->behind);
-	if (v == RING_OK && behind != r->cur)
-		v = judge_end(r, behind, 0, r->bucket[behind].front);
+	in_cur = r->torn;
+	if (v != RING_OK || behind == r->cur)
+		return v;
+
+	/* Only one of the two places can hold M + 1. */
+	b = &r->bucket[behind];
+	v = judge_end(r, behind, 0, b->front);
+	if (v == RING_OK && b->front &&
+	    (in_cur.kind != RING_BLANK ||
+	     b->front + ring_block(r) > r->geom.bucket_sectors)) {
+		r->at = r->torn;
+		v = RING_HIDDEN;
+	}
 	return v;
 }
 

@@ -26,15 +26,17 @@
  *   the next bucket. It was never acknowledged.
  * - nothing of M + 2 can exist. If a damaged entry claims such a seq, M + 1 was
  *   complete: refuse. An unreadable stretch longer than one entry, in the place
- *   of M + 1, may hide acknowledged entries too: refuse.
+ *   of M + 1, may hide acknowledged entries too: refuse. So may one that fills
+ *   the next bucket, or one in each of the two places.
  * - an entry from L on whose checksum is right but which the validator rejects
  *   was written like that: refuse.
  * - damage elsewhere does not matter.
  *
  * The order of the ring says where to look. Entries follow one another from
  * bucket to bucket, so the heads of all buckets give M but for what is newer
- * inside the bucket of the newest head, or in the bucket behind it if the head of
- * that one is damaged. Both are read whole, and again from wherever that leads.
+ * inside the bucket of the newest head, or in the buckets behind it as far as
+ * their heads are damaged. These are read whole, and again from wherever that
+ * leads.
  */
 
 #define RING_BUCKETS 256 /* SB_JOURNAL_BUCKETS */
@@ -89,7 +91,8 @@ struct ring_spot {
  * @end: offset behind it
  * @behind: unreadable sectors right there
  * @front: unreadable sectors at the start of the bucket
- * @claim: the bad entry with a wrong checksum that claims the highest seq
+ * @claim: the bad entry with a wrong checksum that claims the highest seq; once
+ *         the newest entry is known, the highest one that can follow it
  * @rejected: the bad entry with a right checksum that has the highest seq
  */
 struct ring_bucket {
@@ -139,8 +142,8 @@ struct ring;
  *        until the next call. At most jset_geom.max_bytes, and within the bucket.
  *        0; 1 if they can't all be read; a negative errno ends the scan
  * @csum: the checksum of an entry, see jset_csum_start()
- * @keep: an entry of L..M, in the order of the ring. 0, or a negative errno, which
- *        ends the scan
+ * @keep: an entry of L..M, in the order of the ring; instead of an earlier one of
+ *        the same seq. 0, or a negative errno, which ends the scan
  * @erase: overwrite with zeroes what @spot covers. 0 or a negative errno
  */
 struct ring_ops {

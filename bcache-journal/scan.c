@@ -104,6 +104,7 @@ struct scan {
 	u32 nr_heads; /* pages there are */
 	u32 first;
 	u32 nr_read;
+	u32 alone_until; /* read ahead has failed for the buckets before this one */
 };
 
 static sector_t spot_sector(const struct scan *s, u32 bucket, u32 offset)
@@ -144,7 +145,7 @@ static void read_heads(struct scan *s, u32 bucket)
 	struct bio *bio = NULL;
 
 	s->nr_read = 0;
-	if (n < 2)
+	if (n < 2 || bucket < s->alone_until)
 		return;
 	for (i = 0; i < n; i++) {
 		struct bio *b = bio_alloc(s->ca->bdev, 1,
@@ -162,6 +163,8 @@ static void read_heads(struct scan *s, u32 bucket)
 	if (!submit_bio_wait(bio)) {
 		s->first = bucket;
 		s->nr_read = n;
+	} else {
+		s->alone_until = bucket + n;
 	}
 	bio_put(bio);
 }
@@ -216,9 +219,14 @@ static int scan_keep(struct ring *r, u32 bucket, const struct jset *j)
 	i->pin = NULL;
 
 	list_for_each_entry_reverse(before, s->list, list)
-		if (before->j.seq < j->seq)
+		if (before->j.seq <= j->seq)
 			break;
 	list_add(&i->list, &before->list);
+	if (!list_entry_is_head(before, s->list, list) &&
+	    before->j.seq == j->seq) {
+		list_del(&before->list);
+		kfree(before);
+	}
 
 	if (j->seq > ja->seq[bucket])
 		ja->seq[bucket] = j->seq;
@@ -233,11 +241,15 @@ static int scan_erase(struct ring *r, const struct ring_spot *spot)
 	int ret = blkdev_issue_zeroout(s->ca->bdev, sector, spot->sectors,
 				       GFP_KERNEL, 0);
 
-	if (ret)
-		bj_err(s->c,
-		       "journal bucket %u, sector %llu: can't be overwritten (%d), so that what is given up could come back: not registered\n",
-		       spot->bucket, (u64)sector, ret);
-	return ret;
+	if (!ret)
+		return 0;
+
+	/* It may never be readable again either. */
+	bj_warn(s->c,
+		"journal bucket %u, sector %llu: can't be overwritten (%d); entries given up there come back if it can be read again%s\n",
+		spot->bucket, (u64)sector, ret,
+		spot->kind == RING_UNREADABLE ? "" : ": not registered");
+	return spot->kind == RING_UNREADABLE ? 0 : ret;
 }
 
 static const struct ring_ops scan_ops = {
@@ -324,8 +336,11 @@ static void tell_harmless(const struct scan *s)
 	if (r->torn.kind != RING_BLANK) {
 		tell_spot(s, &r->torn);
 		bj_info(s->c,
-			"journal entry %llu was being written when the power went, and was not acknowledged\n",
-			r->newest + 1);
+			"journal entry %llu was being written when the power went%s\n",
+			r->newest + 1,
+			r->torn.kind == RING_UNREADABLE ?
+				", or can't be read: then it is lost" :
+				", and was not acknowledged");
 	}
 	if (r->discarded)
 		bj_info(s->c,
@@ -352,6 +367,9 @@ static int judge(struct scan *s)
 		return 0; /* the stock driver refuses an empty list */
 	case RING_OK:
 		tell_harmless(s);
+		/* What is written next has the same seq. */
+		if (r->torn.kind == RING_UNREADABLE)
+			scan_erase(r, &r->torn);
 		return 0;
 	default:
 		break;
@@ -466,7 +484,7 @@ int bj_journal_read(struct cache_set *c, struct list_head *list)
 	ret = ring_scan(&s->ring);
 	if (!ret)
 		ret = judge(s);
-	if (ret == -EINTR)
+	else if (ret == -EINTR)
 		bj_warn(c,
 			"the process that registers was killed: reading the journal is given up, nothing was changed\n");
 	if (!ret && s->ring.newest) {

@@ -250,7 +250,7 @@ static void unknown_limits(void **state)
 	struct jset *j = with_key(&k, 0xfffff, 100, 8, 1);
 
 	j->seq = JSET_MAX_SEQ;
-	j->last_seq = 0;
+	j->last_seq = 1;
 	g.max_open = 0;
 	g.nr_inodes = 0;
 	assert_int_equal(jset_check_body(j, &g, j->csum, &where), JSET_OK);

@@ -541,6 +541,59 @@ static void unreadable_free(void **state)
 	ring_free();
 }
 
+/* Two places could hold M + 1, or one is all of the next bucket: more may hide there. */
+static void two_holes(void **state)
+{
+	ring_make(8, 3, 1, 3);
+	m.unreadable[3 * BLOCKS + 3] = true;
+	assert_int_equal(judge(false), RING_OK);
+	m.unreadable[4 * BLOCKS] = true;
+	assert_int_equal(judge(false), RING_HIDDEN);
+	m.unreadable[3 * BLOCKS + 3] = false;
+	assert_int_equal(judge(false), RING_OK);
+	assert_int_equal(m.ring.torn.bucket, 4);
+	ring_free();
+}
+
+/* M + 1 in one bucket and M + 2 in the next, as short boots leave them, both damaged. */
+static void two_heads(void **state)
+{
+	ring_make(8, 3, 1, 3);
+	write_entry(m.newest + 1, m.newest - 5, 4, 0, 1);
+	jset_of(m.newest + 1)->csum ^= 1;
+	assert_int_equal(judge(false), RING_OK);
+	write_entry(m.newest + 2, m.newest - 5, 5, 0, 1);
+	jset_of(m.newest + 2)->csum ^= 1;
+	assert_int_equal(judge(false), RING_LATER);
+
+	/* a sound one further inside */
+	memset(jset_of(m.newest + 2), 0, BLOCK);
+	m.unreadable[5 * BLOCKS] = true;
+	write_entry(m.newest + 3, m.newest - 5, 5, 1, 1);
+	m.newest += 3;
+	assert_int_equal(judge(false), RING_MISSING);
+	ring_free();
+}
+
+/* M + 2 shows by its first block alone, or beside a claim that can't be. */
+static void claims(void **state)
+{
+	ring_make(8, 3, 1, 1);
+	write_entry(m.newest + 1, m.newest - 5, 3, 1, 1);
+	jset_of(m.newest + 1)->csum ^= 1;
+	write_entry(m.newest + 2, m.newest - 5, 3, 2, 2);
+	m.unreadable[3 * BLOCKS + 3] = true;
+	assert_int_equal(judge(false), RING_LATER);
+
+	m.unreadable[3 * BLOCKS + 3] = false;
+	jset_of(m.newest + 2)->csum ^= 1;
+	jset_of(m.newest + 1)->seq ^= 1ULL << 40;
+	assert_int_equal(judge(false), RING_LATER);
+	jset_of(m.newest + 1)->seq = 0;
+	assert_int_equal(judge(false), RING_LATER);
+	ring_free();
+}
+
 /* What a discard has taken of the start, with and without the flag. */
 static void discarded_start(void **state)
 {
@@ -680,6 +733,9 @@ int main(void)
 		cmocka_unit_test(torn_once),
 		cmocka_unit_test(unreadable_end),
 		cmocka_unit_test(unreadable_free),
+		cmocka_unit_test(two_holes),
+		cmocka_unit_test(two_heads),
+		cmocka_unit_test(claims),
 		cmocka_unit_test(discarded_start),
 		cmocka_unit_test(twice),
 		cmocka_unit_test(empty),
