@@ -128,7 +128,7 @@ case $BOOT in
 1)
 	be ours
 	make_set --writeback --bucket 128k
-	acks_until 120 journal ready "$(disk 1)"
+	acks_until 300 journal ready "$(disk 1)"
 	crash_now
 	;;
 2)

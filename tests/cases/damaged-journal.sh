@@ -5,6 +5,7 @@
 # disks: 192M 192M 192M 192M
 # timeout: 900
 # kernels: all
+# short: bookworm trixie
 # boots: 2
 # udev: no
 
@@ -20,7 +21,7 @@ case $BOOT in
 1)
 	be ours
 	make_set --writeback --bucket 128k
-	acks_until 120 journal ready "$(disk 1)"
+	acks_until 300 journal ready "$(disk 1)"
 	crash_now
 	;;
 2)
