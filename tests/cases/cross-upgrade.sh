@@ -5,7 +5,7 @@
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: trixie trixie-backports
-# short: trixie-backports
+# short: none
 # boots: 2
 # on: bookworm -
 # udev: no

@@ -5,7 +5,7 @@
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: all
-# short: bookworm
+# short: trixie
 # boots: 2
 # udev: no
 
