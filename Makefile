@@ -105,7 +105,8 @@ $(ALL:=.ko): kbuild
 .%.done: %.ko $(TOOLDIR)/klp-link $(TOOLDIR)/klp-check
 	$(say) KLP $<
 	$(Q)$(TOOLDIR)/klp-link $< && $(TOOLDIR)/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
-		--symvers $(KDIR)/Module.symvers --target $(stock-$*)=$(ko-$*) $< || \
+		--symvers $(KDIR)/Module.symvers --target $(stock-$*)=$(ko-$*) \
+		--want $*/$(stock-$*).want $< || \
 		{ rm -f $<; exit 1; }
 	$(Q)touch $@
 

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "klp.h"
 #include "ko.h"
+#include "want.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 
 #define PLACES ".outrigger.places"
+#define TABLE "outrigger_hooks"
 
 /* As in attach/: what the module knows of each function that it hooks. */
 struct place {
@@ -43,7 +45,8 @@ struct klp {
 	unsigned int calls, bodies, relative, absolute;
 };
 
-static const char *path;
+static const char *path, *want_path;
+static struct want want;
 static struct ko mod;
 static struct target *targets; /* the first is the one that is hooked */
 static struct klp **klps;
@@ -74,6 +77,36 @@ static void *must(void *p)
 		return p;
 	fprintf(stderr, "klp-check: out of memory\n");
 	exit(1);
+}
+
+/* What the parser of want files needs. */
+void fail(int line, const char *format, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "klp-check: %s:%d: ", want_path, line);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+char *text(const char *format, ...)
+{
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, format);
+	n = vasprintf(&s, format, ap);
+	va_end(ap);
+	return must(n < 0 ? NULL : s);
+}
+
+void *zalloc(size_t size)
+{
+	return must(calloc(1, size));
 }
 
 static const char *symbol_name(struct ko *ko, const GElf_Shdr *table,
@@ -480,116 +513,267 @@ static bool is_hooked(const char *name)
 	return false;
 }
 
-/* Names the function that holds the branch, unless our hooks cover it. */
-static void list_caller(struct ko *ko, size_t section, GElf_Addr at,
-			const char *callee)
+/* The function that holds the byte, preferably one that is hooked; or NULL. */
+static const char *function_at(struct ko *ko, size_t section, GElf_Addr at)
 {
-	static char last[512];
+	const char *found = NULL;
 	Elf_Data *data;
 	GElf_Shdr sh;
 	GElf_Sym s;
 	int i;
 
 	if (!ko_symtab(ko, &data, &sh))
-		return;
+		return NULL;
 	for (i = 1; gelf_getsym(data, i, &s); i++) {
-		const char *name = symbol_name(ko, &sh, &s);
-
 		if (!is_func(&s) || s.st_shndx != section || at < s.st_value ||
-		    at >= s.st_value + s.st_size || is_hooked(name) ||
-		    !strcmp(name, last))
+		    at >= s.st_value + s.st_size)
 			continue;
-		snprintf(last, sizeof(last), "%s", name);
-		printf("  note: %s is not hooked and runs the stock %s\n", name,
-		       callee);
+		found = symbol_name(ko, &sh, &s);
+		if (is_hooked(found))
+			break;
 	}
+	return found;
 }
 
-/* Branches within a section carry no relocation: those are found in the code itself. */
-static void list_callers(struct ko *ko, const char *callee, const GElf_Sym *to)
+static const char *why_unhooked(const char *caller, const char *hook)
 {
-	Elf_Data *table, *data;
-	Elf_Scn *scn = NULL;
-	GElf_Shdr sh, code;
-	GElf_Rela r;
-	GElf_Sym s;
+	size_t n = strcspn(caller, "."); /* whichever part of it */
+	const struct want_unhooked *u;
+
+	for (u = want.unhooked; u; u = u->next)
+		if (!strncmp(u->caller, caller, n) && !u->caller[n] &&
+		    !strcmp(u->hook, hook))
+			return u->why;
+	return NULL;
+}
+
+/*
+ * The byte is of a reference to a clone of a hooked function. Livepatch redirects
+ * the function itself, not its clones: unless our hooks replace the caller too, it
+ * runs stock's code while we are attached.
+ */
+static void check_caller(struct target *t, size_t section, GElf_Addr at,
+			 const char *hook, const char *clone)
+{
+	static char last[1024];
+	const char *caller = function_at(&t->ko, section, at), *why = NULL;
+	char *what;
+
+	if (caller && is_hooked(caller))
+		return;
+	if (caller)
+		why = why_unhooked(caller, hook);
+	else
+		caller = text("%s+%#llx", ko_section_name(&t->ko, section),
+			      (unsigned long long)at);
+	what = text("'%s' of %s runs '%s'", caller, t->object, clone);
+	if (!strcmp(what, last))
+		return;
+	snprintf(last, sizeof(last), "%s", what);
+	if (!why)
+		problem("%s, past the hook of '%s': hook it too, or list it in the want file if that is harmless",
+			what, hook);
+	else if (verbose)
+		printf("  note: %s is not hooked and runs the stock %s: %s\n",
+		       caller, clone, why);
+}
+
+static bool is_jcc(const uint8_t *p)
+{
+	return (*p & 0xf0) == 0x70;
+}
+
+/*
+ * Branches within a section carry no relocation: those are searched for in the
+ * code itself, byte by byte. A short one (of two bytes, which only tail calls
+ * are) may be found where there is none; then the build is refused needlessly.
+ */
+static void check_code(struct target *t, size_t section, const char *hook,
+		       const char *clone, const GElf_Sym *to)
+{
+	Elf_Data *data = elf_getdata(elf_getscn(t->ko.elf, section), NULL);
+	const uint8_t *p = data ? data->d_buf : NULL;
 	int32_t rel;
 	size_t i;
 
-	if (!ko_symtab(ko, &table, &sh))
-		return;
-	while ((scn = elf_nextscn(ko->elf, scn))) {
-		data = elf_getdata(scn, NULL);
-		if (!data || !data->d_buf || !gelf_getshdr(scn, &sh))
+	for (i = 0; p && i + 2 <= data->d_size; i++) {
+		if ((p[i] == 0xeb || is_jcc(p + i)) &&
+		    i + 2 + (int8_t)p[i + 1] == to->st_value)
+			check_caller(t, section, i, hook, clone);
+		if (i + 5 > data->d_size)
 			continue;
-		if (sh.sh_type == SHT_PROGBITS &&
-		    elf_ndxscn(scn) == to->st_shndx) {
-			const uint8_t *p = data->d_buf;
+		memcpy(&rel, p + i + 1, 4);
+		if (i + 5 + rel == to->st_value &&
+		    (p[i] == 0xe8 || p[i] == 0xe9 ||
+		     (i && p[i - 1] == 0x0f && (p[i] & 0xf0) == 0x80)))
+			check_caller(t, section, i, hook, clone);
+	}
+}
 
-			for (i = 1; i + 4 <= data->d_size; i++) {
-				bool jcc = i >= 2 && p[i - 2] == 0x0f &&
-					   (p[i - 1] & 0xf0) == 0x80;
+/* Calls from another section, and addresses in code or data. */
+static void check_references(struct target *t, const char *hook,
+			     const char *clone, const GElf_Sym *to)
+{
+	Elf_Scn *scn = NULL;
+	Elf_Data *table, *data;
+	GElf_Shdr sh, in;
+	GElf_Sxword at;
+	GElf_Rela r;
+	GElf_Sym s;
+	size_t i;
 
-				memcpy(&rel, p + i, 4);
-				if ((p[i - 1] == 0xe8 || p[i - 1] == 0xe9 ||
-				     jcc) &&
-				    i + 4 + rel == to->st_value)
-					list_caller(ko, elf_ndxscn(scn), i,
-						    callee);
-			}
-		} else if (sh.sh_type == SHT_RELA &&
-			   gelf_getshdr(elf_getscn(ko->elf, sh.sh_info),
-					&code) &&
-			   (code.sh_flags & SHF_EXECINSTR)) {
-			for (i = 0; gelf_getrela(data, i, &r); i++)
-				if (gelf_getsym(table, GELF_R_SYM(r.r_info),
-						&s) &&
-				    s.st_shndx == to->st_shndx &&
-				    s.st_value + r.r_addend + 4 == to->st_value)
-					list_caller(ko, sh.sh_info, r.r_offset,
-						    callee);
+	if (!ko_symtab(&t->ko, &table, &sh))
+		return;
+	while ((scn = elf_nextscn(t->ko.elf, scn))) {
+		const char *place;
+
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA ||
+		    !gelf_getshdr(elf_getscn(t->ko.elf, sh.sh_info), &in))
+			continue;
+		place = ko_section_name(&t->ko, sh.sh_info);
+		if (!(in.sh_flags & SHF_EXECINSTR) &&
+		    strncmp(place, ".data", 5) && strncmp(place, ".rodata", 7))
+			continue;
+		data = elf_getdata(scn, NULL);
+		for (i = 0; data && gelf_getrela(data, i, &r); i++) {
+			if (!gelf_getsym(table, GELF_R_SYM(r.r_info), &s) ||
+			    s.st_shndx != to->st_shndx)
+				continue;
+			at = s.st_value + r.r_addend;
+			if (GELF_R_TYPE(r.r_info) == R_X86_64_PC32 ||
+			    GELF_R_TYPE(r.r_info) == R_X86_64_PLT32)
+				at += 4;
+			if (at == (GElf_Sxword)to->st_value)
+				check_caller(t, sh.sh_info, r.r_offset, hook,
+					     clone);
 		}
 	}
 }
 
-static void list_clones(struct ko *ko, const char *hook)
+static void check_clones(struct target *t, const char *hook)
 {
 	Elf_Data *data;
 	GElf_Shdr sh;
 	GElf_Sym s;
 	int i;
 
-	if (!ko_symtab(ko, &data, &sh))
+	if (!ko_symtab(&t->ko, &data, &sh))
 		return;
 	for (i = 1; gelf_getsym(data, i, &s); i++) {
-		const char *name = symbol_name(ko, &sh, &s);
+		const char *name = symbol_name(&t->ko, &sh, &s);
 
-		if (is_func(&s) && is_clone(name, hook))
-			list_callers(ko, name, &s);
+		if (!is_func(&s) || !is_clone(name, hook))
+			continue;
+		check_code(t, s.st_shndx, hook, name, &s);
+		check_references(t, hook, name, &s);
 	}
 }
 
-static const char *place_name(Elf_Data *rela, size_t offset)
+/* The pointer that our module has there: what it points to, and where that lies in it. */
+static bool pointer_at(Elf_Data *rela, GElf_Addr offset, GElf_Sym *sym,
+		       GElf_Addr *to)
 {
-	const char *name = NULL;
 	GElf_Rela r;
-	GElf_Sym s;
-	size_t n;
 	int i;
 
 	for (i = 0; rela && gelf_getrela(rela, i, &r); i++)
 		if (r.r_offset == offset &&
 		    GELF_R_TYPE(r.r_info) == R_X86_64_64 &&
-		    gelf_getsym(syms, GELF_R_SYM(r.r_info), &s))
-			break;
-	if (!rela || !gelf_getrela(rela, i, &r))
+		    gelf_getsym(syms, GELF_R_SYM(r.r_info), sym)) {
+			*to = sym->st_value + r.r_addend;
+			return true;
+		}
+	return false;
+}
+
+static const char *string_at(Elf_Data *rela, GElf_Addr offset)
+{
+	const char *name;
+	GElf_Addr to;
+	GElf_Sym s;
+	size_t n;
+
+	if (!pointer_at(rela, offset, &s, &to))
 		return NULL;
-	for (n = 1;
-	     (name = ko_bytes(&mod, s.st_shndx, s.st_value + r.r_addend, n));
-	     n++)
+	for (n = 1; (name = ko_bytes(&mod, s.st_shndx, to, n)); n++)
 		if (!name[n - 1])
 			return n > 1 ? name : NULL;
 	return NULL;
+}
+
+/*
+ * A task is in a function of ours if a return address on its stack lies between
+ * the function's first and last byte; so livepatch sees it. A part that lives
+ * elsewhere, and is jumped to, would go unnoticed, and be unloaded under a task.
+ * Parts of the functions that a hook calls don't matter: the hook's own frame is
+ * below theirs. Nor do whole copies (.isra, .constprop), which only we call.
+ */
+static void check_parts(const char *ours, const char *hook)
+{
+	size_t n = strlen(ours);
+	GElf_Sym s;
+	int i;
+
+	for (i = 1; gelf_getsym(syms, i, &s); i++) {
+		const char *name = symbol_name(&mod, &symtab, &s);
+
+		if (is_func(&s) && !strncmp(name, ours, n) && name[n] == '.' &&
+		    (strstr(name + n, ".cold") || strstr(name + n, ".part")))
+			problem("'%s' is a part of '%s', which replaces '%s': livepatch looks for no task there",
+				name, ours, hook);
+	}
+}
+
+/* The table of struct klp_func: .old_name and .new_func are next to each other. */
+static void check_table(void)
+{
+	bool *seen = must(calloc(nhooks, sizeof(*seen)));
+	Elf_Data *rela = NULL;
+	Elf_Scn *scn = NULL;
+	const char *name, *ours;
+	GElf_Sym table, s;
+	GElf_Addr at, to;
+	GElf_Shdr sh;
+	size_t i;
+
+	if (ko_symbol(&mod, TABLE, &table) != 1) {
+		problem("has no table of klp_funcs (" TABLE ")");
+		free(seen);
+		return;
+	}
+	while (!rela && (scn = elf_nextscn(mod.elf, scn)))
+		if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_RELA &&
+		    !(sh.sh_flags & SHF_RELA_LIVEPATCH) &&
+		    sh.sh_info == table.st_shndx)
+			rela = elf_getdata(scn, NULL);
+	for (at = table.st_value; at < table.st_value + table.st_size;
+	     at += 8) {
+		name = string_at(rela, at);
+		if (!name)
+			continue;
+		for (i = 0; i < nhooks; i++)
+			if (hooks[i] && !strcmp(hooks[i], name))
+				break;
+		if (i == nhooks)
+			problem("klp_func '%s' has no entry in " PLACES, name);
+		else if (seen[i])
+			problem("klp_func '%s' is there twice", name);
+		else
+			seen[i] = true;
+		at += 8;
+		ours = pointer_at(rela, at, &s, &to) ?
+			       function_at(&mod, s.st_shndx, to) :
+			       NULL;
+		if (ours)
+			check_parts(ours, name);
+		else
+			problem("klp_func '%s' is replaced by no function of this module",
+				name);
+	}
+	for (i = 0; i < nhooks; i++)
+		if (hooks[i] && !seen[i])
+			problem("hook '%s' has no klp_func", hooks[i]);
+	free(seen);
 }
 
 static void check_hook(struct target *t, const char *name,
@@ -622,15 +806,14 @@ static void check_hook(struct target *t, const char *name,
 		if (klps[i] && klps[i]->target == t &&
 		    !strcmp(klps[i]->name, name))
 			klps[i]->body = body;
-	if (verbose) {
+	if (verbose)
 		printf("hook %s: .text+%#x size %u body +%u%s\n", name,
 		       p->offset, p->size, p->body,
 		       !ibt		      ? "" :
 		       ko_endbr(&t->ko, &sym) ? " endbr" :
 		       body == 9	      ? " endbr-sealed" :
 						" no-endbr");
-		list_clones(&t->ko, name);
-	}
+	check_clones(t, name);
 }
 
 static void check_hooks(void)
@@ -656,12 +839,14 @@ static void check_hooks(void)
 	nhooks = data->d_size / sizeof(place);
 	hooks = must(calloc(nhooks, sizeof(*hooks)));
 	for (i = 0; i < nhooks; i++) {
-		hooks[i] = place_name(rela, i * sizeof(place));
+		hooks[i] = string_at(rela, i * sizeof(place));
 		if (!hooks[i])
 			problem("entry %zu of " PLACES " names no function", i);
 		for (j = 0; hooks[i] && j < i; j++)
-			if (hooks[j] && !strcmp(hooks[i], hooks[j]))
+			if (hooks[j] && !strcmp(hooks[i], hooks[j])) {
 				problem("hook '%s' is there twice", hooks[i]);
+				hooks[i] = NULL;
+			}
 	}
 	for (i = 0; i < nhooks; i++) {
 		memcpy(&place, (char *)data->d_buf + i * sizeof(place),
@@ -669,6 +854,7 @@ static void check_hooks(void)
 		if (hooks[i])
 			check_hook(targets, hooks[i], &place);
 	}
+	check_table();
 }
 
 static void check_kver(struct ko *ko, const char *kver)
@@ -768,7 +954,7 @@ static void __attribute__((noreturn)) usage(void)
 {
 	fprintf(stderr,
 		"usage: klp-check [-v] [--target OBJECT=PATH]... [--symvers Module.symvers]\n"
-		"                 [--kver VERSION] [--base VMLINUX] MODULE.ko\n"
+		"                 [--kver VERSION] [--base VMLINUX] [--want FILE] MODULE.ko\n"
 		"The hooks are looked for in the first target.\n");
 	exit(2);
 }
@@ -780,6 +966,7 @@ int main(int argc, char **argv)
 		{ "symvers", required_argument, NULL, 's' },
 		{ "kver", required_argument, NULL, 'k' },
 		{ "base", required_argument, NULL, 'b' },
+		{ "want", required_argument, NULL, 'w' },
 		{ 0 }
 	};
 	const char *kver = NULL, *base_path = NULL, *depends;
@@ -806,6 +993,9 @@ int main(int argc, char **argv)
 		case 'b':
 			base_path = optarg;
 			break;
+		case 'w':
+			want_path = optarg;
+			break;
 		default:
 			usage();
 		}
@@ -813,6 +1003,8 @@ int main(int argc, char **argv)
 	if (optind != argc - 1)
 		usage();
 	path = argv[optind];
+	if (want_path)
+		want_parse(&want, want_path);
 	if (ko_open(&mod, path))
 		return 1;
 	scn = ko_symtab(&mod, &syms, &symtab);

@@ -11,6 +11,7 @@
  *	func NAME[?] [on SERIES...];
  *	hook NAME[?] [on SERIES...];
  *	data NAME[?] "C TYPE";
+ *	unhooked NAME calls HOOK "REASON";	see tools/klp-check
  *
  * MEMBER is a C declaration of one name, `struct { MEMBER... } NAME;` for what
  * has an anonymous type, or `union { MEMBER... };` which only groups.  `?`
@@ -442,6 +443,44 @@ static void parse_const(struct want_const *c)
 		fail(line, "constant '%s' has no value", c->name);
 }
 
+/*
+ * A function of the target that is not hooked, and may all the same call a copy
+ * that the compiler made of a hooked one (HOOK.isra.0, HOOK.part.0 ...), which
+ * livepatch does not redirect; the reason says why that is harmless.
+ */
+static void parse_unhooked(struct want_unhooked *u)
+{
+	u->line = line;
+	next();
+	u->caller = ident("a function");
+	expect("calls");
+	u->hook = ident("a hook");
+	if (*tok != '"' || strlen(tok) < 3)
+		fail(line, "the reason for '%s' is expected in quotes",
+		     u->caller);
+	u->why = span(tok + 1, strlen(tok) - 2);
+	next();
+	expect(";");
+}
+
+static void check_unhooked(const struct want *want)
+{
+	for (struct want_unhooked *u = want->unhooked; u; u = u->next) {
+		bool found = false;
+
+		for (struct want_item *i = want->items; i; i = i->next) {
+			if (i->kind != WANT_HOOK)
+				continue;
+			found |= !strcmp(i->name, u->hook);
+			if (!strcmp(i->name, u->caller))
+				fail(u->line, "'%s' is a hook itself",
+				     u->caller);
+		}
+		if (!found)
+			fail(u->line, "there is no hook '%s'", u->hook);
+	}
+}
+
 /* A series without a value would compile, and be wrong, if a header has one. */
 static void check_consts(const struct want *want)
 {
@@ -488,6 +527,7 @@ void want_parse(struct want *want, const char *path)
 {
 	struct want_const **c = &want->consts;
 	struct want_include **inc = &want->includes;
+	struct want_unhooked **unhooked = &want->unhooked;
 	struct want_item **item = &want->items;
 
 	pos = slurp(path);
@@ -510,6 +550,11 @@ void want_parse(struct want *want, const char *path)
 				fail(line, "a header is expected, not '%s'",
 				     (*inc)->header);
 			inc = &(*inc)->next;
+		} else if (at("unhooked")) {
+			*unhooked = zalloc(sizeof(**unhooked));
+			parse_unhooked(*unhooked);
+			unhooked = &(*unhooked)->next;
+			continue;
 		} else {
 			*item = zalloc(sizeof(**item));
 			parse_item(*item);
@@ -521,4 +566,5 @@ void want_parse(struct want *want, const char *path)
 	if (!want->target)
 		fail(0, "%s names no target", path);
 	check_consts(want);
+	check_unhooked(want);
 }

@@ -92,12 +92,22 @@ struct want_item {
 	char *proto;
 };
 
+/* A stock function that may call a clone of a hooked one, and why. */
+struct want_unhooked {
+	struct want_unhooked *next;
+	char *caller;
+	char *hook;
+	char *why;
+	int line;
+};
+
 struct want {
 	char *target;
 	int target_line;
 	char **vetted;
 	struct want_const *consts;
 	struct want_include *includes;
+	struct want_unhooked *unhooked;
 	struct want_item *items;
 };
 

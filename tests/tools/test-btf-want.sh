@@ -279,6 +279,25 @@ const JSET_BITS 4
 EOF
 refuse "constant with two values" "test.want:3: constant 'JSET_BITS' has 2 values on $series$"
 
+want "$series" <<'EOF'
+hook bch_journal;
+unhooked bch_btree_insert calls bch_journal_meta "it only looks";
+EOF
+refuse "a call past what is no hook" "test.want:4: there is no hook 'bch_journal_meta'$"
+
+want "$series" <<'EOF'
+hook bch_journal;
+unhooked bch_btree_insert calls bch_journal;
+EOF
+refuse "a call past a hook without a reason" \
+	"test.want:4: the reason for 'bch_btree_insert' is expected in quotes$"
+
+want "$series" <<'EOF'
+hook bch_journal;
+unhooked bch_journal calls bch_journal "it is itself";
+EOF
+refuse "a call past a hook from a hook" "test.want:4: 'bch_journal' is a hook itself$"
+
 # ---- what it writes ----
 
 want "$series" <<EOF
@@ -322,6 +341,7 @@ hook bch_journal;
 hook bch_journal_meta?;
 hook bch_journal_nonesuch?;
 hook bch_journal_next? on 4.4;
+unhooked bch_data_insert calls bch_journal "it only looks";
 func bch_btree_insert;
 func bch_cache_set_error;
 data bch_journal_wq "struct workqueue_struct *";

@@ -70,7 +70,27 @@ stock() {	# what differs between builds: a filler at the start of .text
 	func direct_fn 0 ""
 	func split_fn 1 "call split_fn.part.0"
 	func other_fn 1 "call split_fn.part.0"
+	func near_fn 1 "call near_fn.part.0"
+	func short_fn 1 "jmp near_fn.part.0"	# two bytes long
+	func far_fn 1 ""
+	func taken_fn 1 ""
 	cat <<-EOF
+	.type near_fn.part.0, @function
+	near_fn.part.0: ret
+	.size near_fn.part.0, . - near_fn.part.0
+	.type far_fn.constprop.0, @function
+	far_fn.constprop.0: ret
+	.size far_fn.constprop.0, . - far_fn.constprop.0
+	.type taken_fn.isra.0, @function
+	taken_fn.isra.0: ret
+	.size taken_fn.isra.0, . - taken_fn.isra.0
+	.section .text.unlikely, "ax"
+	.type edge_fn.cold, @function
+	edge_fn.cold: jne far_fn.constprop.0
+	.size edge_fn.cold, . - edge_fn.cold
+	.section .rodata, "a"
+	some_table: .quad 0, taken_fn.isra.0
+	.text
 	.type split_fn.part.0, @function
 	split_fn.part.0: ret
 	.size split_fn.part.0, . - split_fn.part.0
@@ -124,6 +144,21 @@ place() {	# NAME [BODY]
 	.section .outrigger.places, "a"
 	.quad .Lname_$1
 	.long ${3:-0}, ${4:-0}, $2, 0
+	$(klp_func .Lname_$1)
+	EOF
+}
+
+# An entry of the table that livepatch goes by.
+klp_func() {	# LABEL [FUNCTION]
+	cat <<-EOF
+	.section .data.klp, "aw"
+	.ifndef outrigger_hooks
+	.globl outrigger_hooks
+	.type outrigger_hooks, @object
+	outrigger_hooks:
+	.endif
+	.quad $1, ${2:-new_fn}, 0, 0
+	.size outrigger_hooks, . - outrigger_hooks
 	EOF
 }
 
@@ -131,7 +166,8 @@ module() {	# NAME [MODINFO...]: the code comes on stdin
 	m=$1
 	shift
 	{
-		echo ".text; new_fn: endbr64; call exported_fn; ret"
+		echo ".text; .type new_fn, @function; new_fn: endbr64; call exported_fn; ret"
+		echo ".size new_fn, . - new_fn"
 		echo '.section .orc_unwind_ip, "a"; .long new_fn - .; .text'
 		cat
 		modinfo vermagic="9.9.9-test SMP" name="$m" "$@"
@@ -173,8 +209,13 @@ $(place open_fn; place direct_fn 5; place split_fn)
 EOF
 cp good.ko before.ko
 accepted "klp-link links" "$tools/klp-link" -v good.ko
-accepted "klp-check passes it" check good -v
-grep -q "other_fn is not hooked and runs the stock split_fn.part.0" out
+cat >stock.want <<EOF
+target stock
+hook split_fn;
+unhooked other_fn calls split_fn "it only prints";
+EOF
+accepted "klp-check passes it" check good -v --want stock.want
+grep -q "other_fn is not hooked and runs the stock split_fn.part.0: it only prints" out
 verdict $? "klp-check lists a caller that hooks do not cover"
 grep -q "hook direct_fn: .* body +5 no-endbr" out && grep -q "klp stock.direct_fn: 3 calls, 0 relative, 0 absolute, 1 to its body" out &&
 	grep -q "klp stock.open_fn: 0 calls, 1 relative, 2 absolute, endbr" out
@@ -205,7 +246,8 @@ verdict $? "changes nothing"
 for p in xz zstd gzip; do
 	command -v $p >/dev/null || continue
 	$p -c stock.ko >stock.ko.$p
-	accepted "a target packed by $p" "$tools/klp-check" --target stock=stock.ko.$p --base vmlinux good.ko
+	accepted "a target packed by $p" "$tools/klp-check" --target stock=stock.ko.$p --base vmlinux \
+		--want stock.want good.ko
 	head -c 300 stock.ko.$p >cut.ko
 	"$tools/klp-check" --target stock=cut.ko --base vmlinux good.ko >out 2>&1
 	[ $? = 1 ] && grep -q "^cut.ko: $p cannot unpack it" out
@@ -343,7 +385,7 @@ check_refuses "hook 'twice_fn' is ambiguous" <<EOF
 $(place twice_fn)
 EOF
 check_refuses "hook 'open_fn' is there twice" <<EOF
-$(place open_fn; place open_fn | sed 's/\.Lname_/.Lagain_/')
+$(place open_fn; place open_fn | sed 's/\.Lname_/.Lagain_/; /\.data.klp/,$d')
 EOF
 check_refuses "hook 'some_data' is no function of stock" <<EOF
 $(place some_data)
@@ -353,6 +395,67 @@ $(place open_fn 5)
 EOF
 check_refuses "has no table of hooks" <<EOF
 EOF
+
+# the table that livepatch goes by
+check_refuses "klp_func 'other_fn' has no entry in .outrigger.places" <<EOF
+$(place open_fn)
+.section .rodata.str1.1
+.Lname_other_fn: .asciz "other_fn"
+$(klp_func .Lname_other_fn)
+EOF
+check_refuses "klp_func 'open_fn' is there twice" <<EOF
+$(place open_fn; klp_func .Lname_open_fn)
+EOF
+check_refuses "hook 'direct_fn' has no klp_func" <<EOF
+$(place open_fn; place direct_fn 5 | sed '/\.section .data.klp/,$d')
+EOF
+check_refuses "has no table of klp_funcs" <<EOF
+$(place open_fn | sed '/\.section .data.klp/,$d')
+EOF
+check_refuses "klp_func 'open_fn' is replaced by no function of this module" <<EOF
+$(place open_fn | sed 's/, new_fn, 0/, exported_fn, 0/')
+EOF
+for piece in cold part.0 part.0.cold constprop.0.cold; do
+	check_refuses "'new_fn.$piece' is a part of 'new_fn', which replaces 'open_fn': livepatch looks for no task there" <<-EOF
+	.section .text.unlikely, "ax"
+	.type new_fn.$piece, @function
+	new_fn.$piece: ret
+	.size new_fn.$piece, . - new_fn.$piece
+	$(place open_fn)
+	EOF
+done
+livepatch good2 <<EOF
+.type new_fn.isra.0, @function
+new_fn.isra.0: ret
+.size new_fn.isra.0, . - new_fn.isra.0
+.type new_fn_too.cold, @function
+new_fn_too.cold: ret
+.size new_fn_too.cold, . - new_fn_too.cold
+$(place open_fn)
+EOF
+accepted "a whole copy of a hook, and a part of what hooks call, are harmless" link_and_check good2
+
+# calls in stock that pass by a hook
+check_refuses "'other_fn' of stock runs 'split_fn.part.0', past the hook of 'split_fn'" <<EOF
+$(place split_fn)
+EOF
+check_refuses "'short_fn' of stock runs 'near_fn.part.0', past the hook of 'near_fn'" <<EOF
+$(place near_fn)
+EOF
+check_refuses "'edge_fn.cold' of stock runs 'far_fn.constprop.0', past the hook of 'far_fn'" <<EOF
+$(place far_fn)
+EOF
+check_refuses "'.rodata+0x8' of stock runs 'taken_fn.isra.0', past the hook of 'taken_fn'" <<EOF
+$(place taken_fn)
+EOF
+livepatch good3 <<EOF
+$(place split_fn; place other_fn)
+EOF
+accepted "a caller that is hooked passes by nothing" link_and_check good3
+sed 's/other_fn/short_fn/' stock.want >wrong.want
+place split_fn | livepatch good4
+refused "'other_fn' of stock runs 'split_fn.part.0', past the hook of 'split_fn'" \
+	link_and_check good4 --want wrong.want
 check_refuses "'exported_too' is not exported by this kernel" <<EOF
 call exported_too
 $(place open_fn)
