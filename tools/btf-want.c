@@ -236,10 +236,7 @@ static struct btf *open_split(const void *data, size_t size, struct btf *base)
 
 static void open_target(void)
 {
-	const char *vermagic, *name, *wrong;
-	struct btf *base;
-	const void *data;
-	size_t size;
+	const char *vermagic, *name;
 
 	if (access(target_path, R_OK))
 		fail(0, "%s can't be read: %s", target_path, strerror(errno));
@@ -254,6 +251,15 @@ static void open_target(void)
 	if (strcmp(name, want.target))
 		fail(want.target_line, "this is module '%s', not '%s'", name,
 		     want.target);
+}
+
+static void open_types(void)
+{
+	struct btf *base;
+	const char *wrong;
+	const void *data;
+	size_t size;
+
 	data = btf_section(&ko, &size);
 	if (!data)
 		fail(0, "the module has no .BTF section");
@@ -728,6 +734,12 @@ static int series_cmp(const char *a, const char *b)
 	return am != bm ? (am < bm ? -1 : 1) : an < bn ? -1 : an > bn;
 }
 
+/* The target says so itself: a kernel's release can be named anything. */
+static bool is_preempt_rt(void)
+{
+	return strstr(ko_modinfo(&ko, "vermagic"), " preempt_rt ");
+}
+
 /*
  * The vetted series whose constants hold.  On a kernel that nobody vetted, and
  * that someone insists on: those of the newest series before it.  One with
@@ -740,8 +752,7 @@ static const char *vetted_series(bool allow_unvetted)
 	char *series, *list = "";
 
 	sscanf(kver, "%u.%u", &major, &minor);
-	series =
-		text("%u.%u%s", major, minor, strstr(kver, "-rt") ? "-rt" : "");
+	series = text("%u.%u%s", major, minor, is_preempt_rt() ? "-rt" : "");
 	if (series_in(want.vetted, series))
 		return series;
 	for (char **v = want.vetted; v && *v; v++) {
@@ -1275,8 +1286,9 @@ int main(int argc, char **argv)
 	libbpf_set_print(NULL);
 
 	want_parse(&want, want_path);
-	series = vetted_series(allow_unvetted);
 	open_target();
+	series = vetted_series(allow_unvetted);
+	open_types();
 	resolve(series);
 	if (out_path)
 		write_out(series);

@@ -226,9 +226,32 @@ want "$series" < /dev/null
 right=$KVER
 KVER=$series.999-none
 refuse "a module of another kernel" "this module was built for kernel $right$"
-KVER=$series.999-rt-none
-refuse "a kernel with PREEMPT_RT" "kernel series $series-rt is not vetted for bcache .*"
 KVER=$right
+
+# built_for RELEASE MODEL: the same module, with the vermagic of another kernel
+built_for()
+{
+	objcopy --dump-section .modinfo="$tmp/modinfo" "$tmp/bcache.ko" "$tmp/copy" &&
+		sed -z "s/^vermagic=[^ ]* SMP [a-z_]* */vermagic=$1 SMP $2 /" \
+			"$tmp/modinfo" >"$tmp/modinfo.new" &&
+		objcopy --update-section .modinfo="$tmp/modinfo.new" "$tmp/bcache.ko" "$TARGET"
+}
+stock=$TARGET TARGET=$tmp/other/bcache.ko
+mkdir "$tmp/other"
+built_for "$right" preempt_rt
+refuse "a kernel with PREEMPT_RT" "kernel series $series-rt is not vetted for bcache .*"
+KVER=$series.999-rt-none
+built_for "$KVER" preempt_rt
+refuse "one that says so in its release, too" "kernel series $series-rt is not vetted for bcache .*"
+for base in "$base" "$KDIR/vmlinux" "/boot/vmlinuz-$right"; do
+	[ ! -r "$base" ] || break
+done
+built_for "$KVER" preempt
+run
+result $? "a kernel without PREEMPT_RT, whatever its release is named"
+sed 's/^/# /' "$tmp/err"
+rm -f "$tmp"/out/*
+KVER=$right TARGET=$stock
 
 base=$WRONG_BASE
 if [ -z "$base" ] && [ -r "${BASE:-$KDIR/vmlinux}" ] &&
