@@ -279,7 +279,7 @@ static void open_types(void)
 
 /* ---- types ---- */
 
-/* All that a struct's layout is, in text: to compare, and for the fingerprint. */
+/* All that a struct's layout is, in text: to compare two of the same name. */
 static void print_layout(FILE *f, int id)
 {
 	const struct btf_type *t = type(id);
@@ -1170,25 +1170,6 @@ static void emit_symbols(FILE *f)
 	fputc('\n', f);
 }
 
-/* FNV-1a over the whole of everything that is wanted. */
-static uint64_t fingerprint(void)
-{
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (struct want_item *item = want.items; item; item = item->next) {
-		char *s = item->proto ?: item->id ? print_type(item->id) : "";
-
-		if (!item->present)
-			continue;
-		for (struct want_enumerator *e = item->enumerators; e;
-		     e = e->next)
-			s = text("%s%s %s\n", s, e->name, e->value ?: "");
-		for (; *s; s++)
-			hash = (hash ^ (unsigned char)*s) * 0x100000001b3ULL;
-	}
-	return hash;
-}
-
 static void emit(FILE *f, const char *series)
 {
 	fprintf(f,
@@ -1197,9 +1178,7 @@ static void emit(FILE *f, const char *series)
 	fprintf(f,
 		"#ifndef OUTRIGGER_TARGET\n#define OUTRIGGER_TARGET \"%s\"\n",
 		want.target);
-	fprintf(f, "#define OUTRIGGER_TARGET_KVER \"%s\"\n", kver);
-	fprintf(f, "#define OUTRIGGER_TARGET_BTF \"%016llx\"\n\n",
-		(unsigned long long)fingerprint());
+	fprintf(f, "#define OUTRIGGER_TARGET_KVER \"%s\"\n\n", kver);
 	emit_includes(f);
 	fputs("/* Sparse doesn't pack enums and sizes some structs wrongly. */\n"
 	      "#ifdef __CHECKER__\n"

@@ -417,7 +417,7 @@ static int __init t_init(void)
 	cache_set_set_verify(c, !cache_set_verify(c));
 	queue_work(bch_journal_wq, &c->journal.io.work);
 	bch_cache_set_error(c, "%s %d %s", places[0].name, JSET_BITS + BTREE_NODE_dirty,
-			    OUTRIGGER_TARGET OUTRIGGER_TARGET_KVER OUTRIGGER_TARGET_BTF);
+			    OUTRIGGER_TARGET OUTRIGGER_TARGET_KVER);
 	bch_journal_meta(c, &c->cl);
 	mutex_unlock(&bch_register_lock);
 	return bch_btree_insert(c, NULL, c->journal.pin.data, (struct bkey *)c->journal.key_pad) +
