@@ -48,6 +48,24 @@ power_cut()
 	dmsetup resume cache && dmsetup resume backing || fail resume
 }
 
+# no_bypass: send every write to the cache. While its cache device is slow, bcache bypasses
+# it: it journals a key without a pointer, and writes the data to the backing device at the
+# same time. If the power fails between the two, the block has neither: its older data in
+# the cache is gone, and it reads as whatever the backing device held. The stock driver does
+# the same, and a journal cannot help it.
+no_bypass()
+{
+	echo 0 >"$(set_dir)/congested_read_threshold_us" &&
+		echo 0 >"$(set_dir)/congested_write_threshold_us" &&
+		echo 0 >/sys/block/bcache0/bcache/sequential_cutoff || fail "writes may bypass the cache"
+}
+
+# acked N: so many writes were acknowledged
+acked()
+{
+	(($(wc -l </run/new) >= $1))
+}
+
 content()	# FILE
 {
 	dd if=/dev/bcache0 of="$1" bs=1M iflag=direct status=none || fail "cannot read bcache0"
@@ -92,6 +110,7 @@ accepted()
 		return
 	fi
 
+	no_bypass
 	if [ "$1" = 0 ]; then
 		power_cut
 		content /run/before
@@ -100,6 +119,7 @@ accepted()
 		/job/ackwrite write /dev/bcache0 5000000 >/run/new &
 		pid=$!
 		sleep "$1"
+		wait_for 60 acked 5 || fail "no writes"
 		power_cut
 		kill $pid || wrong "$what: the writers died"
 	fi
@@ -139,12 +159,9 @@ case $BOOT in
 	[ -e "$ACCEPT" ] || wrong "no parameter accept_loss"
 	accepted 0 "in the bucket before" newest-1 20 csum
 	accepted 0.3 "in the bucket before" newest-1 20 csum
-	accepted 2 "first entry of the newest bucket" newest 0 csum
+	accepted 0.1 "first entry of the newest bucket" newest 0 block
 	if [ "${OUTRIGGER_LONG-}" ]; then
-		# Not explained yet: now and then one block that the lost entry was about,
-		# and that could be read after the acceptance, reads as zeroes after the
-		# power cut.
-		accepted 0.1 "first entry of the newest bucket" newest 0 block
+		accepted 2 "first entry of the newest bucket" newest 0 csum
 		accepted 0.1 "third entry from the end" newest -3 inode
 		for t in 0 0.1 0.2 0.5 1 3; do
 			accepted $t "the bucket before" newest-1 0 bucket

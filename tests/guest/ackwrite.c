@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #define BLOCK 4096
+#define CHUNK (256 * BLOCK)
 #define WRITERS 4
 #define WORDS (BLOCK / sizeof(uint64_t))
 
@@ -65,11 +66,11 @@ static int open_dev(const char *dev, int flags, uint64_t *blocks)
 	return fd;
 }
 
-static uint64_t *buffer(void)
+static uint64_t *buffer(size_t bytes)
 {
 	void *buf;
 
-	if (posix_memalign(&buf, BLOCK, BLOCK))
+	if (posix_memalign(&buf, BLOCK, bytes))
 		errx(2, "no memory");
 	return buf;
 }
@@ -77,7 +78,7 @@ static uint64_t *buffer(void)
 static void writer(const char *dev, uint64_t id, uint64_t seq,
 		   const char *label)
 {
-	uint64_t *buf = buffer(), blocks, block;
+	uint64_t *buf = buffer(BLOCK), blocks, block;
 	char line[80];
 	int len, fd = open_dev(dev, O_WRONLY | O_SYNC, &blocks);
 
@@ -113,7 +114,7 @@ static int do_write(const char *dev, uint64_t base, const char *label)
 
 static int do_verify(const char *dev, const char *acks, uint64_t min)
 {
-	uint64_t *buf = buffer(), *want = buffer();
+	uint64_t *buf = buffer(BLOCK), *want = buffer(BLOCK);
 	uint64_t blocks, block, seq, last[WRITERS] = { 0 };
 	uint64_t lines = 0, checked = 0, newer = 0, bad = 0, *acked;
 	FILE *f = fopen(acks, "r");
@@ -165,30 +166,37 @@ static int do_verify(const char *dev, const char *acks, uint64_t min)
 
 static int do_same(const char *dev, const char *file, uint64_t base)
 {
-	uint64_t *buf = buffer(), *want = buffer();
-	uint64_t blocks, block, was, bad = 0, newer = 0;
+	uint64_t *is = buffer(CHUNK), *was = buffer(CHUNK),
+		 *want = buffer(BLOCK);
+	uint64_t blocks, bad = 0, newer = 0;
 	int fd = open_dev(dev, O_RDONLY, &blocks);
 	FILE *f = fopen(file, "r");
 
 	if (!f)
 		err(2, "%s", file);
-	for (block = 0; block < blocks; block++) {
-		if (pread(fd, buf, BLOCK, block * BLOCK) != BLOCK)
-			err(1, "block %" PRIu64, block);
-		if (fread(want, BLOCK, 1, f) != 1)
-			errx(2, "%s is too short", file);
-		if (!memcmp(buf, want, BLOCK))
+	for (uint64_t block = 0; block < blocks; block++) {
+		size_t at = block % (CHUNK / BLOCK) * WORDS;
+		uint64_t *b = is + at, *w = was + at;
+		ssize_t n = (blocks - block) * BLOCK;
+
+		if (!at) {
+			n = n < CHUNK ? n : CHUNK;
+			if (pread(fd, is, n, block * BLOCK) != n)
+				err(1, "block %" PRIu64, block);
+			if (fread(was, n, 1, f) != 1)
+				errx(2, "%s is too short", file);
+		}
+		if (!memcmp(b, w, BLOCK))
 			continue;
-		was = want[1];
-		fill(want, block, buf[1]);
-		if (buf[1] >= base && !memcmp(buf, want, BLOCK)) {
+		fill(want, block, b[1]);
+		if (b[1] >= base && !memcmp(b, want, BLOCK)) {
 			newer++;
 			continue;
 		}
 		if (bad++ < 10)
 			printf("block %" PRIu64 ": holds block %" PRIu64
 			       " seq %" PRIu64 ", was seq %" PRIu64 "\n",
-			       block, buf[0], buf[1], was);
+			       block, b[0], b[1], w[1]);
 	}
 	printf("%" PRIu64 " blocks: %" PRIu64 " written since, %" PRIu64
 	       " are neither old nor new\n",
