@@ -28,7 +28,18 @@ ends()
 	[ ! -e "/proc/$1" ]
 }
 
-# killed_after SECONDS: fails if the set was registered before
+# in_our_scan PID: the process that registers reads the journal
+in_our_scan()
+{
+	grep -q '\[bcache_journal\]' "/proc/$1/stack"
+}
+
+# killed_after SECONDS: kill it so long after the scan began; fails if the set was registered
+# before that
+#
+# Not before the scan: there the stock driver fails without us, first with "IO error" while it
+# reads the superblock, then because a killed process cannot start a workqueue. In that case
+# it removes a kobject that was never added, and kernfs warns.
 killed_after()
 {
 	local pid began phase
@@ -39,6 +50,7 @@ killed_after()
 	dmesg -C
 	(echo "$CACHE" >/sys/fs/bcache/register_quiet) 2>/dev/null &
 	pid=$!
+	wait_for 60 in_our_scan "$pid" || fail "it is never in our scan"
 	sleep "$1"
 	if ends "$pid"; then
 		wait "$pid" || wrong "after $1 s: refused, nobody killed it"
@@ -47,20 +59,22 @@ killed_after()
 		drop_snapshots || fail "the device is held"
 		return 1
 	fi
-	phase=scan
-	! logged 'journal read' || phase="after the scan"
 	kill -9 "$pid"
 	began=$SECONDS
 	wait_for 60 ends "$pid" || fail "it does not end"
+	# Look at the log only now: the scan may have ended while the signal was on its way.
+	phase=replay
+	if ! logged 'journal read in'; then
+		phase=scan
+		in_scan=$((in_scan + 1))
+		logged 'reading the journal is given up' ||
+			wrong "after $1 s: no word of why it failed"
+	fi
 	say "killed in: $phase; it took $((SECONDS - began)) s to end"
-	((SECONDS - began <= ENDS)) || wrong "after $1 s: killed, and went on for $((SECONDS - began)) s"
-	wait_for 60 test "$(sets_gone && echo gone)$(set_dir)" || true
 	if [ "$(set_dir)" ] && ! wait_for 10 sets_gone; then
 		say "it was registered all the same"
 		stop_set
-	elif [ "$phase" = scan ]; then
-		logged 'killed|signal|interrupted' || wrong "after $1 s: no word of why it failed"
-	else
+	elif [ "$phase" = replay ]; then
 		# stock: kthread_run() fails in a task with a fatal signal
 		logged 'error in recovery|error starting|replay|killed|signal' ||
 			wrong "after $1 s: no word of why it failed"
@@ -69,7 +83,7 @@ killed_after()
 	drop_snapshots || fail "after $1 s: the device is held"
 }
 
-ENDS=5
+in_scan=0
 case $BOOT in
 1)
 	be ours
@@ -83,10 +97,12 @@ case $BOOT in
 	modprobe dm_delay || modprobe dm-delay
 	journal list "$(disk 1)" | grep '^#'
 	attach
-	for ((ms = 200; ms < 60000; ms = ms * $(rounds 16 11) / 10)); do
+	for ((ms = 100; ms < 60000; ms = ms * $(rounds 16 11) / 10)); do
 		trials=$((${trials-0} + 1))
 		killed_after "$((ms / 1000)).$(printf %03d $((ms % 1000)))" || break
 	done
+	# The scan's reads take some seconds, whatever the machine.
+	((in_scan >= 2)) || wrong "killed in the scan $in_scan times"
 	trial whole "nobody killed it"
 	trials_done
 	;;
