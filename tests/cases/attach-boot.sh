@@ -31,7 +31,7 @@ case $BOOT in
 	;;
 esac
 ack_start
-sleep 5
+ack_for 5
 ack_stop
 [ "$BOOT" = 1 ] || detach
 stop_set

@@ -18,8 +18,7 @@ case $BOOT in
 	make_set --writeback
 	ack_start
 	(
-		sleep $((10 + RANDOM % 10))
-		ack_running
+		ack_for $((10 + RANDOM % 10))
 		crash_now
 	) &
 	while :; do
@@ -32,8 +31,7 @@ case $BOOT in
 	register_set
 	ack_verify
 	ack_start
-	sleep 10
-	ack_running
+	ack_for 10
 	crash_now
 	;;
 3)

@@ -17,8 +17,7 @@ case $BOOT in
 	be ours
 	make_set --writeback
 	ack_start
-	sleep 15
-	ack_running
+	ack_for 15
 	crash_now
 	;;
 2)

@@ -50,6 +50,7 @@ make_dirty()	# N DISCARD
 	/job/ackwrite write "/dev/bcache$minor" 1000000 "set$1" >&3 &
 	pid=$!
 	sleep 15
+	wait_for 120 blocks_written "bcache$minor" 200 || fail "hardly any writes"
 	kill -0 $pid || fail "the writers died"
 }
 

@@ -75,7 +75,8 @@ while read -r block bucket mb lbs; do
 			fail "the set did not register"
 		/job/ackwrite write "/dev/bcache$n" 1000000 "$name" >&3 &
 		pid=$!
-		sleep "$(rounds 8 30)"
+		sleep "$(rounds 5 30)"
+		wait_for 100 blocks_written "bcache$n" 1000 || fail "hardly any writes"
 		kill -0 $pid || fail "the writers died"
 		# halted here, they go on just before the crash
 		pids+=" $(cat /proc/$pid/task/$pid/children)"

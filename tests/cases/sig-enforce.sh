@@ -3,7 +3,7 @@
 # case: sig-enforce
 # about: unsigned, or signed by a stranger, where signatures are enforced: stock works
 # disks: 512M 512M
-# timeout: 300
+# timeout: 600
 # kernels: all
 # short: trixie
 # cmdline: module.sig_enforce=1

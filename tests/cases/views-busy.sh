@@ -23,7 +23,7 @@ in_our_scan()
 # busy FILE: reading it ends soon, with EAGAIN
 busy()
 {
-	timeout -s KILL 10 cat "$1" >/dev/null 2>/run/busy && fail "$1 was read"
+	timeout -s KILL 30 cat "$1" >/dev/null 2>/run/busy && fail "$1 was read"
 	grep -q 'Resource temporarily unavailable' /run/busy || fail "$1: $(cat /run/busy)"
 }
 
@@ -51,7 +51,7 @@ make_set --writeback
 first=$(set_dir)
 attach
 views=$(set_dir)/journal
-wait_for 30 test -e "$views/seq" || fail "no views"
+wait_for 60 test -e "$views/seq" || fail "no views"
 ring=$(echo /sys/kernel/debug/bcache_journal/*/ring)
 
 modprobe dm-mod
@@ -78,7 +78,7 @@ for f in "$views"/* "$ring"; do
 	while cat "$f" >/dev/null 2>&1 || [ -e "$f" ]; do :; done &
 done
 echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
-wait_for 20 test ! -e "$views" -a ! -e "$ring" || fail "the views stay"
+wait_for 120 test ! -e "$views" -a ! -e "$ring" || fail "the views stay"
 state_is detaching || fail "not detaching: $(state)"
 dm resume cache
 wait_for 240 unpatched || fail "the patch does not go"

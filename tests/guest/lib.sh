@@ -277,6 +277,21 @@ ack_start()
 	ack_pid=$!
 }
 
+# blocks_written DEVICE N: at least N blocks of 4 KiB were written to it since its creation
+blocks_written()
+{
+	(($(awk '{ print int($7 / 8) }' "/sys/block/$1/stat") >= $2))
+}
+
+# ack_for SECONDS: let the writers run that long; on a slow machine, until there are enough
+# writes for ack_verify
+ack_for()
+{
+	sleep "$1"
+	wait_for 200 blocks_written bcache0 600 || fail "hardly any writes"
+	ack_running
+}
+
 ack_running()
 {
 	kill -0 "$ack_pid" 2>/dev/null || fail "the writers died"
@@ -324,6 +339,19 @@ acks_until()
 		kill -CONT $pids
 		sleep 0.2
 	done
+}
+
+# long_range: recovery needs three buckets or more
+long_range()
+{
+	local newest oldest n
+
+	journal list "$(disk 1)" >/run/list
+	n=$(sed -n 's/.*, \([0-9]*\) journal buckets.*/\1/p' /run/list)
+	newest=$(journal where "$(disk 1)" newest 0 | sed 's/bucket=\([0-9]*\).*/\1/')
+	oldest=$(journal where "$(disk 1)" oldest 0 | sed 's/bucket=\([0-9]*\).*/\1/')
+	echo "buckets $oldest to $newest of $n are needed"
+	((n > 0 && (newest - oldest + n) % n >= 2))
 }
 
 # snapshots: create /dev/mapper/cache and /dev/mapper/backing over $ORIGINS (disks 1 and 2
