@@ -41,6 +41,7 @@
 
 #include "../attach/attach.h"
 #include "../attach/compat.h"
+#include "../attach/reasons.h"
 
 static bool off;
 module_param(off, bool, 0444);
@@ -57,6 +58,7 @@ extern struct klp_patch *
 	stock_klp_transition OUTRIGGER_KLP(vmlinux, klp_transition_patch);
 extern struct module *stock_find_module(const char *name)
 	OUTRIGGER_KLP(vmlinux, find_module);
+extern int stock_ftrace_enabled OUTRIGGER_KLP(vmlinux, ftrace_enabled);
 
 enum outrigger_state {
 	ARMED,
@@ -72,13 +74,17 @@ static const char *const state_names[] = {
 	[INERT] = "inert",
 };
 
+static const char *const reason_words[] = { OUTRIGGER_REASONS(
+	OUTRIGGER_REASON_WORD) };
+
 /* How often a change that nobody tells us about is looked for. */
 #define POLL_TRANSITION msecs_to_jiffies(50)
 #define POLL_ATTACHED round_jiffies_relative(30 * HZ)
 
 static DEFINE_MUTEX(lock); /* guards what follows */
 static enum outrigger_state state;
-static char reason[160];
+static enum outrigger_reason reason;
+static char sentence[160]; /* what there is to say of the reason */
 static struct module *target; /* held while not NULL */
 static bool started; /* start() ran, stop() was not asked for */
 static bool stopping; /* stop() is asked for and has not returned */
@@ -132,12 +138,24 @@ static unsigned long timeout_secs(void)
 	return clamp(READ_ONCE(transition_timeout), 1U, 86400U);
 }
 
-static void set_state(enum outrigger_state to, const char *why)
+static __printf(2, 3) void explain(enum outrigger_reason why, const char *fmt,
+				   ...)
 {
+	va_list args;
+
 	lockdep_assert_held(&lock);
+	reason = why;
+	va_start(args, fmt);
+	vscnprintf(sentence, sizeof(sentence), fmt, args);
+	va_end(args);
+}
+
+static void set_state(enum outrigger_state to, enum outrigger_reason why,
+		      const char *what)
+{
+	explain(why, "%s", what);
 	state = to;
 	since = jiffies;
-	strscpy(reason, why, sizeof(reason));
 	next_report = jiffies + timeout_secs() * HZ;
 }
 
@@ -197,8 +215,7 @@ static bool places_match(struct module *mod)
 	if (found == ARRAY_SIZE(places) && !differs)
 		return true;
 
-	snprintf(
-		reason, sizeof(reason),
+	explain(REASON_OTHER_DRIVER,
 		"the loaded %s is not the one we were built for: rebuild with dkms",
 		OUTRIGGER_TARGET);
 	return false;
@@ -254,6 +271,19 @@ static void put_target(void)
 	target = NULL;
 }
 
+static void explain_refusal(int err)
+{
+	if (err != -EBUSY)
+		explain(REASON_REFUSED, "livepatch refused us (%d)", err);
+	else if (!READ_ONCE(stock_ftrace_enabled))
+		explain(REASON_FTRACE_OFF,
+			"kernel.ftrace_enabled is 0: set it to 1 and reload this module");
+	else
+		explain(REASON_BUSY,
+			"livepatch refused us (%d): a kprobe or another livepatch is in the way",
+			err);
+}
+
 /*
  * From armed to attaching, or to inert with the reason; back to armed with the
  * work queued if another patch is in transition. @mod is COMING or LIVE.
@@ -267,7 +297,8 @@ static void attach(struct module *mod)
 		return;
 
 	if (strcmp(utsname()->release, OUTRIGGER_TARGET_KVER)) {
-		set_state(INERT, "built for another kernel: rebuild with dkms");
+		set_state(INERT, REASON_OTHER_KERNEL,
+			  "built for another kernel: rebuild with dkms");
 		goto put;
 	}
 	if (!places_match(mod)) {
@@ -280,24 +311,18 @@ static void attach(struct module *mod)
 	 * another patch is in transition, and can't be called a second time.
 	 */
 	if (READ_ONCE(stock_klp_transition)) {
-		strscpy(reason,
-			"waiting for the transition of another livepatch",
-			sizeof(reason));
+		explain(REASON_OTHER_PATCH,
+			"waiting for the transition of another livepatch");
 		module_put(mod);
 		queue_delayed_work(wq, &watch_work, POLL_TRANSITION);
 		return;
 	}
 
 	target = mod;
-	set_state(ATTACHING, "");
+	set_state(ATTACHING, REASON_NONE, "");
 	ret = klp_enable_patch(&patch);
 	if (ret) {
-		snprintf(
-			reason, sizeof(reason), "livepatch refused us (%d)%s",
-			ret,
-			ret == -EBUSY ?
-				": ftrace_enabled=0, a patch or a kprobe is in the way" :
-				"");
+		explain_refusal(ret);
 		state = INERT;
 		goto put;
 	}
@@ -309,7 +334,7 @@ put:
 	target = NULL;
 	module_put(mod);
 	pr_err("not attached to %s: %s; the stock driver runs untouched\n",
-	       OUTRIGGER_TARGET, reason);
+	       OUTRIGGER_TARGET, sentence);
 }
 
 /*
@@ -343,7 +368,7 @@ static void attach_if_loaded(void)
 
 static void set_attached(void)
 {
-	set_state(ATTACHED, "");
+	set_state(ATTACHED, REASON_NONE, "");
 	started = true;
 }
 
@@ -359,13 +384,14 @@ static void watch_attaching(void)
 		report_stalled();
 		give_up = true;
 		set_state(
-			DETACHING,
+			DETACHING, REASON_STALLED,
 			"attaching stalled: a task sleeps in a function we replace");
 		return;
 	}
 
 	if (!enabled) {
-		set_state(DETACHING, "disabled while attaching");
+		set_state(DETACHING, REASON_DISABLED,
+			  "disabled while attaching");
 		return;
 	}
 
@@ -390,9 +416,10 @@ static void watch_attached(void)
 
 	smp_rmb(); /* pre_unpatch() comes before klp writes enabled */
 	if (READ_ONCE(unpatching))
-		set_state(DETACHING, "disabled");
+		set_state(DETACHING, REASON_DETACHED, "disabled");
 	else if (!enabled)
-		set_state(DETACHING, "replaced by another livepatch");
+		set_state(DETACHING, REASON_REPLACED,
+			  "replaced by another livepatch");
 }
 
 static void watch_detaching(void)
@@ -430,11 +457,10 @@ static void watch_detaching(void)
 	}
 
 	put_target();
-	if (!strcmp(reason, "disabled"))
-		strscpy(reason, "detached; reload this module to attach again",
-			sizeof(reason));
+	if (reason == REASON_DETACHED)
+		explain(reason, "detached; reload this module to attach again");
 	state = INERT;
-	pr_info("detached from %s (%s)\n", OUTRIGGER_TARGET, reason);
+	pr_info("detached from %s (%s)\n", OUTRIGGER_TARGET, sentence);
 }
 
 /*
@@ -516,7 +542,7 @@ static int target_notify(struct notifier_block *nb, unsigned long event,
 		break;
 	case MODULE_STATE_GOING:
 		if (state == ARMED)
-			reason[0] = '\0';
+			explain(REASON_NONE, "%s", "");
 		/*
 		 * We hold a reference, so its init function failed: the module
 		 * goes whatever its count says.
@@ -524,7 +550,8 @@ static int target_notify(struct notifier_block *nb, unsigned long event,
 		if (target == mod) {
 			target = NULL;
 			give_up = true;
-			set_state(DETACHING, "the stock driver failed to load");
+			set_state(DETACHING, REASON_DRIVER_FAILED,
+				  "the stock driver failed to load");
 			mod_delayed_work(wq, &watch_work, 0);
 		}
 		break;
@@ -547,7 +574,18 @@ static ssize_t reason_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
 	ssize_t n;
 
 	mutex_lock(&lock);
-	n = sysfs_emit(buf, "%s\n", reason);
+	n = sysfs_emit(buf, "%s\n", sentence);
+	mutex_unlock(&lock);
+	return n;
+}
+
+static ssize_t reason_token_show(OUTRIGGER_MATTR *attr,
+				 struct module_kobject *mk, char *buf)
+{
+	ssize_t n;
+
+	mutex_lock(&lock);
+	n = sysfs_emit(buf, "%s\n", reason_words[reason]);
 	mutex_unlock(&lock);
 	return n;
 }
@@ -571,13 +609,14 @@ static ssize_t attached_since_show(OUTRIGGER_MATTR *attr,
 
 static struct module_attribute state_attr = __ATTR_RO(state);
 static struct module_attribute reason_attr = __ATTR_RO(reason);
+static struct module_attribute token_attr = __ATTR_RO(reason_token);
 static struct module_attribute target_attr = __ATTR_RO(target);
 static struct module_attribute since_attr = __ATTR_RO(attached_since);
 
-static const struct attribute *const attrs[] = { &state_attr.attr,
-						 &reason_attr.attr,
-						 &target_attr.attr,
-						 &since_attr.attr, NULL };
+static const struct attribute *const attrs[] = {
+	&state_attr.attr,  &reason_attr.attr, &token_attr.attr,
+	&target_attr.attr, &since_attr.attr,  NULL
+};
 
 /**
  * outrigger_arm - arm the module: attach now or when the target comes
@@ -604,7 +643,7 @@ int outrigger_arm(void)
 
 	if (off) {
 		mutex_lock(&lock);
-		set_state(INERT, "switched off (off=1)");
+		set_state(INERT, REASON_OFF, "switched off (off=1)");
 		mutex_unlock(&lock);
 		pr_info("off=1: %s is left alone\n", OUTRIGGER_TARGET);
 		return 0;

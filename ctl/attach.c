@@ -258,7 +258,7 @@ static int print_inert(const struct module *m)
 	complain("%s: not attached: %s", m->kind->module, m->reason);
 	for (i = 0; i < h.n; i++)
 		fprintf(stderr, "    %s\n", h.list[i].todo);
-	return strstr(m->reason, "stalled") ? TIMED_OUT : FAILED;
+	return m->token == REASON_STALLED ? TIMED_OUT : FAILED;
 }
 
 static int load(const struct kind *kind)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "../attach/reasons.h"
+
 #define NAME_MAX_LEN 64 /* of a module, a device, a UUID, a version */
 
 /* What a command ends with. */
@@ -128,6 +130,7 @@ struct module {
 	/* armed, attaching...; or not-loaded, not-installed */
 	char state[NAME_MAX_LEN];
 	char reason[256];
+	enum outrigger_reason token; /* NR_REASONS if it says none that we know */
 	char version[NAME_MAX_LEN], srcversion[NAME_MAX_LEN];
 	long long since; /* seconds since the epoch, 0 if not attached */
 	long long refs;
@@ -139,6 +142,7 @@ const struct kind *kind_of(const char *name);
 void module_look(struct module *m, const struct kind *kind);
 void module_look_at_file(struct module *m);
 bool module_is(const struct module *m, const char *state);
+const char *reason_word(enum outrigger_reason token);
 bool module_due(const struct module *m);
 bool module_set_aside(const struct module *m);
 

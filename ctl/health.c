@@ -71,46 +71,68 @@ const char *kept_out(const char *module)
 					  NULL;
 }
 
-/* The words are those of attach/attach.c, see docs/ABI/sysfs-module. */
 static void inert(struct health *h, const struct module *m)
 {
 	const char *name = m->kind->module, *why = m->reason, *where;
 
-	if (m->off) {
+	switch (m->token) {
+	case REASON_OFF:
 		where = off_where(name);
 		ADD(h, OK, why, "%s%s%s; then \"outriggerctl attach %s\"",
 		    where ? "to use it, take back off=1 " :
 			    "it was loaded with off=1",
 		    where ? where : "",
 		    where ? "" : ", which is said nowhere any more", name);
-	} else if (module_set_aside(m)) {
+		break;
+	case REASON_DETACHED:
+	case REASON_DISABLED:
 		ADD(h, OK, why, "\"outriggerctl attach %s\" attaches it again",
 		    name);
-	} else if (strstr(why, "replaced by")) {
+		break;
+	case REASON_REPLACED:
 		ADD(h, FAIL, why,
 		    "a cumulative patch takes out all others: once it is in place, \"outriggerctl attach %s\"",
 		    name);
-	} else if (strstr(why, "stalled")) {
+		break;
+	case REASON_STALLED:
 		ADD(h, FAIL, why,
 		    "dmesg names the tasks; when they are done, \"outriggerctl attach %s\"",
 		    name);
-	} else if (strstr(why, "rebuild")) {
+		break;
+	case REASON_OTHER_KERNEL:
+	case REASON_OTHER_DRIVER:
 		ADD(h, FAIL, why,
 		    "\"outriggerctl doctor %s\" tells which; " REBUILD
 		    "; \"outriggerctl reload %s\" loads it",
 		    name, "VERSION", kernel_release(), kernel_release(),
 		    kernel_release(), name);
-	} else if (strstr(why, "refused us")) {
+		break;
+	case REASON_FTRACE_OFF:
+		ADD(h, FAIL, why,
+		    "\"sysctl kernel.ftrace_enabled=1\", then \"outriggerctl attach %s\"",
+		    name);
+		break;
+	case REASON_BUSY:
+		ADD(h, FAIL, why,
+		    "\"outriggerctl doctor %s\" names what is in the way; when it is gone, \"outriggerctl attach %s\"",
+		    name, name);
+		break;
+	case REASON_REFUSED:
 		ADD(h, FAIL, why,
 		    "\"dmesg | grep livepatch\" has the cause; then \"outriggerctl attach %s\"",
 		    name);
-	} else if (strstr(why, "failed to load")) {
+		break;
+	case REASON_DRIVER_FAILED:
 		ADD(h, FAIL, why,
 		    "\"dmesg | grep %s\" has the cause; \"outriggerctl reload %s\" before it is loaded again",
 		    m->kind->target, name);
-	} else {
+		break;
+	case REASON_NONE:
+	case REASON_OTHER_PATCH: /* of an armed module only */
+	case NR_REASONS:
 		ADD(h, FAIL, *why ? why : "it does nothing, and says not why",
 		    "\"outriggerctl reload %s\"", name);
+		break;
 	}
 }
 

@@ -39,6 +39,23 @@ const struct kind *kind_of(const char *name)
 	return NULL;
 }
 
+static const char *const words[] = { OUTRIGGER_REASONS(OUTRIGGER_REASON_WORD) };
+
+static enum outrigger_reason reason_of(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < NR_REASONS && strcmp(words[i], word); i++)
+		;
+	return i;
+}
+
+/* NULL for one that is not known. */
+const char *reason_word(enum outrigger_reason token)
+{
+	return token < NR_REASONS ? words[token] : NULL;
+}
+
 bool module_is(const struct module *m, const char *state)
 {
 	return !strcmp(m->state, state);
@@ -49,15 +66,15 @@ bool module_is(const struct module *m, const char *state)
  * @m: result
  * @kind: which one
  *
- * Cheap, and does not wait: while the module is attaching, reading reason and
- * attached_since may have to wait until the kernel has rewritten its code, so they are
- * read only in the states that they are about.
+ * Cheap, and does not wait: while the module is attaching, reading reason, reason_token
+ * and attached_since may have to wait until the kernel has rewritten its code, so they
+ * are read only in the states that they are about.
  */
 void module_look(struct module *m, const struct kind *kind)
 {
 	const char *name = kind->module;
 	long long transition = 0, enabled = 0;
-	char text[16];
+	char text[32];
 
 	memset(m, 0, sizeof(*m));
 	m->kind = kind;
@@ -79,9 +96,13 @@ void module_look(struct module *m, const struct kind *kind)
 	file_number(&m->refs, "/sys/module/%s/refcnt", name);
 	file_read(text, sizeof(text), "/sys/module/%s/parameters/off", name);
 	m->off = *text == 'Y';
-	if (!module_is(m, "attaching") && !module_is(m, "attached"))
+	if (!module_is(m, "attaching") && !module_is(m, "attached")) {
 		file_read(m->reason, sizeof(m->reason), "/sys/module/%s/reason",
 			  name);
+		file_read(text, sizeof(text), "/sys/module/%s/reason_token",
+			  name);
+		m->token = reason_of(text);
+	}
 	if (module_is(m, "attached"))
 		file_number(&m->since, "/sys/module/%s/attached_since", name);
 
@@ -92,12 +113,12 @@ void module_look(struct module *m, const struct kind *kind)
 		m->transition = enabled ? PATCHING : UNPATCHING;
 }
 
-/* Inert, as somebody wants it? The words are those of attach/attach.c. */
+/* Inert, as somebody wants it? */
 bool module_set_aside(const struct module *m)
 {
 	return module_is(m, "inert") &&
-	       (m->off || strstr(m->reason, "detached") ||
-		strstr(m->reason, "disabled while"));
+	       (m->token == REASON_OFF || m->token == REASON_DETACHED ||
+		m->token == REASON_DISABLED);
 }
 
 /* The module's file for the running kernel; after module_look(). */

@@ -135,10 +135,14 @@ static json_object *json_module(const struct view *v)
 {
 	const struct module *m = &v->m;
 	json_object *o = json_object_new_object();
+	const char *word;
 
 	put(o, "module", json_object_new_string(m->kind->module));
 	put(o, "state", json_object_new_string(m->state));
 	put(o, "reason", string_or_null(m->reason));
+	word = reason_word(m->token);
+	put(o, "reason_token",
+	    m->loaded && word ? json_object_new_string(word) : NULL);
 	put(o, "off", json_object_new_boolean(m->off));
 	put(o, "target", json_object_new_string(m->kind->target));
 	put(o, "target_loaded", json_object_new_boolean(m->target_loaded));

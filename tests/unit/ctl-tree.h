@@ -79,15 +79,16 @@ static void is(const char *path, const char *text)
 	assert_string_equal(have, text);
 }
 
-/* A module as /sys shows it. */
-static void loaded(const char *module, const char *state, const char *reason)
+/* A module as /sys shows it, with its reason's word. */
+static void loaded_for(const char *module, const char *state, const char *token,
+		       const char *reason)
 {
 	char path[128];
 	const char *const files[][2] = {
 		{ "state", state },	   { "reason", reason },
 		{ "version", "0.1.0" },	   { "srcversion", "AAAA" },
 		{ "attached_since", "0" }, { "refcnt", "0" },
-		{ "parameters/off", "N" },
+		{ "parameters/off", "N" }, { "reason_token", token },
 	};
 	size_t i;
 
@@ -96,6 +97,11 @@ static void loaded(const char *module, const char *state, const char *reason)
 			 files[i][0]);
 		put(path, "%s", files[i][1]);
 	}
+}
+
+static void loaded(const char *module, const char *state, const char *reason)
+{
+	loaded_for(module, state, "none", reason);
 }
 
 static void patch(const char *module, int enabled, int transition)
@@ -130,7 +136,9 @@ static void file(const char *release, const char *name, const char *version,
 	    ".section .modinfo,\"a\"\n.asciz \"name=%s\"\n.asciz \"version=%s\"\n"
 	    ".asciz \"srcversion=%s\"\n.asciz \"vermagic=%s SMP mod_unload\"\n"
 	    ".section .note.gnu.build-id,\"a\",@note\n.long 4,20,3\n.asciz \"GNU\"\n"
-	    ".byte " BUILD_ID "\n.section .BTF,\"a\"\n.byte 0",
+	    ".byte " BUILD_ID "\n.section .BTF,\"a\"\n.byte 0\n"
+	    ".section .rodata.str1.1,\"aMS\",@progbits,1\n.asciz \"x\"\n1: .asciz \"hooked\"\n"
+	    ".section .outrigger.places,\"aw\"\n.quad 1b,0,0",
 	    name, version, srcversion, release);
 	shell("d=%s/lib/modules/%s/kernel; mkdir -p $d && as %s/module.s -o $d/%s.ko",
 	      tree, release, tree, name);

@@ -17,6 +17,7 @@ static void end_of_detach(void)
 {
 	put("/sys/module/bcache_journal/reason",
 	    "detached; reload this module to attach again");
+	put("/sys/module/bcache_journal/reason_token", "detached");
 	put(STATE, "inert");
 	gone("/sys/kernel/livepatch/bcache_journal");
 }
@@ -85,7 +86,7 @@ static void nothing_to_detach(void **state)
 	loaded("bcache_journal", "armed", "");
 	assert_int_equal(ctl("detach", NULL), DONE);
 	says("is armed, not attached");
-	loaded("bcache_journal", "inert", "switched off (off=1)");
+	loaded_for("bcache_journal", "inert", "off", "switched off (off=1)");
 	assert_int_equal(ctl("detach", NULL), DONE);
 	says("not attached: switched off");
 }
@@ -326,20 +327,21 @@ static void reload_of_all(void **state)
 	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
 	file(RELEASE, "xe_pagefault", "0.1.0", "AAAA");
 	depmod(RELEASE);
-	loaded("bcache_journal", "inert",
-	       "detached; reload this module to attach again");
+	loaded_for("bcache_journal", "inert", "detached",
+		   "detached; reload this module to attach again");
 	assert_int_equal(ctl("reload", NULL), DONE);
 	assert_string_equal(
 		out,
 		"bcache_journal is inert (detached; reload this module to attach again): left as it is\n"
 		"xe_pagefault is not-loaded: left as it is\n");
-	loaded("bcache_journal", "inert", "switched off (off=1)");
+	loaded_for("bcache_journal", "inert", "off", "switched off (off=1)");
 	put("/sys/module/bcache_journal/parameters/off", "Y");
 	assert_int_equal(ctl("reload", NULL), DONE);
 	says("switched off (off=1)): left as it is");
 	assert_int_equal(ctl("reload", "bcache_journal", NULL), FAILED);
 	says("cannot be unloaded");
-	loaded("bcache_journal", "inert", "the stock driver failed to load");
+	loaded_for("bcache_journal", "inert", "driver-failed",
+		   "the stock driver failed to load");
 	assert_int_equal(ctl("reload", NULL), FAILED);
 	says("cannot be unloaded");
 }
@@ -363,6 +365,7 @@ static void stalled_by_itself(void **state)
 		sleep_ms(200);
 		put("/sys/module/bcache_journal/reason",
 		    "attaching stalled: a task sleeps in a function we replace");
+		put("/sys/module/bcache_journal/reason_token", "stalled");
 		put(STATE, "inert");
 		_exit(0);
 	}
