@@ -159,8 +159,9 @@ static void check_ftrace(struct doctor *d)
 			"livepatch needs ftrace: another kernel is needed",
 			"ftrace: this kernel has none");
 	else if (!on)
-		verdict(d, FAIL, "\"sysctl kernel.ftrace_enabled=1\"",
-			"ftrace: switched off, nothing can attach");
+		verdict(d, FAIL,
+			"\"sysctl kernel.ftrace_enabled=1\", and look into /etc/sysctl.d; then \"outriggerctl attach\"",
+			"ftrace: kernel.ftrace_enabled=0, nothing can attach");
 	else
 		verdict(d, OK, NULL, "ftrace: enabled");
 }
@@ -296,6 +297,91 @@ static void check_patches(struct doctor *d)
 	}
 	if (!others)
 		verdict(d, OK, NULL, "other live patches: none");
+}
+
+/* Does the module replace that function? Its table of places names each one. */
+static bool replaces(struct ko *ko, const char *function)
+{
+	size_t i, n = strlen(function) + 1;
+	Elf_Data *symbols, *data;
+	const char *name;
+	GElf_Shdr shdr;
+	GElf_Rela r;
+	GElf_Sym s;
+
+	if (!ko_symtab(ko, &symbols, &shdr) ||
+	    !section(ko, ".rela.outrigger.places", &data))
+		return false;
+	for (i = 0; gelf_getrela(data, i, &r); i++) {
+		if (!gelf_getsym(symbols, GELF_R_SYM(r.r_info), &s))
+			continue;
+		name = ko_bytes(ko, s.st_shndx, s.st_value + r.r_addend, n);
+		if (name && !memcmp(name, function, n))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A kprobe with a post handler where a function begins can't share it with a livepatch.
+ * The kernel's list does not say which ones have a post handler.
+ */
+static void check_kprobes_on(struct doctor *d, const struct kind *kind,
+			     const char *list)
+{
+	char line[512], type, function[128], of[NAME_MAX_LEN], todo[320];
+	enum severity level;
+	struct installed f;
+	struct module m;
+	bool any = false;
+	struct ko ko;
+
+	module_look(&m, kind);
+	installed_find(&f, kernel_release(), kind->module);
+	if (!f.there || ko_open(&ko, f.path))
+		return;
+	level = module_is(&m, "attached") ? OK :
+		m.token == REASON_BUSY	  ? FAIL :
+					    WARN;
+	snprintf(
+		todo, sizeof(todo),
+		"one with a post handler excludes a livepatch: unload the module, or end the tool, that has set it, then \"outriggerctl attach %s\"",
+		kind->module);
+	for (; *list; list += strcspn(list, "\n"), list += *list == '\n') {
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(list, "\n"),
+			 list);
+		if (sscanf(line, "%*s %c %127[^+ ]+%*x %63s", &type, function,
+			   of) != 3 ||
+		    type != 'k' || strcmp(of, kind->target) ||
+		    !strstr(line, "[FTRACE]") || strstr(line, "[DISABLED]") ||
+		    !replaces(&ko, function))
+			continue;
+		any = true;
+		verdict(d, level, todo,
+			"kprobes: there is one on %s of %s, which %s replaces",
+			function, kind->target, kind->module);
+	}
+	if (!any)
+		verdict(d, OK, NULL,
+			"kprobes: none on a function that %s replaces",
+			kind->module);
+	ko_close(&ko);
+}
+
+static void check_kprobes(struct doctor *d)
+{
+	static const size_t size = 1 << 20;
+	char *list = malloc(size);
+	size_t i;
+
+	if (!list ||
+	    file_read(list, size, "/sys/kernel/debug/kprobes/list") < 0)
+		verdict(d, SKIP, NULL,
+			"kprobes: /sys/kernel/debug/kprobes/list can't be read");
+	else
+		for (i = 0; i < d->o->n; i++)
+			check_kprobes_on(d, d->o->kinds[i], list);
+	free(list);
 }
 
 /* Does the kernel's log have it? Each read is a record. -1 if it can't be read. */
@@ -475,9 +561,10 @@ typedef void (*check)(struct doctor *);
 int cmd_doctor(const struct options *o)
 {
 	static const check checks[] = {
-		check_modules, check_kernels, check_dkms,	check_initramfs,
-		check_config,  check_ftrace,  check_targets,	check_patches,
-		check_force,   check_ibt,     check_signatures, check_ways,
+		check_modules, check_kernels, check_dkms,    check_initramfs,
+		check_config,  check_ftrace,  check_targets, check_patches,
+		check_kprobes, check_force,   check_ibt,     check_signatures,
+		check_ways,
 	};
 	struct doctor d = { .o = o };
 	size_t i;

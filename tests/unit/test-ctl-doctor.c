@@ -85,6 +85,7 @@ static void good(void)
 	    "CONFIG_MODULE_UNLOAD=y\nCONFIG_DEBUG_INFO_BTF=y\n"
 	    "CONFIG_DEBUG_INFO_BTF_MODULES=y\nCONFIG_BCACHE=m\nCONFIG_DRM_XE=m");
 	put("/proc/sys/kernel/ftrace_enabled", "1");
+	put("/sys/kernel/debug/kprobes/list", "%s", "");
 	put("/sys/kernel/btf/vmlinux", "%s", "");
 	put("/sys/kernel/security/lockdown",
 	    "[none] integrity confidentiality");
@@ -111,6 +112,7 @@ static void all_well(void **state)
 	says("ok    ftrace: enabled\n");
 	says("ok    bcache: the loaded one is the file on the disk, which has BTF\n");
 	says("ok    other live patches: none\n");
+	says("ok    kprobes: none on a function that bcache_journal replaces\n");
 	says("ok    forced transition: none");
 	says("ok    IBT: these CPUs have it");
 	says("ok    signatures: xe_pagefault has none, and the kernel does not insist\n");
@@ -149,7 +151,8 @@ static void one_thing_wrong(void **state)
 	    "fail  kernel config: bcache is built in\n", "as a module");
 	bad("/boot/config-" RELEASE, NULL, "skip  kernel config: ", "");
 	bad("/proc/sys/kernel/ftrace_enabled", "0",
-	    "fail  ftrace: switched off", "sysctl kernel.ftrace_enabled=1");
+	    "fail  ftrace: kernel.ftrace_enabled=0",
+	    "sysctl kernel.ftrace_enabled=1");
 	bad("/lib/modules/" RELEASE "/build/Makefile", NULL,
 	    "warn  kernel " RELEASE
 	    " (running): no headers, bcache_journal 0.1.0",
@@ -202,6 +205,45 @@ static void one_thing_wrong(void **state)
 	assert_int_equal(ctl("doctor", NULL), DONE);
 	says("warn  xe: the loaded one is not /");
 	says("after a reboot");
+}
+
+#define KPROBES "/sys/kernel/debug/kprobes/list"
+
+/* Only one with a post handler is in the way, which the kernel does not show. */
+static void kprobes(void **state)
+{
+	static const char *const harmless[] = {
+		"ffffffffc0a01004  r  hooked+0x4  bcache    [FTRACE]",
+		"ffffffffc0a01004  k  hooked+0x4  bcache    [DISABLED][FTRACE]",
+		"ffffffffc0a01014  k  hooked+0x14  bcache    [OPTIMIZED]",
+		"ffffffffc0a02004  k  hooke+0x4  bcache    [FTRACE]",
+		"ffffffffc0a02004  k  hooked+0x4  other    [FTRACE]",
+		"ffffffff81a02004  k  hooked+0x4    [FTRACE]",
+		"nonsense",
+	};
+	size_t i;
+
+	good();
+	for (i = 0; i < sizeof(harmless) / sizeof(*harmless); i++) {
+		put(KPROBES, "%s", harmless[i]);
+		assert_int_equal(ctl("doctor", NULL), DONE);
+		says("kprobes: none on a function that bcache_journal replaces\n");
+	}
+	put(KPROBES, "%s\nffffffffc0a01004  k  hooked+0x4  bcache    [FTRACE]",
+	    harmless[0]);
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("ok    kprobes: there is one on hooked of bcache, which bcache_journal replaces\n");
+	says("ok    kprobes: none on a function that xe_pagefault replaces\n");
+	loaded("bcache_journal", "armed", "");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("warn  kprobes: there is one on hooked of bcache");
+	loaded_for("bcache_journal", "inert", "busy", "a sentence");
+	assert_int_equal(ctl("doctor", NULL), FAILED);
+	says("fail  kprobes: there is one on hooked of bcache");
+	says("unload the module, or end the tool, that has set it");
+	gone(KPROBES);
+	assert_int_equal(ctl("doctor", "xe-pagefault", NULL), DONE);
+	says("skip  kprobes: ");
 }
 
 static void other_kernels(void **state)
@@ -379,6 +421,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_well, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(one_thing_wrong, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(kprobes, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(other_kernels, tree_make,
 						tree_remove),
