@@ -282,7 +282,8 @@ static int scan(bool discards)
 
 	memset(&m.ring, 0, sizeof(m.ring));
 	memset(m.kept, 0, geom.max_open * sizeof(m.kept[0]));
-	m.nr_kept = m.reads = 0;
+	m.nr_kept = 0;
+	m.reads = 0;
 	m.ring.ops = &ops;
 	m.ring.geom = geom;
 	m.ring.nbuckets = m.n;
