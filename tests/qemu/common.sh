@@ -203,6 +203,7 @@ parameters=(
 	console=ttyS0
 	mitigations=off		# some print "WARNING" where the CPU has no remedy
 	tsc=nowatchdog		# two emulated CPUs drift
+	no_timer_check		# an emulated timer is late on a busy host
 	# everything that is wrong ends the machine at once (-no-reboot)
 	panic=-1 oops=panic panic_on_warn=1
 	softlockup_panic=1 watchdog_thresh=20
