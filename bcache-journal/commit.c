@@ -38,13 +38,6 @@ u64 jset_csum(const struct jset *j)
 	return ~crc64_be(~0ULL, jset_csum_start(j), jset_csum_bytes(j));
 }
 
-static unsigned int jset_sectors(const struct cache_set *c, u32 keys)
-{
-	const struct jset_geom g = cache_geom(c->cache);
-
-	return jset_blocks(keys, &g) * c->cache->sb.block_size;
-}
-
 /* A key into a padded one, with nothing of what was there before behind it. */
 static void copy_padded(__u64 *to, const void *from)
 {
@@ -86,27 +79,6 @@ void bj_journal_next(struct journal *j)
 	j->cur->need_write = false;
 }
 
-/**
- * bj_journal_write_endio - a journal write is on the disk, or failed
- * @bio: the write; bi_private is the struct journal_write
- *
- * Hard IRQ or softirq context, on the side of the task that it interrupted.
- */
-void bj_journal_write_endio(struct bio *bio)
-{
-	struct journal_write *w = bio->bi_private;
-	struct cache_set *c = w->c;
-
-	trace_bj_write_done(c, w->data->seq,
-			    blk_status_to_errno(bio->bi_status));
-	if (bio->bi_status)
-		bch_cache_set_error(
-			c,
-			"journal: write of entry %llu failed (%d), its keys are not acknowledged",
-			w->data->seq, blk_status_to_errno(bio->bi_status));
-	closure_put(&c->journal.io);
-}
-
 /*
  * bj_journal_write_done - wake who waits for the jset just written
  *
@@ -116,9 +88,10 @@ void bj_journal_write_endio(struct bio *bio)
 CLOSURE_CALLBACK(bj_journal_write_done)
 {
 	closure_type(j, struct journal, io);
-	struct journal_write *w = j->cur == &j->w[0] ? &j->w[1] : &j->w[0];
+	struct cache_set *c = container_of(j, struct cache_set, journal);
 
-	__closure_wake_up(&w->wait);
+	journal_wake(&journal_written(j)->wait,
+		     c->cache->journal.bio.bi_status);
 	continue_at_nobarrier(cl, journal_write, bch_journal_wq);
 }
 
@@ -179,9 +152,22 @@ __releases(c->journal.lock)
 	struct journal_write *w = j->cur;
 	struct jset *data = w->data;
 	struct bkey *k = journal_key(j);
-	struct bio *bio = &ja->bio;
 	unsigned int sectors;
 	sector_t sector;
+
+	/* Nothing is written, and no room comes free any more. */
+	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)) &&
+	    journal_full(j)) {
+		struct closure_waitlist wait = { w->wait.list };
+
+		init_llist_head(&w->wait.list);
+		w->need_write = false;
+		w->dirty = false;
+		spin_unlock(&j->lock);
+		journal_wake(&wait, true);
+		spin_lock(&j->lock);
+		__closure_wake_up(&j->wait);
+	}
 
 	if (!w->need_write) {
 		closure_return_with_destructor(cl, journal_write_unlock);
@@ -226,22 +212,8 @@ __releases(c->journal.lock)
 	       ((size_t)sectors << SECTOR_SHIFT) - jset_bytes(data->keys));
 	data->csum = jset_csum(data);
 
-	bio_reset(bio, ca->bdev,
-		  REQ_OP_WRITE | REQ_SYNC | REQ_META | REQ_PREFLUSH | REQ_FUA);
-	bio->bi_iter.bi_sector = sector;
-	bio->bi_end_io = journal_write_endio;
-	bio->bi_private = w;
-	__bio_add_page(bio, virt_to_page(data), sectors << SECTOR_SHIFT,
-		       offset_in_page(data));
-
-	stock_trace_journal_write(bio, data->keys);
-	trace_bj_write(c, data, sector, sectors);
-
 	closure_get(cl);
-	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)))
-		bio_io_error(bio);
-	else
-		submit_bio_noacct(bio);
+	journal_submit(w, sector, sectors);
 
 	continue_at(cl, journal_write_done, NULL);
 }
@@ -365,7 +337,8 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys)
  * @parent: if not NULL, a closure that is put once they are on the disk
  *
  * Process context, may sleep for room. What is journalled is not in the btree
- * yet: the caller inserts it and hands the returned pin on.
+ * yet: the caller inserts it and hands the returned pin on. If the set is shut
+ * down, a bio that @parent belongs to ends with an error.
  *
  * Return: the pin of the entry with one count for the caller, or NULL if the
  * set does not journal (not synchronous, or shut down after an I/O error).
@@ -378,8 +351,10 @@ atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 	struct journal_write *w;
 	atomic_t *pin;
 
-	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)))
+	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags))) {
+		journal_fail_waiter(parent);
 		return NULL;
+	}
 
 	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
 		return NULL;

@@ -6,6 +6,7 @@
  *
  *   commit.c   keys go into the open jset (bch_journal), the jset goes to disk
  *              (journal_write...), the next one is opened (bch_journal_next)
+ *   write.c    a jset's write, and what becomes of one that fails
  *   reclaim.c  a pin per jset counts who still needs it; when the oldest is
  *              free its bucket is too; btree nodes are written to free pins
  *   discard.c  buckets that came free are discarded where stock does it
@@ -114,6 +115,12 @@ static inline bool journal_full(const struct journal *j)
 	return !j->blocks_free || pin_free(j) <= 1;
 }
 
+/* The jset buffer that is not open: the one that is written, or was last. */
+static inline struct journal_write *journal_written(struct journal *j)
+{
+	return j->cur == &j->w[0] ? &j->w[1] : &j->w[0];
+}
+
 static inline struct bkey *journal_key(struct journal *j)
 {
 	return (struct bkey *)j->key_pad;
@@ -144,6 +151,14 @@ static inline struct jset_geom cache_geom(const struct cache *ca)
 	};
 }
 
+/* Length on the disk of a jset with @keys u64s of keys. */
+static inline unsigned int jset_sectors(const struct cache_set *c, u32 keys)
+{
+	const struct jset_geom g = cache_geom(c->cache);
+
+	return jset_blocks(keys, &g) * c->cache->sb.block_size;
+}
+
 /* commit.c */
 u64 jset_csum(const struct jset *j);
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
@@ -156,9 +171,17 @@ CLOSURE_CALLBACK(bj_journal_write);
 CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(journal.lock);
 CLOSURE_CALLBACK(bj_journal_write_unlock);
 CLOSURE_CALLBACK(bj_journal_write_done);
-void bj_journal_write_endio(struct bio *bio);
 void bj_journal_write_work(struct work_struct *work);
 void bj_journal_try_write(struct cache_set *c) __releases(journal.lock);
+
+/* write.c */
+void journal_retries_init(void);
+void journal_retries_exit(void);
+void journal_fail_waiter(struct closure *cl);
+void journal_wake(struct closure_waitlist *wait, bool failed);
+void journal_submit(struct journal_write *w, sector_t sector,
+		    unsigned int sectors);
+void bj_journal_write_endio(struct bio *bio);
 
 /* reclaim.c */
 void bj_journal_space_reserve(struct journal *j);

@@ -57,6 +57,7 @@ static int __init bcache_journal_init(void)
 	if (ret)
 		return ret;
 
+	journal_retries_init();
 	ret = outrigger_arm();
 	if (ret)
 		views_exit();
@@ -66,6 +67,7 @@ static int __init bcache_journal_init(void)
 static void __exit bcache_journal_exit(void)
 {
 	outrigger_disarm();
+	journal_retries_exit();
 	views_exit();
 }
 

@@ -87,6 +87,29 @@ make_set()
 	register_set
 }
 
+# small_set SECTORS OPTION...: like make_set, but the cache is /dev/mapper/small, the
+# first SECTORS of disk 1; everything is cached. Without udev, which would register
+# the disk that an earlier boot has left.
+small_set()
+{
+	local dev
+
+	wipefs -qa "$(disk 1)" "$(disk 2)"
+	dmsetup create small --table "0 $1 linear $(disk 1) 0" || fail "dmsetup"
+	dmsetup mknodes small
+	shift
+	make-bcache --writeback "$@" -C /dev/mapper/small -B "$(disk 2)" >/dev/null ||
+		fail "make-bcache"
+	for dev in /dev/mapper/small "$(disk 2)"; do
+		echo "$dev" >/sys/fs/bcache/register_quiet
+	done 2>/dev/null
+	wait_for 60 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
+		fail "the set did not register"
+	echo 0 >/sys/block/bcache0/bcache/sequential_cutoff
+	echo 0 >"$(set_dir)/congested_read_threshold_us"
+	echo 0 >"$(set_dir)/congested_write_threshold_us"
+}
+
 # register_set: as udev does it; it may have been there first
 register_set()
 {

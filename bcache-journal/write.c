@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: the write of a jset, and one that fails
+ *
+ * A write that fails is tried again for write_retry seconds: the same jset, to the
+ * same place. It counts as in flight until then, for stock too, and the open jset
+ * takes keys meanwhile. What waits between two tries is work of this module's own,
+ * drained at its exit. Where the jset belongs follows from the ring, so it has no
+ * state that stock would have to know: a try that is still to come when the module
+ * has detached is made at once, and ends in stock's journal_write_endio.
+ *
+ * When this is given up the set is shut down, and the bios that wait for the jset
+ * end with an error. No other bio had a promise yet: it becomes durable with the next
+ * flush, and that one fails.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blk_types.h>
+#include <linux/blkdev.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+
+#include "journal.h"
+#include "trace.h"
+
+#ifndef CONFIG_VMAP_STACK
+#error "without VMAP_STACK a closure on a stack looks like that of a bio"
+#endif
+
+static unsigned int write_retry = 30;
+module_param(write_retry, uint, 0644);
+MODULE_PARM_DESC(
+	write_retry,
+	"seconds for which a failed journal write is tried again (30); 0: not at all");
+
+/* Sets whose write is being tried again. One that finds no place here has none. */
+static struct write_retry {
+	struct cache_set *c;
+	struct delayed_work work;
+	unsigned long began; /* jiffies */
+	unsigned int tries;
+} retries[16];
+
+static struct write_retry *retry_of(const struct cache_set *c)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(retries); i++)
+		if (READ_ONCE(retries[i].c) == c)
+			return &retries[i];
+	return NULL;
+}
+
+/* Has @s anything that only the cache holds? If not, no write is lost with it. */
+static bool may_be_dirty(const struct search *s)
+{
+	const struct cached_dev *dc =
+		container_of(s->d, struct cached_dev, disk);
+
+	return s->iop.c->uuids[s->d->id].flags & BIT(UUID_FLASH_ONLY) ||
+	       atomic_read(&dc->has_dirty);
+}
+
+/**
+ * journal_fail_waiter - what a closure waits for is not going to be durable
+ * @cl: the closure that was handed to bch_journal() or bch_journal_meta()
+ *
+ * It is that of a struct search, for a flush, or that of the data_insert_op in it,
+ * for keys: the bio of that ends with an error, which stock takes from iop.status
+ * after the closure was put. One on a stack waits for a new root or prios, for which
+ * the end of the set is enough. Any context.
+ */
+void journal_fail_waiter(struct closure *cl)
+{
+	struct search *s = container_of(cl, struct search, iop.cl);
+
+	if (!cl || is_vmalloc_addr(cl))
+		return;
+	if (cl->parent != &s->cl)
+		s = container_of(cl, struct search, cl);
+	if (may_be_dirty(s))
+		s->iop.status = BLK_STS_IOERR;
+}
+
+/**
+ * journal_wake - wake those who wait for a jset
+ * @wait: they; nobody is added meanwhile
+ * @failed: it is not on the disk
+ *
+ * Any context, but without journal.lock: what they do next may run at once.
+ */
+void journal_wake(struct closure_waitlist *wait, bool failed)
+{
+	struct closure *waiter;
+
+	if (failed)
+		llist_for_each_entry(waiter, wait->list.first, list)
+			journal_fail_waiter(waiter);
+	__closure_wake_up(wait);
+}
+
+/* Where jset @seq belongs, which is the last one that was taken for writing. */
+static sector_t jset_sector(struct cache_set *c, u64 seq, unsigned int sectors)
+{
+	const struct journal_device *ja = &c->cache->journal;
+	const struct cache_sb *sb = &c->cache->sb;
+	unsigned int i = ja->cur_idx;
+
+	if (ja->seq[i] == seq)
+		return ptr_offset(journal_key(&c->journal), 0) - sectors;
+
+	/* It is the last one of its bucket, and the next bucket has been taken. */
+	i = (i ? i : sb->njournal_buckets) - 1;
+	return bucket_to_sector(c, sb->d[i]) + sb->bucket_size - sectors;
+}
+
+/**
+ * journal_submit - submit the write of a jset
+ * @w: the jset, complete; nobody else uses this buffer
+ * @sector: where to
+ * @sectors: how long it is there
+ *
+ * With the right to write, and a reference to journal.io that the end of the write
+ * puts. Process context.
+ */
+void journal_submit(struct journal_write *w, sector_t sector,
+		    unsigned int sectors)
+{
+	struct cache *ca = w->c->cache;
+	struct bio *bio = &ca->journal.bio;
+
+	bio_reset(bio, ca->bdev,
+		  REQ_OP_WRITE | REQ_SYNC | REQ_META | REQ_PREFLUSH | REQ_FUA);
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_end_io = journal_write_endio;
+	bio->bi_private = w;
+	__bio_add_page(bio, virt_to_page(w->data), sectors << SECTOR_SHIFT,
+		       offset_in_page(w->data));
+
+	stock_trace_journal_write(bio, w->data->keys);
+	trace_bj_write(w->c, w->data, sector, sectors);
+
+	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &w->c->flags)))
+		bio_io_error(bio);
+	else
+		submit_bio_noacct(bio);
+}
+
+static void bj_write_again(struct work_struct *work)
+{
+	struct write_retry *r =
+		container_of(to_delayed_work(work), struct write_retry, work);
+	struct cache_set *c = r->c;
+	struct journal *j = &c->journal;
+	struct journal_write *w;
+	unsigned int sectors;
+	sector_t sector;
+
+	spin_lock(&j->lock);
+	w = journal_written(j);
+	sectors = jset_sectors(c, w->data->keys);
+	sector = jset_sector(c, w->data->seq, sectors);
+	spin_unlock(&j->lock);
+
+	journal_submit(w, sector, sectors);
+}
+
+/* Arrange for another try, unless there is to be none. Any context. */
+static bool write_later(struct cache_set *c, u64 seq, int error)
+{
+	unsigned int seconds = READ_ONCE(write_retry);
+	struct write_retry *r = retry_of(c);
+	size_t i;
+
+	for (i = 0; !r && i < ARRAY_SIZE(retries); i++) {
+		if (cmpxchg(&retries[i].c, NULL, c))
+			continue;
+		r = &retries[i];
+		r->began = jiffies;
+		r->tries = 0;
+	}
+	if (!r)
+		return false;
+
+	if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) || !seconds ||
+	    time_after_eq(jiffies, r->began + (unsigned long)seconds * HZ)) {
+		WRITE_ONCE(r->c, NULL);
+		return false;
+	}
+
+	if (!r->tries++)
+		pr_warn_ratelimited(
+			"%pU: journal: write of entry %llu failed (%d), trying again for up to %u s\n",
+			c->set_uuid, seq, error, seconds);
+	queue_delayed_work(bch_journal_wq, &r->work,
+			   min_t(unsigned long, HZ / 10 * r->tries, 2 * HZ));
+	return true;
+}
+
+/**
+ * bj_journal_write_endio - a journal write is on the disk, or failed
+ * @bio: the write; bi_private is the struct journal_write
+ *
+ * Hard IRQ or softirq context, on the side of the task that it interrupted.
+ */
+void bj_journal_write_endio(struct bio *bio)
+{
+	struct journal_write *w = bio->bi_private;
+	struct cache_set *c = w->c;
+	int error = blk_status_to_errno(bio->bi_status);
+	struct write_retry *r;
+
+	trace_bj_write_done(c, w->data->seq, error);
+	if (error) {
+		if (write_later(c, w->data->seq, error))
+			return;
+		bch_cache_set_error(
+			c,
+			"journal: entry %llu could not be written (%d): what waits for it gets an error",
+			w->data->seq, error);
+	} else {
+		r = retry_of(c);
+		if (r) {
+			pr_info_ratelimited(
+				"%pU: journal: entry %llu is written at last, nothing is lost\n",
+				c->set_uuid, w->data->seq);
+			WRITE_ONCE(r->c, NULL);
+		}
+	}
+	closure_put(&c->journal.io);
+}
+
+/**
+ * journal_retries_init - before the first hook can run
+ */
+void journal_retries_init(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(retries); i++)
+		INIT_DELAYED_WORK(&retries[i].work, bj_write_again);
+}
+
+/**
+ * journal_retries_exit - make the tries that are still to come, now
+ *
+ * After the last hook has run. A set whose write is in flight is not freed, and
+ * holds bcache.
+ */
+void journal_retries_exit(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(retries); i++)
+		flush_delayed_work(&retries[i].work);
+}
