@@ -23,6 +23,8 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/task_stack.h>
 
 #include "journal.h"
 #include "trace.h"
@@ -202,6 +204,7 @@ __releases(c->journal.lock)
 	atomic_dec(pin_back(j));
 	bj_journal_next(j);
 	bj_journal_reclaim(c);
+	__closure_wake_up(&j->wait); /* the new jset is empty */
 	spin_unlock(&j->lock);
 
 	/*
@@ -269,65 +272,184 @@ void bj_journal_write_work(struct work_struct *work)
 		spin_unlock(&c->journal.lock);
 }
 
+/* How long a waiter for room sleeps before it looks again by itself. */
+#define LOOK_AGAIN_MS 10
+/* How long keys wait for the allocator on a tight ring. */
+#define NODES_FIRST HZ
+/* How long the allocator waits before it takes the reserve. */
+#define RESERVE_AFTER (HZ / 10)
+/* How long it leaves the last blocks to replay. */
+#define REPLAY_FIRST (2 * HZ)
+/* How long nothing has to come free before that is told. */
+#define STUCK_AFTER (30 * HZ)
+
+/* What a caller of bch_journal() holds while it waits for room. */
+enum holds {
+	HOLDS_NOTHING, /* keys, or a flush */
+	HOLDS_ROOT, /* the lock of the root: bch_btree_set_root() */
+	HOLDS_BUCKETS, /* buckets or a lock that the others need */
+};
+
 /*
- * Wait until @nkeys u64s fit into the open jset, and the jset into what is left
- * of the bucket. Returns with journal.lock held; NULL if they never will.
+ * A new root, and new prios from the allocator, come with a closure on the stack,
+ * new uuids with none, a flush with that of its struct search.
  */
-static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys)
+static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
+			       const struct closure *parent)
+{
+	if (nkeys || (parent && !object_is_on_stack(parent)))
+		return HOLDS_NOTHING;
+	if (parent && current != c->cache->alloc_thread)
+		return HOLDS_ROOT;
+	return HOLDS_BUCKETS;
+}
+
+/* Do @nkeys more u64s fit into the open jset, and the jset into the bucket? */
+static bool jset_fits(struct cache_set *c, size_t nkeys)
+{
+	const struct journal *j = &c->journal;
+	size_t sectors = jset_sectors(c, j->cur->data->keys + nkeys);
+
+	return sectors <= JSET_BYTES >> SECTOR_SHIFT &&
+	       sectors <= (size_t)j->blocks_free * c->cache->sb.block_size;
+}
+
+/* May they be appended now? The DOC in reclaim.c says who may take what. */
+static bool has_room(struct cache_set *c, size_t nkeys, enum holds holds,
+		     unsigned long began)
+{
+	size_t sectors = jset_sectors(c, c->journal.cur->data->keys + nkeys);
+
+	if (!jset_fits(c, nkeys))
+		return false;
+
+	switch (holds) {
+	case HOLDS_ROOT:
+		return journal_headroom(c, sectors) || !journal_may_defer(c);
+	case HOLDS_BUCKETS:
+		return test_bit(CACHE_SET_RUNNING, &c->flags) ||
+		       !journal_is_tight(c) ||
+		       time_after(jiffies, began + REPLAY_FIRST);
+	default:
+		return journal_headroom(c, sectors) &&
+		       (!journal_is_tight(c) || journal_nodes_ready(c) ||
+			time_after(jiffies, began + NODES_FIRST));
+	}
+}
+
+/*
+ * Nothing has come free for long. A set that is being registered is given up: what
+ * has to be replayed needs more room than is left. Takes journal.lock off meanwhile.
+ */
+static void tell_stuck(struct cache_set *c)
+{
+	static DEFINE_RATELIMIT_STATE(once, STUCK_AFTER, 1);
+	struct journal *j = &c->journal;
+	u64 first = journal_last_seq(j), last = j->seq;
+
+	spin_unlock(&j->lock);
+	if (!test_bit(CACHE_SET_RUNNING, &c->flags))
+		bch_cache_set_error(
+			c,
+			"journal: full, entries %llu-%llu need more room to be replayed than is left: not registered",
+			first, last);
+	else if (__ratelimit(&once))
+		bj_warn(c,
+			"the journal is full: none of entries %llu-%llu has come free for %u s; if it stays so, reset the machine, no acknowledged write is lost then\n",
+			first, last, STUCK_AFTER / HZ);
+	spin_lock(&j->lock);
+}
+
+/*
+ * Sleep until @cl, which may be on journal.wait, is woken, but not for long: nobody is
+ * woken when a caller of bch_journal() drops its pin. (closure_sync_timeout() of 6.12
+ * spoils a closure that is woken as the time runs out.)
+ */
+static void wait_a_while(struct journal *j, struct closure *cl)
+{
+	int ms;
+
+	for (ms = 0; ms < LOOK_AGAIN_MS; ms++) {
+		if ((atomic_read(&cl->remaining) & CLOSURE_REMAINING_MASK) == 1)
+			return;
+		fsleep(1000);
+	}
+	closure_wake_up(&j->wait); /* takes @cl off the list */
+	closure_sync(cl);
+}
+
+/*
+ * Wait until @nkeys u64s may be appended to the open jset. Returns it with
+ * journal.lock held; NULL if they never may, or if a new root is left to the next
+ * jset.
+ */
+static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
+					   enum holds holds)
 	__acquires(&c->journal.lock)
 {
+	unsigned long began = jiffies, changed = began;
 	struct journal *j = &c->journal;
-	struct cache *ca = c->cache;
 	struct closure cl;
 	bool waited = false;
+	u64 oldest = 0;
 
 	closure_init_stack(&cl);
 	spin_lock(&j->lock);
 
-	while (1) {
-		struct journal_write *w = j->cur;
-		size_t sectors = jset_sectors(c, w->data->keys + nkeys);
+	while (!has_room(c, nkeys, holds, began)) {
+		const struct journal_write *w = j->cur;
 
-		if (sectors <= JSET_BYTES >> SECTOR_SHIFT &&
-		    sectors <= (size_t)j->blocks_free * ca->sb.block_size)
-			return w;
-
-		if (waited)
-			closure_wait(&j->wait, &cl);
-
-		/*
-		 * The open jset is empty. Stock keeps key lists within a block
-		 * (bch_keylist_realloc()), so this is a bug.
-		 */
-		if (!journal_full(j) && !w->data->keys && !w->need_write) {
-			spin_unlock(&j->lock);
-			if (waited) {
-				closure_wake_up(&j->wait);
-				closure_sync(&cl);
-			}
-			bch_cache_set_error(
-				c, "journal: %zu words of keys don't fit",
-				nkeys);
-			spin_lock(&j->lock);
+		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) ||
+		    (holds == HOLDS_ROOT && journal_may_defer(c)))
 			return NULL;
+
+		if (oldest != journal_last_seq(j)) {
+			oldest = journal_last_seq(j);
+			changed = jiffies;
+		} else if (time_after(jiffies, changed + STUCK_AFTER)) {
+			tell_stuck(c);
+			changed = jiffies;
+			continue;
 		}
 
-		if (journal_full(j)) {
-			if (waited)
+		if (!jset_fits(c, nkeys) && !journal_full(j)) {
+			/*
+			 * The open jset is empty. Stock keeps key lists within a
+			 * block (bch_keylist_realloc()), so this is a bug.
+			 */
+			if (!w->data->keys && !w->need_write) {
+				spin_unlock(&j->lock);
+				bch_cache_set_error(
+					c,
+					"journal: %zu words of keys don't fit",
+					nkeys);
+				spin_lock(&j->lock);
+				return NULL;
+			}
+			if (waited) {
+				stock_trace_journal_entry_full(c);
+				closure_wait(&j->wait, &cl);
+			}
+			bj_journal_try_write(c);
+			closure_sync(&cl); /* the next jset's turn wakes */
+		} else {
+			if (waited) {
 				stock_trace_journal_full(c);
+				closure_wait(&j->wait, &cl);
+			}
 			bj_journal_reclaim(c);
+			if (holds == HOLDS_BUCKETS &&
+			    time_after(jiffies, began + RESERVE_AFTER))
+				journal_take_reserve(c);
 			spin_unlock(&j->lock);
 			bj_btree_flush_write(c);
-		} else {
 			if (waited)
-				stock_trace_journal_entry_full(c);
-			bj_journal_try_write(c);
+				wait_a_while(j, &cl);
 		}
-
-		closure_sync(&cl);
 		spin_lock(&j->lock);
 		waited = true;
 	}
+	return j->cur;
 }
 
 /**
@@ -341,7 +463,8 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys)
  * down, a bio that @parent belongs to ends with an error.
  *
  * Return: the pin of the entry with one count for the caller, or NULL if the
- * set does not journal (not synchronous, or shut down after an I/O error).
+ * set does not journal (not synchronous, or shut down after an I/O error), or if
+ * a new root is left to the next jset.
  */
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 		     struct closure *parent)
@@ -359,9 +482,11 @@ atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
 		return NULL;
 
-	w = wait_for_room(c, nkeys);
+	w = wait_for_room(c, nkeys, what_is_held(c, nkeys, parent));
 	if (!w) {
 		spin_unlock(&j->lock);
+		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags))
+			journal_fail_waiter(parent);
 		return NULL;
 	}
 

@@ -111,6 +111,15 @@ unsigned int journal_tail(const struct cache *ca)
 	return ca->journal.discard_idx;
 }
 
+/**
+ * journal_discards - are the entries of a bucket lost as soon as it comes free?
+ * @ca: the cache
+ */
+bool journal_discards(const struct cache *ca)
+{
+	return ca->discard;
+}
+
 #else
 
 void journal_discard(struct cache *ca)
@@ -120,6 +129,11 @@ void journal_discard(struct cache *ca)
 unsigned int journal_tail(const struct cache *ca)
 {
 	return ca->journal.last_idx;
+}
+
+bool journal_discards(const struct cache *ca)
+{
+	return false;
 }
 
 #endif

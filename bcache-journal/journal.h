@@ -186,11 +186,19 @@ void bj_journal_write_endio(struct bio *bio);
 /* reclaim.c */
 void bj_journal_space_reserve(struct journal *j);
 unsigned int journal_free_buckets(struct cache_set *c);
+bool journal_is_tight(struct cache_set *c);
+bool journal_headroom(struct cache_set *c, unsigned int sectors);
+bool journal_nodes_ready(const struct cache_set *c);
+bool journal_may_defer(struct cache_set *c);
+void journal_take_reserve(struct cache_set *c);
+void journal_resume(struct cache_set *c, const struct jset *newest,
+		    unsigned int end);
 void bj_journal_reclaim(struct cache_set *c);
 void bj_btree_flush_write(struct cache_set *c);
 
 /* discard.c */
 void journal_discard(struct cache *ca);
+bool journal_discards(const struct cache *ca);
 unsigned int journal_tail(const struct cache *ca);
 #ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
 void bj_journal_discard_endio(struct bio *bio);

@@ -14,10 +14,44 @@
  * over (do_reserve), so that replay after a crash has one to write to.
  */
 
+/**
+ * DOC: the last blocks
+ *
+ * A caller of bch_journal() that passes keys holds no lock while it waits for room,
+ * but afterwards it holds a pin until its keys are in the btree. To get them in it may
+ * need the lock of the root, which another task holds in bch_btree_set_root(), or a
+ * bucket from the allocator, which is in bch_prio_write(). Both of these want a jset
+ * of their own written. If there is no room for it each waits for the other: the pins
+ * keep the buckets of the ring, and no node that could be written holds these pins.
+ *
+ * So, when the ring gets tight,
+ *
+ * - keys, and flushes, are only taken when nobody holds a pin, and, if that is not
+ *   long in coming, the allocator has its stock of buckets for nodes;
+ * - a new root waits for nothing: the next jset has it, whoever asks for that one;
+ * - the allocator may have what is left, in the end also the bucket that is kept for
+ *   replay. It needs a few jsets: no node is written for the journal meanwhile, so each
+ *   leaf is split or compacted once, by whoever comes first, and the root as often; a
+ *   jset brings 1/256 of the buckets, which is half as many as there are leaves in a
+ *   cache full of small keys. During replay it lets replay have a go first, which may
+ *   make room without a single jset.
+ *
+ * Until the next jset is on the disk recovery would start from the old root, and
+ * nothing that it finds from there may be gone. Its nodes are: a bucket is given out
+ * only after bch_prio_write(), whose jset has the new root. The entries are, of which
+ * the pins may have been dropped since: the next jset goes behind the last one in its
+ * bucket, or into a bucket that the last one has already given up, which is what
+ * journal_may_defer() looks at. Only a discard could be faster, so on a set with
+ * discard the root does wait. All of this holds for stock too, should it take over.
+ */
+
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "journal.h"
 #include "trace.h"
+
+/* With fewer blocks left than this, the ring is tight. */
+#define TIGHT_BLOCKS 16
 
 /**
  * bj_journal_space_reserve - keep a bucket back from now on
@@ -30,17 +64,10 @@ void bj_journal_space_reserve(struct journal *j)
 	j->do_reserve = true;
 }
 
-/**
- * journal_free_buckets - how many buckets can be taken without a reclaim
- * @c: the cache set
- *
- * Called with journal.lock held.
- */
-unsigned int journal_free_buckets(struct cache_set *c)
+/* Buckets of the ring that are free, less @kept of them. */
+static unsigned int free_buckets(const struct cache *ca, unsigned int kept)
 {
-	struct cache *ca = c->cache;
 	unsigned int n = ca->sb.njournal_buckets;
-	unsigned int kept = 1 + c->journal.do_reserve;
 	unsigned int tail = journal_tail(ca), cur = ca->journal.cur_idx;
 	unsigned int free;
 
@@ -49,26 +76,189 @@ unsigned int journal_free_buckets(struct cache_set *c)
 }
 
 /**
+ * journal_free_buckets - how many buckets can be taken without a reclaim
+ * @c: the cache set
+ *
+ * Called with journal.lock held.
+ */
+unsigned int journal_free_buckets(struct cache_set *c)
+{
+	return free_buckets(c->cache, 1 + c->journal.do_reserve);
+}
+
+static unsigned int bucket_blocks(const struct cache_set *c)
+{
+	return c->cache->sb.bucket_size >> c->block_bits;
+}
+
+/* Blocks that can be written before a bucket has to come free. */
+static u64 blocks_left(struct cache_set *c)
+{
+	return c->journal.blocks_free +
+	       (u64)journal_free_buckets(c) * bucket_blocks(c);
+}
+
+/**
+ * journal_is_tight - are there so few blocks left that somebody may be shut out?
+ * @c: the cache set
+ *
+ * Called with journal.lock held.
+ */
+bool journal_is_tight(struct cache_set *c)
+{
+	return blocks_left(c) < TIGHT_BLOCKS;
+}
+
+/**
+ * journal_headroom - is enough left for others if the open jset is written?
+ * @c: the cache set
+ * @sectors: its length on the disk; it fits into the current bucket
+ *
+ * If not, it has to be the only one that somebody holds a pin of, be it a caller of
+ * bch_journal() that is not done or a btree node. Called with journal.lock held.
+ */
+bool journal_headroom(struct cache_set *c, unsigned int sectors)
+{
+	const struct journal *j = &c->journal;
+	size_t i;
+
+	if (blocks_left(c) >= TIGHT_BLOCKS + (sectors >> c->block_bits))
+		return true;
+
+	for (i = j->pin.front; &j->pin.data[i] != pin_back(j);
+	     i = (i + 1) & j->pin.mask)
+		if (atomic_read(&j->pin.data[i]))
+			return false;
+	return atomic_read(pin_back(j)) == 1; /* its own */
+}
+
+/**
+ * journal_nodes_ready - has the allocator its stock of buckets for btree nodes?
+ * @c: the cache set
+ *
+ * A hint: the stock is under another lock.
+ */
+bool journal_nodes_ready(const struct cache_set *c)
+{
+	const typeof(c->cache->free[0]) *stock = &c->cache->free[RESERVE_BTREE];
+
+	return ((READ_ONCE(stock->back) - READ_ONCE(stock->front)) &
+		stock->mask) == stock->size;
+}
+
+/**
+ * journal_may_defer - may a new root be left to the next jset?
+ * @c: the cache set
+ *
+ * See "the last blocks" above. Called with journal.lock held.
+ */
+bool journal_may_defer(struct cache_set *c)
+{
+	const struct journal_device *ja = &c->cache->journal;
+	const struct journal *j = &c->journal;
+	const struct jset *last = journal_written(&c->journal)->data;
+	unsigned int next = ja->cur_idx;
+
+	if (journal_discards(c->cache))
+		return false;
+	if (j->blocks_free && j->blocks_free < bucket_blocks(c))
+		return true;
+	if (!j->blocks_free)
+		next = next_bucket(c->cache, next);
+
+	/* The buffer may never have been used, and the driver's is not zeroed. */
+	return !j->io_in_flight && last->seq + 1 == j->seq &&
+	       last->magic == (c->cache->sb.set_magic ^ JSET_MAGIC) &&
+	       ja->seq[next] < last->last_seq;
+}
+
+/* The next jset goes to @offset, in sectors, of bucket cur_idx. */
+static void write_at(struct cache_set *c, unsigned int offset)
+{
+	const struct cache *ca = c->cache;
+	struct bkey *k = journal_key(&c->journal);
+
+	key_make(k, 0, 0, 0);
+	key_set_ptrs(k, 1);
+	k->ptr[0] = ptr_make(
+		0, bucket_to_sector(c, ca->sb.d[ca->journal.cur_idx]) + offset,
+		ca->sb.nr_this_dev);
+	c->journal.blocks_free = (ca->sb.bucket_size - offset) >> c->block_bits;
+}
+
+/**
+ * journal_resume - go on behind the newest jset, not only in the next bucket
+ * @c: the cache set being registered
+ * @newest: the newest jset, which is in bucket cur_idx
+ * @end: sectors of that bucket up to its end
+ *
+ * From bch_journal_read(), once it is sure that nothing newer is lost: what is behind
+ * it is written over. The journal is then as if it had been in use, for stock too.
+ */
+void journal_resume(struct cache_set *c, const struct jset *newest,
+		    unsigned int end)
+{
+	/* bch_journal_next() opens the other buffer; see journal_may_defer() */
+	struct jset *last = c->journal.w[1].data;
+
+	last->magic = newest->magic;
+	last->seq = newest->seq;
+	last->last_seq = newest->last_seq;
+	if (end < c->cache->sb.bucket_size)
+		write_at(c, end);
+}
+
+/* If the current bucket is full, go on to the next one, but leave @kept free. */
+static bool take_bucket(struct cache_set *c, unsigned int kept)
+{
+	struct cache *ca = c->cache;
+	struct journal_device *ja = &ca->journal;
+
+	if (c->journal.blocks_free || !free_buckets(ca, kept))
+		return false;
+
+	ja->cur_idx = next_bucket(ca, ja->cur_idx);
+	write_at(c, 0);
+	atomic_long_inc(&c->reclaimed_journal_buckets);
+	trace_bj_bucket(c, ja->cur_idx, journal_last_seq(&c->journal));
+	return true;
+}
+
+/**
+ * journal_take_reserve - write into the bucket that is kept for replay
+ * @c: the cache set
+ *
+ * When nothing else makes room. Called with journal.lock held.
+ */
+void journal_take_reserve(struct cache_set *c)
+{
+	take_bucket(c, 1);
+}
+
+/**
  * bj_journal_reclaim - let go of what is no longer needed: pins, then buckets
  * @c: the cache set
  *
  * Stands in for journal_reclaim. Called with journal.lock held. Goes on to the
- * next bucket if the current one is full and another one is free, and wakes who
- * waits for room if there is some.
+ * next bucket if the current one is full and another one is free. Wakes those who wait
+ * for room if any of this has gained some: they come here themselves, and must not
+ * keep each other awake.
  */
 void bj_journal_reclaim(struct cache_set *c)
 {
 	struct journal *j = &c->journal;
 	struct cache *ca = c->cache;
 	struct journal_device *ja = &ca->journal;
-	struct bkey *k = journal_key(j);
+	bool gained = false;
 	u64 last_seq;
 
 	atomic_long_inc(&c->reclaim);
 
 	/* The open jset's own pin is never zero, so this ends. */
-	while (pin_used(j) > 1 && !atomic_read(pin_front(j)))
+	while (pin_used(j) > 1 && !atomic_read(pin_front(j))) {
 		j->pin.front = (j->pin.front + 1) & j->pin.mask;
+		gained = true;
+	}
 
 	last_seq = journal_last_seq(j);
 	while (ja->last_idx != ja->cur_idx && ja->seq[ja->last_idx] < last_seq)
@@ -76,19 +266,8 @@ void bj_journal_reclaim(struct cache_set *c)
 
 	journal_discard(ca);
 
-	if (!j->blocks_free && journal_free_buckets(c)) {
-		ja->cur_idx = next_bucket(ca, ja->cur_idx);
-		key_make(k, 0, 0, 0);
-		key_set_ptrs(k, 1);
-		k->ptr[0] = ptr_make(0,
-				     bucket_to_sector(c, ca->sb.d[ja->cur_idx]),
-				     ca->sb.nr_this_dev);
-		j->blocks_free = ca->sb.bucket_size >> c->block_bits;
-		atomic_long_inc(&c->reclaimed_journal_buckets);
-		trace_bj_bucket(c, ja->cur_idx, last_seq);
-	}
-
-	if (!journal_full(j))
+	gained |= take_bucket(c, 1 + j->do_reserve);
+	if (gained && !journal_full(j))
 		__closure_wake_up(&j->wait);
 }
 

@@ -267,8 +267,8 @@ static void settle(struct cache_set *c, u64 end)
  * held; the journal takes new entries meanwhile (a node may split). On error
  * the set is not registered; what is on disk is still all there.
  *
- * Return: 0, -EIO if entries are missing or not in order or not sound, -EINTR if the
- * process was killed, or what bch_btree_insert returned.
+ * Return: 0, -EIO if entries are missing or not in order or not sound, or if the set
+ * was shut down meanwhile, -EINTR if the process was killed, or what bch_btree_insert returned.
  */
 int bj_journal_replay(struct cache_set *c, struct list_head *list)
 {
@@ -293,6 +293,11 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 				"the process that registers was killed: replay is given up before entry %llu, which stays on the disk\n",
 				i->j.seq);
 			ret = -EINTR;
+			goto out;
+		}
+		/* Said by whoever did it: no room in the journal, a failed write. */
+		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
+			ret = -EIO;
 			goto out;
 		}
 		jset_for_each_key(k, &i->j) {

@@ -401,6 +401,11 @@ static u32 buckets_read(const struct ring *r)
 	return n;
 }
 
+static const struct jset *newest_jset(const struct list_head *list)
+{
+	return &list_last_entry(list, struct journal_replay, list)->j;
+}
+
 /* Writing goes on behind the newest jset. */
 static void restore_indices(struct scan *s)
 {
@@ -488,8 +493,13 @@ int bj_journal_read(struct cache_set *c, struct list_head *list)
 		bj_warn(c,
 			"the process that registers was killed: reading the journal is given up, nothing was changed\n");
 	if (!ret && s->ring.newest) {
+		const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
+
 		restore_indices(s);
 		c->journal.seq = s->ring.newest;
+		journal_resume(c, newest_jset(list),
+			       newest->unreadable ? ca->sb.bucket_size :
+						    newest->end);
 		journal_judged(c, s->lossy);
 		bj_info(c,
 			"journal read in %lld ms: entries %llu-%llu, %u of %u buckets read whole\n",

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: small-ring
+# about: synchronous writers on the smallest rings never come to a standstill
+# disks: 256M 256M
+# timeout: 300
+# kernels: all
+# short: trixie
+# sides: stock ours
+# short-sides: ours
+# udev: no
+
+. /job/lib.sh
+
+writes()
+{
+	awk '{ print $5 }' /sys/block/bcache0/stat
+}
+
+# try SECTORS OPTION...: four writers on a cache of that size; how long was the
+# longest time without a write?
+try()
+{
+	local n prev=0 still=0 longest=0 i fio
+
+	small_set "$@"
+	fio --name=w --filename=/dev/bcache0 --direct=1 --sync=1 --rw=randwrite --bs=4k \
+		--numjobs=4 --size=64M --time_based --runtime=3600 >/run/fio.out 2>&1 &
+	fio=$!
+	for ((i = 0; i < $(rounds 60 300); i++)); do
+		sleep 1
+		n=$(writes)
+		still=$((n == prev ? still + 1 : 0)) prev=$n
+		((still <= longest)) || longest=$still
+	done
+	say "$(side), cache of $*: $n writes, at most $longest s without one"
+	[ "$(side)" = stock ] || ((longest < 10)) || {
+		cat /sys/kernel/debug/bcache_journal/*/ring
+		fail "a standstill of $longest s"
+	}
+	[ "$(side)" = stock ] && return # to stop may take minutes
+	kill "$fio"
+	wait "$fio"
+	stop_set
+	dmsetup remove small || fail "dmsetup remove"
+}
+
+modprobe bcache || fail "no bcache"
+[ "$SIDE" = stock ] || attach
+try 8320 --bucket 8k --block 4k   # 4 buckets of 2 blocks
+[ "$SIDE" = stock ] || try 33280 --bucket 16k --block 4k # 8 buckets of 4 blocks
