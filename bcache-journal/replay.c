@@ -224,11 +224,12 @@ static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 #define SETTLE_MS 30000
 
 /*
- * Entries up to @end had a gap that the operator accepts. Write the nodes that hold
- * them, and an entry whose last_seq is behind them, so that the next recovery does
- * not find the gap again.
+ * Write the nodes that hold entries up to @end, and an entry whose last_seq is behind
+ * them. If they had a gap that the operator accepts (@lossy), so that the next recovery
+ * does not find it again; if the ring is tight, so that no number of crashes during
+ * registration uses it up.
  */
-static void settle(struct cache_set *c, u64 end)
+static void settle(struct cache_set *c, u64 end, bool lossy)
 {
 	unsigned long until = jiffies + msecs_to_jiffies(SETTLE_MS);
 	struct journal *j = &c->journal;
@@ -248,9 +249,10 @@ static void settle(struct cache_set *c, u64 end)
 	} while (!gone && time_before(jiffies, until));
 
 	if (!gone) {
-		bj_warn(c,
-			"journal entries up to %llu are still needed: a crash before they are written asks for accept_loss again\n",
-			end);
+		if (lossy)
+			bj_warn(c,
+				"journal entries up to %llu are still needed: a crash before they are written asks for accept_loss again\n",
+				end);
 		return;
 	}
 	closure_init_stack(&cl);
@@ -276,6 +278,7 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 		list_last_entry(list, struct journal_replay, list);
 	u64 end = i->j.seq;
 	bool is_judged = judged == c, lossy = is_judged && judged_lossy;
+	bool tight;
 	unsigned long report = jiffies + REPORT_INTERVAL;
 	unsigned int keys = 0, entries = 0;
 	ktime_t began = ktime_get();
@@ -329,8 +332,11 @@ out:
 		bj_info(c,
 			"journal replayed in %lld ms: %u keys in %u entries, seq %llu\n",
 			ktime_ms_delta(ktime_get(), began), keys, entries, end);
-	if (!ret && lossy)
-		settle(c, end);
+	spin_lock(&c->journal.lock);
+	tight = journal_is_tight(c);
+	spin_unlock(&c->journal.lock);
+	if (!ret && (lossy || tight))
+		settle(c, end, lossy);
 
 	while (!list_empty(list)) {
 		i = list_first_entry(list, struct journal_replay, list);
