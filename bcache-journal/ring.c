@@ -373,7 +373,8 @@ static int load(struct ring *r, const struct ring_spot *s, const struct jset *j)
  * Process context; sleeps if the caller's functions do. On return 0 the entries
  * that are needed were kept, and ring_judge() has all that it wants to know.
  *
- * Return: 0, or what one of the caller's functions returned.
+ * Return: 0; what one of the caller's functions returned; or -EIO, which none of
+ * them may, if reads come and go in as many rounds as there are buckets.
  */
 int ring_scan(struct ring *r)
 {

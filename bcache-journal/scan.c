@@ -492,6 +492,10 @@ int bj_journal_read(struct cache_set *c, struct list_head *list)
 	else if (ret == -EINTR)
 		bj_warn(c,
 			"the process that registers was killed: reading the journal is given up, nothing was changed\n");
+	else if (ret == -EIO)
+		bj_err(c,
+		       "the same journal buckets could be read at one time and not at another, %u times over: not registered, nothing was changed; see to the cache device (its own messages, cables), and register again\n",
+		       s->ring.nbuckets);
 	if (!ret && s->ring.newest) {
 		const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
 
