@@ -568,10 +568,24 @@ enum ring_verdict ring_judge(struct ring *r)
 	return v;
 }
 
+/*
+ * If the newest bucket has lost its head, only the damaged heads in front of it
+ * make the scan look there. Erased, they would hide it, and all that it holds,
+ * until the next entry is written. An entry from before the newest one does no
+ * harm if it comes back: nothing is written under its seq again.
+ */
+static bool leads_to_newest(const struct ring *r, const struct ring_spot *s)
+{
+	return !s->offset && s->seq < r->newest && s->bucket != r->cur &&
+	       s->bucket != ring_next(r, r->cur) &&
+	       r->bucket[r->cur].head != RING_SOUND;
+}
+
 static int erase(struct ring *r, const struct ring_spot *s,
 		 const struct jset *unused)
 {
-	return matters(r, s) ? r->ops->erase(r, s) : 0;
+	return matters(r, s) && !leads_to_newest(r, s) ? r->ops->erase(r, s) :
+							 0;
 }
 
 /**
@@ -580,7 +594,8 @@ static int erase(struct ring *r, const struct ring_spot *s,
  *
  * Overwrites each damaged place where an entry from L on could be found again
  * once it can be read, or once the checksum happens to be right. Sound entries
- * are left alone. Process context.
+ * are left alone, and so are heads without which the newest entry would not be
+ * found again. Process context.
  *
  * Return: 0, or what ops->erase() or ops->read() returned.
  */

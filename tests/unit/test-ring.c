@@ -719,6 +719,26 @@ static void erased(void **state)
 	ring_free();
 }
 
+/* The newest bucket has lost its head, and the one before it all entries: found again. */
+static void erased_before_headless(void **state)
+{
+	u64 first, last;
+
+	ring_make(16, 3, 1, BLOCKS);
+	assert_true(entries_in(2, &first, &last));
+	for (u64 seq = first; seq <= last; seq++)
+		jset_of(seq)->csum ^= 1;
+	memset(jset_of(last + 1), 0, BLOCK);
+	assert_int_equal(judge(false), RING_MISSING);
+	assert_int_equal(m.ring.newest, m.newest);
+	assert_int_equal(ring_erase(&m.ring), 0);
+	assert_int_equal(m.erased, last - first);
+	assert_int_equal(judge(false), RING_MISSING);
+	assert_int_equal(m.ring.newest, m.newest);
+	assert_true(m.kept[m.newest]);
+	ring_free();
+}
+
 /* Reads that come and go: the scan gives up after as many rounds as there are buckets. */
 static void blinking(void **state)
 {
@@ -766,6 +786,7 @@ int main(void)
 		cmocka_unit_test(hostile_seq),
 		cmocka_unit_test(place),
 		cmocka_unit_test(erased),
+		cmocka_unit_test(erased_before_headless),
 		cmocka_unit_test(blinking),
 		cmocka_unit_test(few_reads),
 		cmocka_unit_test(pairs_8),
