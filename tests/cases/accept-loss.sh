@@ -147,7 +147,7 @@ accepted()
 case $BOOT in
 1)
 	be ours
-	make_set --writeback --bucket 128k
+	make_set --writeback --bucket 64k
 	acks_until 300 journal ready "$(disk 1)"
 	crash_now
 	;;

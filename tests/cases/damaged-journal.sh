@@ -20,7 +20,7 @@ at()
 case $BOOT in
 1)
 	be ours
-	make_set --writeback --bucket 128k
+	make_set --writeback --bucket 64k
 	acks_until 300 journal ready "$(disk 1)"
 	crash_now
 	;;

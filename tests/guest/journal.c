@@ -545,7 +545,8 @@ static bool want(bool is, const char *fmt, ...)
 
 /*
  * The newest bucket has some entries, and room for more; the bucket before is
- * needed from its start on; and there are buckets which are not needed, two of
+ * needed from its start on; the ring has been gone round, so the bucket behind the
+ * newest one is an old one; and there are buckets which are not needed, two of
  * them, so that the next one to be written is not the one to be damaged.
  */
 static int ready(void)
@@ -568,6 +569,8 @@ static int ready(void)
 		     "-%" PRIu64,
 		     (uint64_t)newest_last, (uint64_t)before->first,
 		     (uint64_t)before->last) &&
+		want(is_unneeded((newest + 1) % n),
+		     "the bucket behind the newest one is needed or was not written yet") &&
 		want(free >= 2, "%u buckets are not needed", free));
 }
 
