@@ -48,18 +48,6 @@ power_cut()
 	dmsetup resume cache && dmsetup resume backing || fail resume
 }
 
-# no_bypass: send every write to the cache. While its cache device is slow, bcache bypasses
-# it: it journals a key without a pointer, and writes the data to the backing device at the
-# same time. If the power fails between the two, the block has neither: its older data in
-# the cache is gone, and it reads as whatever the backing device held. The stock driver does
-# the same, and a journal cannot help it.
-no_bypass()
-{
-	echo 0 >"$(set_dir)/congested_read_threshold_us" &&
-		echo 0 >"$(set_dir)/congested_write_threshold_us" &&
-		echo 0 >/sys/block/bcache0/bcache/sequential_cutoff || fail "writes may bypass the cache"
-}
-
 # acked N: so many writes were acknowledged
 acked()
 {
