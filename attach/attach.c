@@ -26,6 +26,7 @@
  * function runs, and to detaching when that function fails.
  */
 
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kallsyms.h>
 #include <linux/livepatch.h>
@@ -80,6 +81,9 @@ static const char *const reason_words[] = { OUTRIGGER_REASONS(
 /* How often a change that nobody tells us about is looked for. */
 #define POLL_TRANSITION msecs_to_jiffies(50)
 #define POLL_ATTACHED round_jiffies_relative(30 * HZ)
+
+/* How long the load of a target that has failed may be kept for the patch */
+#define WAIT_UNTIL_OUT (20 * HZ)
 
 static DEFINE_MUTEX(lock); /* guards what follows */
 static enum outrigger_state state;
@@ -527,10 +531,33 @@ static void watch(struct work_struct *work)
 	mutex_unlock(&lock);
 }
 
+/*
+ * The target's init function has failed. As long as the patch is enabled or in
+ * transition livepatch also applies it to the target's next load, past our
+ * comparison of places, or, on 6.1, which can't write relocations again,
+ * refuses that load. The next load can't begin before we return: wait here,
+ * usually for a second, while watch() takes the patch out.
+ */
+static void wait_until_out(void)
+{
+	unsigned long end = jiffies + WAIT_UNTIL_OUT;
+	bool enabled;
+
+	while (!patch_settled(&enabled) || enabled) {
+		if (time_after(jiffies, end)) {
+			pr_warn("%s failed to load, and our livepatch of it does not go: to load it again may fail until it has\n",
+				OUTRIGGER_TARGET);
+			return;
+		}
+		msleep(20);
+	}
+}
+
 static int target_notify(struct notifier_block *nb, unsigned long event,
 			 void *data)
 {
 	struct module *mod = data;
+	bool failed = false;
 
 	if (strcmp(mod->name, OUTRIGGER_TARGET))
 		return NOTIFY_OK;
@@ -550,6 +577,7 @@ static int target_notify(struct notifier_block *nb, unsigned long event,
 		if (target == mod) {
 			target = NULL;
 			give_up = true;
+			failed = true;
 			set_state(DETACHING, REASON_DRIVER_FAILED,
 				  "the stock driver failed to load");
 			mod_delayed_work(wq, &watch_work, 0);
@@ -557,6 +585,8 @@ static int target_notify(struct notifier_block *nb, unsigned long event,
 		break;
 	}
 	mutex_unlock(&lock);
+	if (failed)
+		wait_until_out();
 	return NOTIFY_OK;
 }
 
