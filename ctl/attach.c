@@ -150,6 +150,7 @@ static int detach(struct module *m, double timeout)
 {
 	const char *name = m->kind->module;
 	struct wait w;
+	char other[NAME_MAX_LEN + 4];
 	bool asked = false;
 	int err = 0, ret = TIMED_OUT;
 
@@ -190,8 +191,8 @@ static int detach(struct module *m, double timeout)
 	}
 	if (err == -EBUSY)
 		complain(
-			"%s: another livepatch is in transition, nothing was changed",
-			name);
+			"%s: another livepatch%s is in transition, nothing was changed",
+			name, other_in_transition(other, sizeof(other)));
 	else if (back_out(m, "1", "attached"))
 		complain(
 			"%s: taken back, it is attached as before; try again when those tasks are done, or with a longer --timeout",
@@ -279,14 +280,17 @@ static int load(const struct kind *kind)
 static int give_up(struct module *m)
 {
 	const char *name = m->kind->module;
+	char other[NAME_MAX_LEN + 4];
 	int ret = TIMED_OUT;
 
 	if (module_is(m, "armed")) {
 		complain(
-			"%s: not attached yet: %s; it stays armed, and attaches when that is over",
+			"%s: not attached yet: %s%s; it stays armed, and attaches when that is over",
 			name,
-			*m->reason ? m->reason :
-				     "its work has not come to run");
+			*m->reason ? m->reason : "its work has not come to run",
+			m->token == REASON_OTHER_PATCH ?
+				other_in_transition(other, sizeof(other)) :
+				"");
 		return TIMED_OUT;
 	}
 	timed_out(m, "attaching");

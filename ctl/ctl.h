@@ -143,6 +143,7 @@ void module_look(struct module *m, const struct kind *kind);
 void module_look_at_file(struct module *m);
 bool module_is(const struct module *m, const char *state);
 const char *reason_word(enum outrigger_reason token);
+const char *other_in_transition(char *buf, size_t size);
 bool module_due(const struct module *m);
 bool module_set_aside(const struct module *m);
 

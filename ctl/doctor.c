@@ -280,9 +280,12 @@ static void check_patches(struct doctor *d)
 			file_read(text, sizeof(text), "%s/replace", dir);
 			if (moving)
 				verdict(d, WARN,
-					"nothing else can attach or detach until it has settled",
-					"other live patches: %s is in transition",
-					name);
+					"nothing else can attach or detach until it has settled; \"echo 0\" into its \"enabled\" takes it back",
+					"other live patches: %s is in transition%s",
+					name,
+					*text == '1' ?
+						", after which it replaces all others" :
+						"");
 			else if (*text == '1')
 				verdict(d, WARN,
 					"one of its kind that is loaded later takes ours out; \"outriggerctl attach\" puts it back",

@@ -269,7 +269,9 @@ void health_look(struct health *h, const struct module *m,
 		add(h, OK,
 		    *m->reason ? m->reason :
 				 "it attaches when its driver is loaded",
-		    "");
+		    m->token == REASON_OTHER_PATCH ?
+			    "\"outriggerctl doctor\" names it; it attaches when that one has settled" :
+			    "");
 
 	if (m->loaded && m->refs > 0 && !m->patch && module_is(m, "inert"))
 		ADD(h, FAIL, "somebody holds it, though it is detached",

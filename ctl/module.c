@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is known of a module of ours, from /sys and from its file. */
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
 
 #include "ctl.h"
@@ -111,6 +113,30 @@ void module_look(struct module *m, const struct kind *kind)
 	file_number(&transition, "/sys/kernel/livepatch/%s/transition", name);
 	if (m->patch && transition)
 		m->transition = enabled ? PATCHING : UNPATCHING;
+}
+
+/* " (NAME)" of the livepatch of somebody else that is in transition, or "". */
+const char *other_in_transition(char *buf, size_t size)
+{
+	char pattern[PATH_MAX], root[PATH_MAX];
+	size_t skip = strlen(at_root(root, "/sys/kernel/livepatch/")), i;
+	long long moving;
+	glob_t found;
+
+	*buf = '\0';
+	if (glob(at_root(pattern, "/sys/kernel/livepatch/*"), 0, NULL, &found))
+		return buf;
+	for (i = 0; i < found.gl_pathc; i++) {
+		const char *name = found.gl_pathv[i] + skip;
+
+		if (!kind_of(name) &&
+		    file_number(&moving, "/sys/kernel/livepatch/%s/transition",
+				name) &&
+		    moving)
+			snprintf(buf, size, " (%s)", name);
+	}
+	globfree(&found);
+	return buf;
 }
 
 /* Inert, as somebody wants it? */

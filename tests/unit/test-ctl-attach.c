@@ -382,6 +382,12 @@ static void armed_too_long(void **state)
 	put("/sys/module/bcache/initstate", "live");
 	assert_int_equal(ctl("attach", "--timeout", "0.3", NULL), TIMED_OUT);
 	says("waiting for the transition of another livepatch; it stays armed");
+	put("/sys/module/bcache_journal/reason_token", "other-patch");
+	patch("kpatch_1", 1, 0);
+	patch("kpatch_2", 1, 1);
+	patch("xe_pagefault", 1, 1);
+	assert_int_equal(ctl("attach", "--timeout", "0.3", NULL), TIMED_OUT);
+	says("waiting for the transition of another livepatch (kpatch_2); it stays armed");
 }
 
 int main(void)

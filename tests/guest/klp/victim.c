@@ -2,16 +2,16 @@
 /*
  * Something for another livepatch to patch, and a transition that lasts as long
  * as one likes: "echo SECONDS > /sys/module/victim/parameters/sleep" sleeps in
- * the very function that other.c replaces.
+ * the very function that other.c replaces, or until it is killed.
  */
-#include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
 int victim_sleep(unsigned int seconds);
 
 noinline int victim_sleep(unsigned int seconds)
 {
-	msleep(seconds * 1000);
+	schedule_timeout_killable(seconds * HZ);
 	return 0;
 }
 

@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: foreign-stuck
+# about: the transition of another livepatch does not end, with and without replace
+# disks: 512M 512M
+# timeout: 900
+# kernels: all
+# short: trixie
+# udev: no
+
+. /job/lib.sh
+
+klp=/usr/local/lib/klp
+other=/sys/kernel/livepatch/other
+
+# stick [PARAMETER]: the other patch waits for a task in the function that it replaces
+stick()
+{
+	bash -c 'echo 100000 >/sys/module/victim/parameters/sleep' &
+	stuck=$!
+	sleep 1
+	insmod "$klp/other.ko" "$@" || fail "insmod other"
+	sleep 3
+	[ "$(cat "$other/transition")" = 1 ] || fail "the other patch is not stuck"
+}
+
+unstick()
+{
+	kill -9 "$stuck"
+	wait_for 60 grep -q 0 "$other/transition" || fail "the other's transition does not end"
+}
+
+unload_other()
+{
+	echo 0 >"$other/enabled"
+	wait_for 60 test ! -e "$other" || fail "the other patch does not go"
+	wait_for 10 rmmod other || fail "rmmod other"
+}
+
+# our own part of what the package does before it is removed
+prerm()
+{
+	local began=$SECONDS
+
+	sed '/^# Automatically added/,$d' /var/lib/dpkg/info/outrigger-dkms.prerm >/run/prerm
+	sh /run/prerm remove >/run/ctl 2>&1 || fail "the package can't be removed"
+	sed 's/^/    /' /run/ctl
+	((SECONDS - began < 100)) || fail "removing took $((SECONDS - began)) s"
+}
+
+insmod "$klp/victim.ko" || fail "insmod victim"
+
+say "the other is stuck, then bcache comes: it runs on stock, we wait"
+stick
+modprobe "$MODULE"
+modprobe bcache || fail "bcache does not load"
+make_set --writeback
+fio_verify --size=4M
+state_is armed || fail "not armed"
+[ "$(cat "$SYS/reason_token")" = other-patch ] || fail "does not say what it waits for"
+ctl 0 status bcache_journal
+says 'waiting for the transition of another livepatch'
+ctl 3 attach --timeout 3 bcache_journal
+says 'waiting for the transition of another livepatch \(other\); it stays armed'
+ctl 0 doctor bcache_journal
+says '^warn +other live patches: other is in transition'
+prerm
+[ "$(state)" = absent ] || fail "an armed module can be removed"
+modprobe "$MODULE"
+unstick
+wait_attached
+unload_other
+
+say "attached, and another gets stuck"
+stick
+ctl 3 detach --timeout 3 bcache_journal
+says 'another livepatch \(other\) is in transition, nothing was changed'
+ctl 0 status --due
+prerm
+says 'another livepatch \(other\) is in transition'
+says 'stays loaded until the next boot'
+state_is attached || fail "not attached"
+fio_verify --size=4M
+unstick
+unload_other
+
+say "attached, and one that replaces us gets stuck"
+stick replace=1
+ctl 3 unload --timeout 3 bcache_journal
+says 'another livepatch \(other\) is in transition'
+ctl 0 doctor bcache_journal
+says '^warn +other live patches: other is in transition'
+fio_verify --size=4M
+unstick
+wait_for 60 state_is inert || fail "not inert"
+[ "$(cat "$SYS/reason_token")" = replaced ] || fail "does not say that it was replaced"
+ctl 1 status bcache_journal
+ctl 0 unload bcache_journal
+unload_other
+
+say "attached, and the machine is switched off while another is stuck"
+attach
+stick
+fio_verify --size=1M
+stop_set
