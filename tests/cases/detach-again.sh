@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: detach-again
+# about: 0, 1, 0 to "enabled" in quick succession; a service that does not stop is reported
+# disks: 512M 512M 512M
+# timeout: 600
+# kernels: all
+# short: trixie
+# udev: no
+
+. /job/lib.sh
+
+dm()
+{
+	dmsetup --noudevrules --noudevsync "$@" || fail "dmsetup $*"
+}
+
+in_our_scan()
+{
+	grep -q '\[bcache_journal\]' "/proc/$pid/stack"
+}
+
+sets()
+{
+	[ "$(compgen -G '/sys/fs/bcache/*-*' | wc -l)" = "$1" ]
+}
+
+# A read of FILE that never ends: its buffer is a page that nobody fills.
+hang_in()
+{
+	# shellcheck disable=SC2016 # it is perl
+	perl -e '
+		$fd = syscall(323, 0);						# userfaultfd
+		$api = pack("Q3", 0xaa, 0, 0);
+		syscall(16, $fd, 0xc018aa3f, $api) == 0 or die "UFFDIO_API";
+		$page = syscall(9, 0, 4096, 3, 0x22, -1, 0);			# mmap
+		$range = pack("Q4", $page, 4096, 1, 0);
+		syscall(16, $fd, 0xc020aa00, $range) == 0 or die "UFFDIO_REGISTER";
+		open $f, "<", $ARGV[0] or die "open";
+		print "reading\n";
+		syscall(0, fileno $f, $page, 4096);				# read
+		print "read\n"' "$1" >/run/hang 2>&1 &
+	pid=$!
+	sleep 3
+	[ ! -s /run/hang ] || fail "$(cat /run/hang)"
+}
+
+say "disabled, enabled and disabled, with a task in a function of ours"
+make_set --writeback
+first=$(set_dir)
+modprobe dm-mod
+modprobe dm-delay || fail "no dm-delay"
+make-bcache -C "$(disk 3)" >/dev/null || fail "make-bcache"
+# a new set has no journal to read: register it once before
+disk 3 >/sys/fs/bcache/register_quiet
+wait_for 60 sets 2 || fail "the second set did not register"
+echo 1 >"$(compgen -G '/sys/fs/bcache/*-*' | grep -vF "$first")/stop"
+wait_for 60 sets 1 || fail "the second set did not stop"
+attach
+dm create cache --table "0 $(blockdev --getsz "$(disk 3)") delay $(disk 3) 0 200"
+echo /dev/dm-0 >/sys/fs/bcache/register_quiet &
+pid=$!
+wait_for 60 in_our_scan || fail "it is never in our scan"
+dm suspend --noflush --nolockfs cache
+n=$(rounds 30 300)
+for ((i = 1; i <= n; i++)); do
+	echo 0 >"$PATCH/enabled" && echo 1 >"$PATCH/enabled" ||
+		fail "a transition that can't end ended"
+	((i % 3)) || sleep 0.0$((RANDOM % 10))
+done
+echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
+dm resume cache
+wait "$pid"
+wait_for 120 state_is inert || fail "not inert"
+[ "$(cat "$SYS/reason_token")" = detached ] || fail "it forgot that it was disabled"
+wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
+
+say "a reader that never ends keeps the views from being taken down"
+attach
+echo 5 >"$SYS/parameters/transition_timeout"
+ring=$(echo /sys/kernel/debug/bcache_journal/*/ring)
+ring=${ring%% *}
+wait_for 30 test -e "$ring" || fail "no ring"
+hang_in "$ring"
+dmesg -C
+echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
+wait_for 40 sh -c 'dmesg | grep "has not finished after .* its services are still being stopped"' ||
+	fail "nobody says that it hangs"
+state_is detaching || fail "not detaching"
+kill -9 "$pid"
+wait_for 60 state_is inert || fail "not inert"
+[ "$(cat "$SYS/reason_token")" = detached ] || fail "it forgot that it was disabled"
+wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
+fio_verify --size=1M
