@@ -41,8 +41,8 @@ hang_in()
 		syscall(0, fileno $f, $page, 4096);				# read
 		print "read\n"' "$1" >/run/hang 2>&1 &
 	pid=$!
-	sleep 3
-	[ ! -s /run/hang ] || fail "$(cat /run/hang)"
+	wait_for 60 grep -q handle_userfault "/proc/$pid/stack" ||
+		fail "the reader does not hang: $(cat /run/hang)"
 }
 
 say "disabled, enabled and disabled, with a task in a function of ours"
