@@ -4,7 +4,7 @@
 # about: kernel.ftrace_enabled=0 and a kprobe with a post handler, before and after an attach
 # disks: 512M 512M
 # timeout: 500
-# kernels: all
+# kernels: bookworm trixie
 # short: trixie
 # udev: no
 
