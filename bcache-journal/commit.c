@@ -54,13 +54,15 @@ static void copy_padded(__u64 *to, const void *from)
  * bj_journal_next - open the next jset: stands in for bch_journal_next
  * @j: the journal
  *
- * Called with journal.lock held, or by registration before anyone else can
- * use the journal. Taking the pin and counting up seq belong together, since
+ * Called with journal.lock held, or once by registration. The allocator of a new set
+ * is running by then, and must not see an open jset that has no seq: journal.cur is
+ * set last. Taking the pin and counting up seq belong together, since
  * last_seq is computed from both.
  */
 void bj_journal_next(struct journal *j)
 {
 	struct cache_set *c = container_of(j, struct cache_set, journal);
+	struct journal_write *w = journal_written(j);
 
 	if (!pin_free(j)) {
 		/* mark and the write path both leave one pin free */
@@ -69,16 +71,15 @@ void bj_journal_next(struct journal *j)
 		return;
 	}
 
-	j->cur = j->cur == &j->w[0] ? &j->w[1] : &j->w[0];
-
 	j->pin.data[j->pin.back] = (atomic_t)ATOMIC_INIT(1);
 	j->pin.back = (j->pin.back + 1) & j->pin.mask;
 	view_pin_taken(j);
 
-	j->cur->data->seq = ++j->seq;
-	j->cur->data->keys = 0;
-	j->cur->dirty = false;
-	j->cur->need_write = false;
+	w->data->seq = ++j->seq;
+	w->data->keys = 0;
+	w->dirty = false;
+	w->need_write = false;
+	smp_store_release(&j->cur, w); /* all of it before */
 }
 
 /*
@@ -463,8 +464,8 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
  * down, a bio that @parent belongs to ends with an error.
  *
  * Return: the pin of the entry with one count for the caller, or NULL if the
- * set does not journal (not synchronous, or shut down after an I/O error), or if
- * a new root is left to the next jset.
+ * set does not journal (not synchronous, not yet, or shut down after an I/O error),
+ * or if a new root is left to the next jset.
  */
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 		     struct closure *parent)
@@ -480,6 +481,10 @@ atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 	}
 
 	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
+		return NULL;
+
+	/* The allocator, before a new set's first jset, which will have its prios. */
+	if (!smp_load_acquire(&j->cur)) /* with bj_journal_next() */
 		return NULL;
 
 	w = wait_for_room(c, nkeys, what_is_held(c, nkeys, parent));

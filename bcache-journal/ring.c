@@ -57,6 +57,17 @@ static const struct jset *at(const struct window *w, u32 offset)
 }
 
 /*
+ * The stock driver opens the journal of a new set while its allocator is running, and
+ * without the lock: the allocator may have the first entry written before it has its
+ * seq. It begins bucket 1, has no keys, and the one that is waited for comes next.
+ */
+static bool too_early(const struct ring_spot *s, const struct jset *j)
+{
+	return s->verdict == JSET_BAD_SEQ && s->bucket == 1 && !s->offset &&
+	       !j->seq && !j->keys;
+}
+
+/*
  * What is at s->offset of s->bucket? *j is the entry if there is one. Returns 0
  * or a negative errno.
  */
@@ -98,6 +109,10 @@ static int look_at(struct ring *r, struct window *w, struct ring_spot *s,
 		if (s->verdict == JSET_OK) {
 			s->kind = RING_SOUND;
 			s->sectors = want;
+			return 0;
+		}
+		if (too_early(s, *j)) {
+			s->kind = RING_BLANK;
 			return 0;
 		}
 	} else {

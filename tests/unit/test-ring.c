@@ -681,6 +681,24 @@ static void hostile_seq(void **state)
 	ring_free();
 }
 
+/* The first entry of a set, written before it had its seq: stock's race. */
+static void too_early(void **state)
+{
+	struct jset *j;
+
+	ring_make(8, 6, 0, 3);
+	j = (void *)m.data + BLOCKS * BLOCK;
+	j->seq = 0;
+	j->last_seq = 1;
+	j->keys = 0;
+	seal(j);
+	assert_int_equal(judge(false), RING_OK);
+	j->keys = 3;
+	seal(j);
+	assert_int_equal(judge(false), RING_REJECTED);
+	ring_free();
+}
+
 /* Nothing is left of an entry: where it began is named all the same. */
 static void place(void **state)
 {
@@ -784,6 +802,7 @@ int main(void)
 		cmocka_unit_test(twice),
 		cmocka_unit_test(empty),
 		cmocka_unit_test(hostile_seq),
+		cmocka_unit_test(too_early),
 		cmocka_unit_test(place),
 		cmocka_unit_test(erased),
 		cmocka_unit_test(erased_before_headless),
