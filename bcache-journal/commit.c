@@ -339,26 +339,37 @@ static bool has_room(struct cache_set *c, size_t nkeys, enum holds holds,
 }
 
 /*
- * Nothing has come free for long. A set that is being registered is given up: what
- * has to be replayed needs more room than is left. Takes journal.lock off meanwhile.
+ * Nothing has come free for long. A set that is being registered is refused then, or,
+ * if the operator accepts the loss, replayed at the risk that it takes. Takes
+ * journal.lock off meanwhile.
  */
 static void tell_stuck(struct cache_set *c)
 {
 	static DEFINE_RATELIMIT_STATE(once, STUCK_AFTER, 1);
 	struct journal *j = &c->journal;
 	u64 first = journal_last_seq(j), last = j->seq;
+	bool give_up = false;
 
 	spin_unlock(&j->lock);
-	if (!test_bit(CACHE_SET_RUNNING, &c->flags))
+	if (test_bit(CACHE_SET_RUNNING, &c->flags)) {
+		if (__ratelimit(&once))
+			bj_warn(c,
+				"the journal is full: none of entries %llu-%llu has come free for %u s; if it stays so, reset the machine, no acknowledged write is lost then\n",
+				first, last, STUCK_AFTER / HZ);
+	} else if (take_acceptance(c)) {
+		bj_warn(c,
+			"the journal is full: written over as accept_loss says, a power cut before registration has ended loses entries from %llu on\n",
+			first);
+		give_up = true;
+	} else {
 		bch_cache_set_error(
 			c,
 			"journal: full, entries %llu-%llu need more room to be replayed than is left: not registered",
 			first, last);
-	else if (__ratelimit(&once))
-		bj_warn(c,
-			"the journal is full: none of entries %llu-%llu has come free for %u s; if it stays so, reset the machine, no acknowledged write is lost then\n",
-			first, last, STUCK_AFTER / HZ);
+	}
 	spin_lock(&j->lock);
+	if (give_up)
+		journal_give_up_bucket(c);
 }
 
 /*

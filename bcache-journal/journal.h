@@ -191,6 +191,7 @@ bool journal_headroom(struct cache_set *c, unsigned int sectors);
 bool journal_nodes_ready(const struct cache_set *c);
 bool journal_may_defer(struct cache_set *c);
 void journal_take_reserve(struct cache_set *c);
+void journal_give_up_bucket(struct cache_set *c);
 void journal_resume(struct cache_set *c, const struct jset *newest,
 		    unsigned int end);
 void bj_journal_reclaim(struct cache_set *c);
@@ -206,6 +207,7 @@ void bj_journal_discard_work(struct work_struct *work);
 #endif
 
 /* scan.c */
+bool take_acceptance(const struct cache_set *c);
 int bj_journal_read(struct cache_set *c, struct list_head *list);
 
 /* replay.c */

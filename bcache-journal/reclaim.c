@@ -236,6 +236,22 @@ void journal_take_reserve(struct cache_set *c)
 }
 
 /**
+ * journal_give_up_bucket - let the oldest bucket be written over
+ * @c: the cache set being registered
+ *
+ * Although its entries have not been replayed: they are in memory. Called with
+ * journal.lock held.
+ */
+void journal_give_up_bucket(struct cache_set *c)
+{
+	struct journal_device *ja = &c->cache->journal;
+
+	if (ja->last_idx != ja->cur_idx)
+		ja->last_idx = next_bucket(c->cache, ja->last_idx);
+	journal_discard(c->cache);
+}
+
+/**
  * bj_journal_reclaim - let go of what is no longer needed: pins, then buckets
  * @c: the cache set
  *

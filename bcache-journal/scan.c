@@ -79,8 +79,13 @@ MODULE_PARM_DESC(
 	accept_loss,
 	"UUID of a set to register once although journal entries are lost");
 
-/* Was the loss of this set accepted? Not a second time. */
-static bool take_acceptance(const struct cache_set *c)
+/**
+ * take_acceptance - does the operator accept that this set loses entries?
+ * @c: the cache set being registered
+ *
+ * Not a second time. Process context, may sleep.
+ */
+bool take_acceptance(const struct cache_set *c)
 {
 	bool yes;
 

@@ -3,7 +3,7 @@
 # case: full-ring-crash
 # about: crashes inside registration, again and again, on a full ring of 4 buckets
 # disks: 256M 256M 256M
-# timeout: 500
+# timeout: 1500
 # kernels: all
 # short: trixie
 # udev: no
@@ -11,7 +11,7 @@
 . /job/lib.sh
 
 size=8320 # sectors: 4 journal buckets of 2 blocks
-images=16
+images=$(rounds 6 16)
 
 # image N: a copy of the cache as it is at this moment, as a power cut leaves it
 image()
@@ -73,18 +73,23 @@ wait $fio
 stop_set
 
 registrations=0 refused=0
-until ((registrations >= $(rounds 60 500))); do
+until ((registrations >= $(rounds 40 500))); do
 	at=$((RANDOM % images))
 	for ((crash = RANDOM % 9; crash >= 0; crash--)); do
 		more=$crash
 		[ "$crash" != 0 ] || more=
-		register $at "$more"
-		at=20
+		from=$at at=20
+		register $from "$more"
 		if [ ! "$(set_dir)" ]; then
 			refused=$((refused + 1))
 			say "refused: $(dmesg | grep -E 'bcache' | tail -n 4)"
 			wait_for 60 sets_gone || fail "the set is still there"
-			break
+			[ ! "$more" ] || break # image 20 may be of any moment
+			dmesg | grep 'journal: full' | tail -n 1 | grep -oE '[0-9a-f-]{36}' \
+				>"$SYS/parameters/accept_loss"
+			register $from ""
+			[ "$(set_dir)" ] || fail "not registered with accept_loss"
+			say "registered with accept_loss"
 		fi
 		echo 1 >"$(set_dir)/stop"
 		wait_for 60 sets_gone || fail "the set does not stop"

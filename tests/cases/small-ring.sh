@@ -27,7 +27,7 @@ try()
 	fio --name=w --filename=/dev/bcache0 --direct=1 --sync=1 --rw=randwrite --bs=4k \
 		--numjobs=4 --size=64M --time_based --runtime=3600 >/run/fio.out 2>&1 &
 	fio=$!
-	for ((i = 0; i < $(rounds 60 300); i++)); do
+	for ((i = 0; i < $(rounds 40 300); i++)); do
 		sleep 1
 		n=$(writes)
 		still=$((n == prev ? still + 1 : 0)) prev=$n
