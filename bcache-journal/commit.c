@@ -68,6 +68,7 @@ void bj_journal_next(struct journal *j)
 		/* mark and the write path both leave one pin free */
 		bch_cache_set_error(c, "journal: no pin left for entry %llu",
 				    j->seq + 1);
+		journal_no_io(c);
 		return;
 	}
 
@@ -277,7 +278,7 @@ void bj_journal_write_work(struct work_struct *work)
 #define LOOK_AGAIN_MS 10
 /* How long keys wait for the allocator on a tight ring. */
 #define NODES_FIRST HZ
-/* How long the allocator waits before it takes the reserve. */
+/* How long those that others wait for wait before they take the reserve. */
 #define RESERVE_AFTER (HZ / 10)
 /* How long it leaves the last blocks to replay. */
 #define REPLAY_FIRST (2 * HZ)
@@ -293,7 +294,8 @@ enum holds {
 
 /*
  * A new root, and new prios from the allocator, come with a closure on the stack,
- * new uuids with none, a flush with that of its struct search.
+ * new uuids with none, a flush with that of its struct search. Registration's own, with
+ * one on the stack too, are counted as a root: they hold nothing, and there is room.
  */
 static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
 			       const struct closure *parent)
@@ -366,10 +368,13 @@ static void tell_stuck(struct cache_set *c)
 			c,
 			"journal: full, entries %llu-%llu need more room to be replayed than is left: not registered",
 			first, last);
+		journal_no_io(c);
 	}
 	spin_lock(&j->lock);
-	if (give_up)
+	if (give_up) {
 		journal_give_up_bucket(c);
+		bj_journal_reclaim(c);
+	}
 }
 
 /*
@@ -415,7 +420,8 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
 		    (holds == HOLDS_ROOT && journal_may_defer(c)))
 			return NULL;
 
-		if (oldest != journal_last_seq(j)) {
+		/* A write in flight ends by itself: write.c bounds its tries. */
+		if (j->io_in_flight || oldest != journal_last_seq(j)) {
 			oldest = journal_last_seq(j);
 			changed = jiffies;
 		} else if (time_after(jiffies, changed + STUCK_AFTER)) {
@@ -435,6 +441,7 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
 					c,
 					"journal: %zu words of keys don't fit",
 					nkeys);
+				journal_no_io(c);
 				spin_lock(&j->lock);
 				return NULL;
 			}
@@ -450,7 +457,7 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
 				closure_wait(&j->wait, &cl);
 			}
 			bj_journal_reclaim(c);
-			if (holds == HOLDS_BUCKETS &&
+			if (holds != HOLDS_NOTHING &&
 			    time_after(jiffies, began + RESERVE_AFTER))
 				journal_take_reserve(c);
 			spin_unlock(&j->lock);
@@ -554,6 +561,7 @@ void bj_journal_free(struct cache_set *c)
 
 	view_drop(c);
 	journal_forget(c);
+	journal_retry_forget(c);
 	free_pages((unsigned long)j->w[1].data, JSET_BITS);
 	free_pages((unsigned long)j->w[0].data, JSET_BITS);
 	kvfree(j->pin.data);

@@ -37,12 +37,15 @@
  *   make room without a single jset.
  *
  * Until the next jset is on the disk recovery would start from the old root, and
- * nothing that it finds from there may be gone. Its nodes are: a bucket is given out
- * only after bch_prio_write(), whose jset has the new root. The entries are, of which
- * the pins may have been dropped since: the next jset goes behind the last one in its
- * bucket, or into a bucket that the last one has already given up, which is what
- * journal_may_defer() looks at. Only a discard could be faster, so on a set with
- * discard the root does wait. All of this holds for stock too, should it take over.
+ * nothing that it finds from there may be gone. Its nodes are there: a bucket is given
+ * out only after bch_prio_write(), whose jset has the new root. (The allocator goes on
+ * without it if there is no bucket for the prios: in its first round only, which is over
+ * before a root can change; later RESERVE_PRIO is filled first.) The entries are there
+ * too, although their pins may have been dropped since: the next jset goes behind the
+ * last one in its bucket, or into a bucket that the last one has already given up, which
+ * is what journal_may_defer() looks at. Only a discard could be faster, so on a set with
+ * discard the root does wait, and may have the reserve. All of this holds for stock too,
+ * should it take over.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

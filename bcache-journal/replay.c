@@ -235,6 +235,7 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 	struct journal *j = &c->journal;
 	struct closure cl;
 	bool gone = false;
+	atomic_t *pin;
 
 	do {
 		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) ||
@@ -256,7 +257,13 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 		return;
 	}
 	closure_init_stack(&cl);
-	bj_journal_meta(c, &cl);
+	/* It may be put off, as a new root is. */
+	while (!(pin = bj_journal(c, NULL, &cl)) &&
+	       time_before(jiffies, until) &&
+	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags))
+		fsleep(1000);
+	if (pin)
+		atomic_dec(pin);
 	closure_sync(&cl);
 }
 

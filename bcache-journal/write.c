@@ -38,6 +38,7 @@ MODULE_PARM_DESC(
 static struct write_retry {
 	struct cache_set *c;
 	struct delayed_work work;
+	u64 seq; /* of the jset; stock may have ended an earlier one's tries */
 	unsigned long began; /* jiffies */
 	unsigned int tries;
 } retries[16];
@@ -177,11 +178,16 @@ static bool write_later(struct cache_set *c, u64 seq, int error)
 		if (cmpxchg(&retries[i].c, NULL, c))
 			continue;
 		r = &retries[i];
-		r->began = jiffies;
-		r->tries = 0;
+		r->seq = 0;
 	}
 	if (!r)
 		return false;
+
+	if (r->seq != seq) {
+		r->seq = seq;
+		r->began = jiffies;
+		r->tries = 0;
+	}
 
 	if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) || !seconds ||
 	    time_after_eq(jiffies, r->began + (unsigned long)seconds * HZ)) {
@@ -219,16 +225,29 @@ void bj_journal_write_endio(struct bio *bio)
 			c,
 			"journal: entry %llu could not be written (%d): what waits for it gets an error",
 			w->data->seq, error);
+		journal_no_io(c);
 	} else {
 		r = retry_of(c);
-		if (r) {
+		if (r && r->seq == w->data->seq)
 			pr_info_ratelimited(
 				"%pU: journal: entry %llu is written at last, nothing is lost\n",
 				c->set_uuid, w->data->seq);
+		if (r)
 			WRITE_ONCE(r->c, NULL);
-		}
 	}
 	closure_put(&c->journal.io);
+}
+
+/**
+ * journal_retry_forget - a set is gone
+ * @c: the set, which is about to be freed
+ */
+void journal_retry_forget(const struct cache_set *c)
+{
+	struct write_retry *r = retry_of(c);
+
+	if (r)
+		WRITE_ONCE(r->c, NULL);
 }
 
 /**
