@@ -121,7 +121,7 @@ echo 60 >/sys/module/victim/parameters/sleep &
 sleep 1
 insmod /usr/local/lib/klp/other.ko || fail "insmod other"
 ctl 3 detach --timeout 2 bcache_journal
-says 'another livepatch is in transition'
+says 'another livepatch \(other\) is in transition'
 state_is attached || fail "no longer attached"
 ctl 0 doctor bcache_journal
 says '^(warn|ok) +other live patches: other'

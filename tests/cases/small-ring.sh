@@ -42,7 +42,7 @@ try()
 	kill "$fio"
 	wait "$fio"
 	stop_set
-	dmsetup remove small || fail "dmsetup remove"
+	wait_for 20 dmsetup remove small || fail "dmsetup remove" # as the set is freed
 }
 
 modprobe bcache || fail "no bcache"
