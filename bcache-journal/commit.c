@@ -345,7 +345,7 @@ static bool has_room(struct cache_set *c, size_t nkeys, enum holds holds,
  * if the operator accepts the loss, replayed at the risk that it takes. Takes
  * journal.lock off meanwhile.
  */
-static void tell_stuck(struct cache_set *c)
+static void tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 {
 	static DEFINE_RATELIMIT_STATE(once, STUCK_AFTER, 1);
 	struct journal *j = &c->journal;
