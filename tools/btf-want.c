@@ -46,25 +46,6 @@ void fail(int line, const char *format, ...)
 	exit(1);
 }
 
-char *text(const char *format, ...)
-{
-	va_list args;
-	char *s;
-	int n;
-
-	va_start(args, format);
-	n = vasprintf(&s, format, args);
-	va_end(args);
-	if (n < 0)
-		abort();
-	return s;
-}
-
-void *zalloc(size_t size)
-{
-	return calloc(1, size) ?: (abort(), NULL);
-}
-
 static const char *name_of(const struct btf_type *t)
 {
 	return btf__name_by_offset(types.btf, t->name_off) ?: "";

@@ -92,23 +92,6 @@ void fail(int line, const char *format, ...)
 	exit(1);
 }
 
-char *text(const char *format, ...)
-{
-	va_list ap;
-	char *s;
-	int n;
-
-	va_start(ap, format);
-	n = vasprintf(&s, format, ap);
-	va_end(ap);
-	return must(n < 0 ? NULL : s);
-}
-
-void *zalloc(size_t size)
-{
-	return must(calloc(1, size));
-}
-
 static const char *symbol_name(struct ko *ko, const GElf_Shdr *table,
 			       const GElf_Sym *sym)
 {

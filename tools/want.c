@@ -21,6 +21,7 @@
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,25 @@
 static const char *pos;
 static int line;
 static char *tok;
+
+char *text(const char *format, ...)
+{
+	va_list args;
+	char *s;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&s, format, args);
+	va_end(args);
+	if (n < 0)
+		abort();
+	return s;
+}
+
+void *zalloc(size_t size)
+{
+	return calloc(1, size) ?: (abort(), NULL);
+}
 
 static char *span(const char *start, size_t len)
 {
