@@ -17,8 +17,6 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/blk_types.h>
-#include <linux/blkdev.h>
 #include <linux/crc64.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
@@ -379,8 +377,8 @@ static void tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 
 /*
  * Sleep until @cl, which may be on journal.wait, is woken, but not for long: nobody is
- * woken when a caller of bch_journal() drops its pin. (closure_sync_timeout() of 6.12
- * spoils a closure that is woken as the time runs out.)
+ * woken when a caller of bch_journal() drops its pin. (6.1 has no
+ * closure_sync_timeout(); with that of 6.12 the kernel found guard bits set in @cl.)
  */
 static void wait_a_while(struct journal *j, struct closure *cl)
 {

@@ -226,8 +226,8 @@ static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 /*
  * Write the nodes that hold entries up to @end, and an entry whose last_seq is behind
  * them. If they had a gap that the operator accepts (@lossy), so that the next recovery
- * does not find it again; if the ring is tight, so that no number of crashes during
- * registration uses it up.
+ * does not find it again; else as long as the ring is tight, so that no number of
+ * crashes during registration uses it up.
  */
 static void settle(struct cache_set *c, u64 end, bool lossy)
 {
@@ -237,6 +237,13 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 	bool gone = false;
 	atomic_t *pin;
 
+	spin_lock(&j->lock);
+	if (!lossy && !journal_is_tight(c)) {
+		spin_unlock(&j->lock);
+		return;
+	}
+	spin_unlock(&j->lock);
+
 	do {
 		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) ||
 		    fatal_signal_pending(current))
@@ -245,7 +252,8 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 		fsleep(1000);
 		spin_lock(&j->lock);
 		bj_journal_reclaim(c);
-		gone = journal_last_seq(j) > end;
+		gone = journal_last_seq(j) > end ||
+		       (!lossy && !journal_is_tight(c));
 		spin_unlock(&j->lock);
 	} while (!gone && time_before(jiffies, until));
 
@@ -277,7 +285,8 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
  * the set is not registered; what is on disk is still all there.
  *
  * Return: 0, -EIO if entries are missing or not in order or not sound, or if the set
- * was shut down meanwhile, -EINTR if the process was killed, or what bch_btree_insert returned.
+ * was shut down meanwhile, -EINTR if the process was killed, or what
+ * bch_btree_insert returned.
  */
 int bj_journal_replay(struct cache_set *c, struct list_head *list)
 {
@@ -285,7 +294,6 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 		list_last_entry(list, struct journal_replay, list);
 	u64 end = i->j.seq;
 	bool is_judged = judged == c, lossy = is_judged && judged_lossy;
-	bool tight;
 	unsigned long report = jiffies + REPORT_INTERVAL;
 	unsigned int keys = 0, entries = 0;
 	ktime_t began = ktime_get();
@@ -339,10 +347,7 @@ out:
 		bj_info(c,
 			"journal replayed in %lld ms: %u keys in %u entries, seq %llu\n",
 			ktime_ms_delta(ktime_get(), began), keys, entries, end);
-	spin_lock(&c->journal.lock);
-	tight = journal_is_tight(c);
-	spin_unlock(&c->journal.lock);
-	if (!ret && (lossy || tight))
+	if (!ret)
 		settle(c, end, lossy);
 
 	while (!list_empty(list)) {
