@@ -59,18 +59,39 @@ void bj_journal_discard_work(struct work_struct *work)
 	submit_bio(&ja->discard_bio);
 }
 
+/*
+ * Does a jset on the disk say that the bucket at discard_idx is no longer needed? The
+ * buffer of the open jset has the last_seq of the one that was in it before until it is
+ * filled, for stock as well. That one is on the disk, or the set does no more I/O.
+ */
+static bool given_up(const struct cache *ca)
+{
+	const struct journal_device *ja = &ca->journal;
+	const struct jset *before = ca->set->journal.cur->data;
+
+	/* It may never have been used, and the driver's buffer is not zeroed. */
+	return before->magic == (ca->sb.set_magic ^ JSET_MAGIC) &&
+	       ja->seq[ja->discard_idx] < before->last_seq &&
+	       !test_bit(CACHE_SET_IO_DISABLE, &ca->set->flags);
+}
+
 /**
  * journal_discard - have the next free bucket discarded
  * @ca: the cache
+ * @tight: do without the discard rather than wait until the bucket may be discarded
  *
  * Called with journal.lock held. If discard is off, discard_idx goes to where
  * last_idx is, but not past a bucket whose discard is still on its way.
+ *
+ * Unlike stock, a bucket that the newest jset on the disk still asks for is not
+ * discarded: after a crash stock 7.3, or stock on a device without discard, refuses the
+ * set for it.
  *
  * Unlike stock, the word of a discard that is done is taken also if discard was
  * switched off meanwhile: left lying, it moves discard_idx past last_idx when
  * discard is switched on again, and live buckets are discarded.
  */
-void journal_discard(struct cache *ca)
+void journal_discard(struct cache *ca, bool tight)
 {
 	struct journal_device *ja = &ca->journal;
 	struct bio *bio = &ja->discard_bio;
@@ -85,9 +106,9 @@ void journal_discard(struct cache *ca)
 		break;
 	}
 
-	if (!ca->discard)
+	if (!ca->discard || (tight && !given_up(ca)))
 		ja->discard_idx = ja->last_idx;
-	if (ja->discard_idx == ja->last_idx)
+	if (ja->discard_idx == ja->last_idx || !given_up(ca))
 		return;
 
 	atomic_set(&ja->discard_in_flight, DISCARD_IN_FLIGHT);
@@ -112,7 +133,7 @@ unsigned int journal_tail(const struct cache *ca)
 }
 
 /**
- * journal_discards - are the entries of a bucket lost as soon as it comes free?
+ * journal_discards - could stock discard a bucket that a jset on the disk asks for?
  * @ca: the cache
  */
 bool journal_discards(const struct cache *ca)
@@ -122,7 +143,7 @@ bool journal_discards(const struct cache *ca)
 
 #else
 
-void journal_discard(struct cache *ca)
+void journal_discard(struct cache *ca, bool tight)
 {
 }
 

@@ -208,7 +208,7 @@ void bj_journal_reclaim(struct cache_set *c);
 void bj_btree_flush_write(struct cache_set *c);
 
 /* discard.c */
-void journal_discard(struct cache *ca);
+void journal_discard(struct cache *ca, bool tight);
 bool journal_discards(const struct cache *ca);
 unsigned int journal_tail(const struct cache *ca);
 #ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK

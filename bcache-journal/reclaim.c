@@ -43,9 +43,9 @@
  * before a root can change; later RESERVE_PRIO is filled first.) The entries are there
  * too, although their pins may have been dropped since: the next jset goes behind the
  * last one in its bucket, or into a bucket that the last one has already given up, which
- * is what journal_may_defer() looks at. Only a discard could be faster, so on a set with
- * discard the root does wait, and may have the reserve. All of this holds for stock too,
- * should it take over.
+ * is what journal_may_defer() looks at. All of this holds for stock too, should it take
+ * over, but for its discards, which do not wait for that jset. So on a set with discard
+ * the root does wait, and may have the reserve.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -251,7 +251,7 @@ void journal_give_up_bucket(struct cache_set *c)
 
 	if (ja->last_idx != ja->cur_idx)
 		ja->last_idx = next_bucket(c->cache, ja->last_idx);
-	journal_discard(c->cache);
+	journal_discard(c->cache, true);
 }
 
 /**
@@ -283,7 +283,7 @@ void bj_journal_reclaim(struct cache_set *c)
 	while (ja->last_idx != ja->cur_idx && ja->seq[ja->last_idx] < last_seq)
 		ja->last_idx = next_bucket(ca, ja->last_idx);
 
-	journal_discard(ca);
+	journal_discard(ca, journal_is_tight(c));
 
 	gained |= take_bucket(c, 1 + j->do_reserve);
 	if (gained && !journal_full(j))

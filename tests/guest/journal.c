@@ -7,6 +7,7 @@
  *   journal damage DEV BUCKET ENTRY KIND
  *   journal super DEV FIELD=VALUE...
  *   journal ready DEV
+ *   journal whole DEV
  *
  * "list" prints a line for each jset:
  *
@@ -31,6 +32,8 @@
  *
  * "ready" succeeds if the journal is such that there is something to damage in each
  * of the ways that the cases know: see ready(). If not it says what is missing.
+ *
+ * "whole" succeeds if the oldest entry that the newest one asks for is there.
  *
  * The device is read and written with O_DIRECT, so a set may be in use on it.
  */
@@ -584,7 +587,8 @@ int main(int argc, char **argv)
 	const char *cmd = argc > 2 ? argv[1] : "";
 
 	if (!*cmd)
-		errx(2, "usage: journal list|where|damage|super|ready DEV...");
+		errx(2,
+		     "usage: journal list|where|damage|super|ready|whole DEV...");
 	/* udev looks again at a device that was open for writing */
 	fd = open(argv[2],
 		  (changes(cmd) ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
@@ -598,6 +602,10 @@ int main(int argc, char **argv)
 		return list();
 	if (argc == 3 && !strcmp(cmd, "ready"))
 		return ready();
+	if (argc == 3 && !strcmp(cmd, "whole")) {
+		oldest_needed();
+		return 0;
+	}
 	if (argc == 5 && !strcmp(cmd, "where")) {
 		struct entry e = find_entry(argv[3], argv[4]);
 

@@ -353,11 +353,18 @@ no_bypass()
 		echo 0 >/sys/block/bcache0/bcache/sequential_cutoff || fail "writes may bypass the cache"
 }
 
+# ack_signal SIGNAL: to the writers, not to what started them
+ack_signal()
+{
+	# shellcheck disable=SC2046
+	kill "-$1" $(cat "/proc/$ack_pid/task/$ack_pid/children")
+}
+
 # acks_until SECONDS COMMAND...: start the writers, halt them now and then, and return with
 # the writers halted as soon as COMMAND succeeds
 acks_until()
 {
-	local end=$((SECONDS + $1)) pids
+	local end=$((SECONDS + $1))
 
 	shift
 	no_bypass # or the journal may be full of keys that point nowhere
@@ -365,14 +372,11 @@ acks_until()
 	sleep 5
 	while :; do
 		ack_running
-		pids=$(cat "/proc/$ack_pid/task/$ack_pid/children")
-		# shellcheck disable=SC2086
-		kill -STOP $pids
+		ack_signal STOP
 		sleep 0.2 # lets the current write complete
 		! "$@" >/run/until || return 0
 		((SECONDS < end)) || fail "the journal is never as wanted: $(cat /run/until)"
-		# shellcheck disable=SC2086
-		kill -CONT $pids
+		ack_signal CONT
 		sleep 0.2
 	done
 }

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: discard-early
+# about: with discard on, no journal bucket is discarded that the newest entry asks for
+# disks: 192M 192M
+# timeout: 400
+# kernels: bookworm trixie
+# short: trixie
+# sides: stock ours
+# udev: no
+
+. /job/lib.sh
+
+discards()
+{
+	awk '{ print $12 }' "/sys/block/$(basename "$(disk 1)")/stat"
+}
+
+discarded()
+{
+	(($(discards) > before))
+}
+
+modprobe bcache || fail "no bcache"
+[ "$SIDE" = stock ] || attach
+make_set --writeback --bucket 32k
+echo 1 >"/sys/block/$(basename "$(disk 1)")/bcache/discard" || fail "no discard"
+# writeback would add keys during the wait
+echo 0 >/sys/block/bcache0/bcache/writeback_running
+acks_until 300 long_range
+# for the btree nodes to be written: see discarded-start
+sleep 45
+long_range || fail "the journal went on"
+before=$(discards)
+
+# One key, and no flush, which would make a jset more: the jset of this key still asks for
+# all the entries, although by now nothing in memory needs them.
+dd if=/dev/zero of=/dev/bcache0 bs=4k count=1 oflag=direct status=none || fail "dd"
+sleep 2
+journal list "$(disk 1)" | grep '^#'
+say "$(($(discards) - before)) discards by one write"
+if [ "$SIDE" = stock ]; then
+	! journal whole "$(disk 1)" || fail "stock did no harm"
+	exit 0
+fi
+journal whole "$(disk 1)" || fail "entries that the newest one asks for are discarded"
+
+ack_signal CONT
+wait_for 60 discarded || fail "nothing is discarded any more"
+journal whole "$(disk 1)" || fail "entries that the newest one asks for are discarded"
+ack_stop
