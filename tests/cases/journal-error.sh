@@ -70,22 +70,48 @@ if [ "$SIDE" = ours ]; then
 	echo 4 >"$SYS/parameters/write_retry"
 fi
 
-media bad
-wait_for 60 is_gone || fail "the writers do not see it"
-say "the writers: $(sort -u /run/ackwrite.err | head -n 4)"
-n=$(wc -l </run/acks)
-wait_for 60 sets_gone || fail "the set is still there"
-dmesg | grep -E "error on|could not be written" | tail -n 3
-media good
-for dev in /dev/mapper/small "$(disk 2)"; do
-	echo "$dev" >/sys/fs/bcache/register_quiet
-done 2>/dev/null
-wait_for 60 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
-	fail "the set did not register"
-if [ "$SIDE" = ours ]; then
-	verify || fail "acknowledged writes lost"
-	say "all of $n acknowledged writes are there"
-	stop_set
-else
-	verify || say "stock lost some of $n"
-fi
+# failed WHAT [COMMAND...]: the media are bad for good; then COMMAND; what was acknowledged
+# is there when they are good again
+failed()
+{
+	local n dev
+
+	say "$1"
+	shift
+	media bad
+	"$@"
+	wait_for 60 is_gone || fail "the writers do not see it"
+	say "the writers: $(sort -u /run/ackwrite.err | head -n 4)"
+	media good
+	wait_for 60 sets_gone || fail "the set is still there"
+	dmesg | grep -E "error on|could not be written" | tail -n 3
+	n=$(wc -l </run/acks)
+	for dev in /dev/mapper/small "$(disk 2)"; do
+		echo "$dev" >/sys/fs/bcache/register_quiet
+	done 2>/dev/null
+	wait_for 60 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
+		fail "the set did not register"
+	if verify; then
+		say "all of $n acknowledged writes are there"
+	elif [ "$SIDE" = stock ]; then
+		say "stock lost some of $n"
+	else
+		fail "acknowledged writes lost"
+	fi
+}
+
+stop_it()
+{
+	sleep 1
+	echo 1 >"$(set_dir)/stop"
+}
+
+failed "for good"
+[ "$SIDE" = ours ] || exit 0
+
+# A set that is being stopped is not shut down for an error: nothing may follow the entry
+# that was given up.
+write_start 2000000
+sleep 5
+failed "for good, while the set is being stopped" stop_it
+stop_set
