@@ -201,12 +201,16 @@ static void write_at(struct cache_set *c, unsigned int offset)
 void journal_resume(struct cache_set *c, const struct jset *newest,
 		    unsigned int end)
 {
-	/* bch_journal_next() opens the other buffer; see journal_may_defer() */
-	struct jset *last = c->journal.w[1].data;
+	size_t i;
 
-	last->magic = newest->magic;
-	last->seq = newest->seq;
-	last->last_seq = newest->last_seq;
+	/* As if both buffers had held it: see journal_may_defer(), journal_discard() */
+	for (i = 0; i < ARRAY_SIZE(c->journal.w); i++) {
+		struct jset *data = c->journal.w[i].data;
+
+		data->magic = newest->magic;
+		data->seq = newest->seq;
+		data->last_seq = newest->last_seq;
+	}
 	if (end < c->cache->sb.bucket_size)
 		write_at(c, end);
 }
