@@ -501,6 +501,9 @@ int bj_journal_read(struct cache_set *c, struct list_head *list)
 		bj_err(c,
 		       "the same journal buckets could be read at one time and not at another, %u times over: not registered, nothing was changed; see to the cache device (its own messages, cables), and register again\n",
 		       s->ring.nbuckets);
+	else if (ret == -ENOMEM)
+		bj_err(c,
+		       "no memory for the journal's entries: not registered, nothing was changed; free some, and register again\n");
 	if (!ret && s->ring.newest) {
 		const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
 
