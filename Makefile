@@ -8,6 +8,7 @@
 #   make demo            see it work, in a virtual machine
 #   make check           all tests; "make style" alone for how the source looks
 #   make format          clang-format over everything
+#   make dist            the tarball of a release, in build/
 #   make clean
 #
 # What lies in unusual places can be named: KDIR= (the headers), BCACHE_KO= and
@@ -187,8 +188,12 @@ uninstall:
 		share/bash-completion/completions/outriggerctl \
 		share/zsh/site-functions/_outriggerctl)
 
-deb rpm arch:
+deb rpm arch dist:
 	$(Q)packaging/build $@
+
+# The head of this file.
+help:
+	@sed -n '2,/^$$/{/^# SPDX/d;s/^# \{0,1\}//p}' Makefile
 
 check:
 	$(Q)tests/check
@@ -204,6 +209,7 @@ demo:
 	$(Q)tests/demo
 
 .PHONY: all modules tools ctl kbuild clean fitting dkms-build dkms-source dkms-install \
-	install-boot install-tools uninstall deb rpm arch check style format demo FORCE
+	install-boot install-tools uninstall deb rpm arch dist help check style format demo \
+	FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
