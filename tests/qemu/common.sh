@@ -94,6 +94,21 @@ begin_run()
 	prune "$1" "$2"
 }
 
+# end_with_script: kill this subshell when the script has gone, even by a signal that it
+# could not handle; its machine goes with it
+end_with_script()
+{
+	local me=$BASHPID
+
+	setpriv --pdeathsig KILL sh -c '
+		# a script that has gone may still have a process id
+		while grep -qx "PPid:[[:space:]]*$1" "/proc/$2/status"; do
+			sleep 0.5
+		done
+		kill -KILL "$2"
+	' sh $$ "$me" >/dev/null 2>&1 </dev/null &
+}
+
 # debian SUITE PREFER TARGET OPTION...: mmdebstrap from the mirrors that this system
 # itself uses for Debian. SUITE may be a backports one: what matches PREFER comes
 # from there, all else from the suite it is for.
