@@ -6,6 +6,8 @@
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034
 cache=${OUTRIGGER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/outrigger}
+# shellcheck source=tests/suites
+. "$tests/suites"
 
 die()
 {
