@@ -64,9 +64,8 @@ void bj_journal_next(struct journal *j)
 
 	if (!pin_free(j)) {
 		/* mark and the write path both leave one pin free */
-		bch_cache_set_error(c, "journal: no pin left for entry %llu",
-				    j->seq + 1);
-		journal_no_io(c);
+		journal_fail_set(c, "journal: no pin left for entry %llu",
+				 j->seq + 1);
 		return;
 	}
 
@@ -91,9 +90,12 @@ CLOSURE_CALLBACK(bj_journal_write_done)
 {
 	closure_type(j, struct journal, io);
 	struct cache_set *c = container_of(j, struct cache_set, journal);
+	bool failed = c->cache->journal.bio.bi_status;
 
-	journal_wake(&journal_written(j)->wait,
-		     c->cache->journal.bio.bi_status);
+	/* Stock's endio may have been the one to hear of it. */
+	if (failed)
+		set_bit(CACHE_SET_IO_DISABLE, &c->flags);
+	journal_wake(&journal_written(j)->wait, failed);
 	continue_at_nobarrier(cl, journal_write, bch_journal_wq);
 }
 
@@ -321,7 +323,8 @@ static bool has_room(struct cache_set *c, size_t nkeys, enum holds holds,
 {
 	size_t sectors = jset_sectors(c, c->journal.cur->data->keys + nkeys);
 
-	if (!jset_fits(c, nkeys))
+	/* Nor into one that can't be written for want of a pin for the next one. */
+	if (journal_full(&c->journal) || !jset_fits(c, nkeys))
 		return false;
 
 	switch (holds) {
@@ -362,11 +365,10 @@ static void tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 			first);
 		give_up = true;
 	} else {
-		bch_cache_set_error(
+		journal_fail_set(
 			c,
 			"journal: full, entries %llu-%llu need more room to be replayed than is left: not registered",
 			first, last);
-		journal_no_io(c);
 	}
 	spin_lock(&j->lock);
 	if (give_up) {
@@ -435,11 +437,10 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
 			 */
 			if (!w->data->keys && !w->need_write) {
 				spin_unlock(&j->lock);
-				bch_cache_set_error(
+				journal_fail_set(
 					c,
 					"journal: %zu words of keys don't fit",
 					nkeys);
-				journal_no_io(c);
 				spin_lock(&j->lock);
 				return NULL;
 			}

@@ -61,15 +61,6 @@
 #define bj_warn(c, fmt, ...) pr_warn("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
 #define bj_info(c, fmt, ...) pr_info("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
 
-/*
- * No more I/O of @c. bch_cache_set_error() sees to it, but does nothing for a set that
- * is being stopped: call this after it.
- */
-static inline void journal_no_io(struct cache_set *c)
-{
-	set_bit(CACHE_SET_IO_DISABLE, &c->flags);
-}
-
 /* What is wrong with a jset, for a message. */
 struct fault_text {
 	char text[80];
@@ -187,6 +178,7 @@ void bj_journal_try_write(struct cache_set *c) __releases(journal.lock);
 void journal_retries_init(void);
 void journal_retries_exit(void);
 void journal_retry_forget(const struct cache_set *c);
+void journal_fail_set(struct cache_set *c, const char *fmt, ...) __printf(2, 3);
 void journal_fail_waiter(struct closure *cl);
 void journal_wake(struct closure_waitlist *wait, bool failed);
 void journal_submit(struct journal_write *w, sector_t sector,

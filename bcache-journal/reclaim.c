@@ -94,11 +94,17 @@ static unsigned int bucket_blocks(const struct cache_set *c)
 	return c->cache->sb.bucket_size >> c->block_bits;
 }
 
-/* Blocks that can be written before a bucket has to come free. */
+/*
+ * Blocks that can be written before a bucket, or a pin, has to come free: a jset takes one
+ * of each, or more blocks.
+ */
 static u64 blocks_left(struct cache_set *c)
 {
-	return c->journal.blocks_free +
-	       (u64)journal_free_buckets(c) * bucket_blocks(c);
+	const struct journal *j = &c->journal;
+	u64 blocks = j->blocks_free +
+		     (u64)journal_free_buckets(c) * bucket_blocks(c);
+
+	return min_t(u64, blocks, max_t(size_t, pin_free(j), 1) - 1);
 }
 
 /**

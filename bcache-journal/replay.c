@@ -234,8 +234,8 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 	unsigned long until = jiffies + msecs_to_jiffies(SETTLE_MS);
 	struct journal *j = &c->journal;
 	struct closure cl;
+	atomic_t *pin = NULL;
 	bool gone = false;
-	atomic_t *pin;
 
 	spin_lock(&j->lock);
 	if (!lossy && !journal_is_tight(c)) {
@@ -257,21 +257,20 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 		spin_unlock(&j->lock);
 	} while (!gone && time_before(jiffies, until));
 
-	if (!gone) {
-		if (lossy)
-			bj_warn(c,
-				"journal entries up to %llu are still needed: a crash before they are written asks for accept_loss again\n",
-				end);
-		return;
-	}
 	closure_init_stack(&cl);
 	/* It may be put off, as a new root is. */
-	while (!(pin = bj_journal(c, NULL, &cl)) &&
+	while (gone && !(pin = bj_journal(c, NULL, &cl)) &&
 	       time_before(jiffies, until) &&
-	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags))
+	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
+		bj_btree_flush_write(c);
 		fsleep(1000);
+	}
 	if (pin)
 		atomic_dec(pin);
+	else if (lossy)
+		bj_warn(c,
+			"journal entries up to %llu are still needed: a crash before they are written asks for accept_loss again\n",
+			end);
 	closure_sync(&cl);
 }
 

@@ -53,14 +53,26 @@ static struct write_retry *retry_of(const struct cache_set *c)
 	return NULL;
 }
 
-/* Has @s anything that only the cache holds? If not, no write is lost with it. */
-static bool may_be_dirty(const struct search *s)
+/**
+ * journal_fail_set - shut a set down, and say why
+ * @c: the set
+ * @fmt: what has happened, without a line feed
+ *
+ * bch_cache_set_error() does all of this, but neither says nor does anything for a set
+ * that is being stopped. Any context.
+ */
+void journal_fail_set(struct cache_set *c, const char *fmt, ...)
 {
-	const struct cached_dev *dc =
-		container_of(s->d, struct cached_dev, disk);
+	struct va_format why = { .fmt = fmt };
+	va_list args;
 
-	return s->iop.c->uuids[s->d->id].flags & BIT(UUID_FLASH_ONLY) ||
-	       atomic_read(&dc->has_dirty);
+	va_start(args, fmt);
+	why.va = &args;
+	if (!bch_cache_set_error(c, "%pV", &why))
+		pr_err_ratelimited("%pU: %pV; the set is being stopped\n",
+				   c->set_uuid, &why);
+	va_end(args);
+	set_bit(CACHE_SET_IO_DISABLE, &c->flags);
 }
 
 /**
@@ -71,6 +83,10 @@ static bool may_be_dirty(const struct search *s)
  * for keys: the bio of that ends with an error, which stock takes from iop.status
  * after the closure was put. One on a stack waits for a new root or prios, for which
  * the end of the set is enough. Any context.
+ *
+ * That the backing device has the data, on a set without dirty data, is no success: the
+ * key may have been to take an older copy of it out of the index, which is read again
+ * when the set comes back.
  */
 void journal_fail_waiter(struct closure *cl)
 {
@@ -80,8 +96,7 @@ void journal_fail_waiter(struct closure *cl)
 		return;
 	if (cl->parent != &s->cl)
 		s = container_of(cl, struct search, cl);
-	if (may_be_dirty(s))
-		s->iop.status = BLK_STS_IOERR;
+	s->iop.status = BLK_STS_IOERR;
 }
 
 /**
@@ -221,11 +236,10 @@ void bj_journal_write_endio(struct bio *bio)
 	if (error) {
 		if (write_later(c, w->data->seq, error))
 			return;
-		bch_cache_set_error(
+		journal_fail_set(
 			c,
 			"journal: entry %llu could not be written (%d): what waits for it gets an error",
 			w->data->seq, error);
-		journal_no_io(c);
 	} else {
 		r = retry_of(c);
 		if (r && r->seq == w->data->seq)

@@ -49,7 +49,7 @@ register()
 		image 20
 	fi
 	registrations=$((registrations + 1))
-	wait_for 60 registered && return
+	wait_for 120 registered && return # it may take 30 s twice: see recovery.md
 	say "registration $registrations hangs"
 	cat "/proc/$reg_pid/stack" /sys/kernel/debug/bcache_journal/*/ring 2>/dev/null
 	fail "registration hangs"

@@ -3,7 +3,7 @@
 # case: journal-error
 # about: journal writes fail for a while, then for good: no acknowledged write is lost
 # disks: 256M 256M
-# timeout: 400
+# timeout: 600
 # kernels: all
 # short: trixie
 # sides: stock ours
@@ -45,6 +45,11 @@ verify()
 	/job/ackwrite verify /dev/bcache0 /run/acks 50
 }
 
+acked()	# N
+{
+	(($(wc -l </run/acks) > $1))
+}
+
 is_gone()
 {
 	! kill -0 "$ack_pid" 2>/dev/null
@@ -61,9 +66,8 @@ if [ "$SIDE" = ours ]; then
 	media bad
 	sleep 5
 	media good
-	sleep 5
+	wait_for 60 acked $((n + 50)) || fail "no write since"
 	ack_running
-	(($(wc -l </run/acks) > n + 50)) || fail "no write since"
 	dmesg | grep "bcache_journal.*journal: " || fail "nothing was said"
 	dmesg | grep -q "written at last" || fail "it was not written"
 	say "$(wc -l </run/acks) writes acknowledged"
@@ -104,6 +108,24 @@ stop_it()
 {
 	sleep 1
 	echo 1 >"$(set_dir)/stop"
+	! dmesg | tail -n +"$lines" | grep 'could not be written' || fail "stopped too late"
+}
+
+# block TEXT OPTION...: write the text over and over into the first block
+block()
+{
+	local text=$1
+
+	shift
+	yes "$text" 2>/dev/null | head -c 4096 |
+		dd of=/dev/bcache0 bs=4k iflag=fullblock status=none "$@"
+}
+
+overwrite()
+{
+	(block new oflag=direct,sync 2>/dev/null && touch /run/acknowledged) &
+	ack_pid=$!
+	stop_it
 }
 
 failed "for good"
@@ -113,5 +135,20 @@ failed "for good"
 # that was given up.
 write_start 2000000
 sleep 5
+lines=$(($(dmesg | wc -l) + 1))
 failed "for good, while the set is being stopped" stop_it
+dmesg | tail -n +"$lines" | grep 'could not be written' || fail "nobody was told"
+
+# The backing device gets it, the key that would take the old copy out of the index does
+# not get into the journal.
+echo writethrough >/sys/block/bcache0/bcache/cache_mode
+echo 0 >/sys/block/bcache0/bcache/writeback_percent
+wait_for 120 grep -q clean /sys/block/bcache0/bcache/state || fail "the set stays dirty"
+block old oflag=direct,sync || fail "dd"
+lines=$(($(dmesg | wc -l) + 1))
+failed "for good, with nothing dirty, while the set is being stopped" overwrite
+if [ -e /run/acknowledged ]; then
+	dd if=/dev/bcache0 bs=4k count=1 iflag=direct status=none | grep -q new ||
+		fail "the write was acknowledged, and is gone"
+fi
 stop_set
