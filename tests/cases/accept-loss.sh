@@ -92,7 +92,7 @@ accepted()
 			[ ! "$(set_dir)" ] || given_up "$what"
 		fi
 	fi
-	dmesg | grep -F bcache | head -n 12 | cut -c 1-300 | sed 's/^/    /'
+	show_log 12
 	if [ ! "$(set_dir)" ]; then
 		drop_snapshots || fail "$what: the device is held"
 		return
@@ -126,7 +126,7 @@ accepted()
 	else
 		wrong "$what: refused after the power cut"
 	fi
-	dmesg | grep -F bcache | head -n 12 | cut -c 1-300 | sed 's/^/    /'
+	show_log 12
 	stop_set
 	rm -f /run/before
 	drop_snapshots || fail "$what: the device is held"
@@ -134,15 +134,10 @@ accepted()
 
 case $BOOT in
 1)
-	be ours
-	make_set --writeback --bucket 64k
-	acks_until 300 journal ready "$(disk 1)"
-	crash_now
+	crash_ready
 	;;
 2)
-	modprobe bcache
-	modprobe dm_mod
-	journal list "$(disk 1)" | grep '^#'
+	after_crash
 	attach
 	[ -e "$ACCEPT" ] || wrong "no parameter accept_loss"
 	accepted 0 "in the bucket before" newest-1 20 csum

@@ -19,16 +19,10 @@ at()
 
 case $BOOT in
 1)
-	be ours
-	make_set --writeback --bucket 64k
-	acks_until 300 journal ready "$(disk 1)"
-	crash_now
+	crash_ready
 	;;
 2)
-	modprobe bcache
-	modprobe dm_snapshot
-	journal list "$(disk 1)" | grep '^#'
-	journal ready "$(disk 1)" || fail "the journal is not as it was before the crash"
+	after_crash
 
 	say "stock loses what it acknowledged"
 	trial whole "nothing"

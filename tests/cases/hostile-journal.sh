@@ -23,15 +23,10 @@ super()	# EXPECT FIELD=VALUE
 
 case $BOOT in
 1)
-	be ours
-	make_set --writeback --bucket 64k
-	acks_until 300 journal ready "$(disk 1)"
-	crash_now
+	crash_ready
 	;;
 2)
-	modprobe bcache
-	modprobe dm_snapshot
-	journal list "$(disk 1)" | grep '^#'
+	after_crash
 	attach
 	trial whole "nothing"
 	for kind in version inode pointer level last-seq; do

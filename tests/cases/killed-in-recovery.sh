@@ -79,23 +79,18 @@ killed_after()
 		logged 'error in recovery|error starting|replay|killed|signal' ||
 			wrong "after $1 s: no word of why it failed"
 	fi
-	dmesg | grep -E 'bcache' | head -n 8 | cut -c 1-300 | sed 's/^/    /'
+	show_log 8
 	drop_snapshots || fail "after $1 s: the device is held"
 }
 
 in_scan=0
 case $BOOT in
 1)
-	be ours
-	make_set --writeback --bucket 64k
-	acks_until 300 journal ready "$(disk 1)"
-	crash_now
+	crash_ready
 	;;
 2)
-	modprobe bcache
-	modprobe dm_snapshot
+	after_crash
 	modprobe dm_delay || modprobe dm-delay
-	journal list "$(disk 1)" | grep '^#'
 	attach
 	for ((ms = 100; ms < 60000; ms = ms * $(rounds 16 11) / 10)); do
 		trials=$((${trials-0} + 1))

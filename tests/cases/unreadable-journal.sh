@@ -25,16 +25,10 @@ bad()
 
 case $BOOT in
 1)
-	be ours
-	make_set --writeback --bucket 64k
-	acks_until 300 journal ready "$(disk 1)"
-	crash_now
+	crash_ready
 	;;
 2)
-	modprobe bcache
-	modprobe dm_snapshot
-	journal list "$(disk 1)" | grep '^#'
-	journal ready "$(disk 1)" || fail "the journal is not as it was before the crash"
+	after_crash
 	size=$(journal list "$(disk 1)" | sed -n 's/.* bucket \([0-9]*\) sectors.*/\1/p')
 
 	say "stock boots what has its read errors where nothing is needed"

@@ -381,6 +381,27 @@ acks_until()
 	done
 }
 
+# crash_ready: the first boot of most cases that damage a journal: ours crashes under writes
+# once the journal is what "journal ready" wants
+crash_ready()
+{
+	be ours
+	make_set --writeback --bucket 64k
+	acks_until 300 journal ready "$(disk 1)"
+	crash_now
+}
+
+# after_crash [COMMAND...]: begin the boot after that crash; fails unless COMMAND, by default
+# "journal ready", succeeds as it did before
+after_crash()
+{
+	[ $# -gt 0 ] || set -- journal ready "$(disk 1)"
+	modprobe bcache
+	modprobe dm_snapshot
+	journal list "$(disk 1)" | grep '^#'
+	"$@" || fail "the journal is not as it was before the crash"
+}
+
 # long_range: recovery needs three buckets or more
 long_range()
 {
@@ -500,6 +521,12 @@ logged()
 	[ "$lines" ]
 }
 
+# show_log N: the first N lines of bcache in the kernel log
+show_log()
+{
+	dmesg | grep -F bcache | head -n "$1" | cut -c 1-300 | sed 's/^/    /'
+}
+
 # trial EXPECT WHAT [COMMAND...]: take a snapshot of the crashed set, run COMMAND to damage
 # it, register it, and compare the outcome with EXPECT. COMMAND may print the place in the
 # format of "journal damage". EXPECT is one of
@@ -544,7 +571,7 @@ trial()
 		stop_set
 		got="neither registered nor refused"
 	fi
-	dmesg | grep -E 'bcache' | head -n 8 | cut -c 1-300 | sed 's/^/    /'
+	show_log 8
 	case $expect:$got in
 	whole:registered) [ "$lost" = 0 ] || wrong "$what: ${lost:-?} lost" ;;
 	some:registered)
