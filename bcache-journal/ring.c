@@ -458,6 +458,24 @@ static bool start_is_blank(const struct ring *r)
 					 r->bucket[b].newest < r->last_seq));
 }
 
+/*
+ * Was M + 1 being written over the first entries? It is begun at the start of the bucket
+ * behind only when nothing in that bucket is needed, though M, the newest on the disk,
+ * may still have asked for it.
+ */
+static bool start_is_overwritten(const struct ring *r)
+{
+	u32 behind = ring_next(r, r->cur);
+	const struct ring_bucket *b = &r->bucket[behind];
+
+	if (b->head != RING_BAD || b->claim.offset ||
+	    b->claim.seq != r->newest + 1)
+		return false;
+	return r->first_at == behind ||
+	       (r->first_at == ring_next(r, behind) &&
+		r->bucket[r->first_at].head_seq == r->first);
+}
+
 /* Which entries of L..M are not there? The first gap is named. */
 static void find_gone(struct ring *r)
 {
@@ -552,10 +570,12 @@ enum ring_verdict ring_judge(struct ring *r)
 
 	find_gone(r);
 	if (r->gone && r->gone_first == r->last_seq &&
-	    r->gone == r->first - r->last_seq && r->discards &&
-	    start_is_blank(r)) {
-		r->discarded = r->gone;
-		r->gone = 0;
+	    r->gone == r->first - r->last_seq) {
+		r->overwritten = start_is_overwritten(r);
+		if (r->overwritten || (r->discards && start_is_blank(r))) {
+			r->discarded = r->gone;
+			r->gone = 0;
+		}
 	}
 	if (r->gone) {
 		r->at = r->hole;

@@ -21,7 +21,8 @@
  *   acknowledged: refuse. The exception is a gap that begins at L and consists
  *   of whole buckets without any entry of this set, on a set that discards: these
  *   buckets were reclaimed and discarded before an entry that says so was
- *   written.
+ *   written. The other exception is a gap that begins at L, in the next bucket,
+ *   where a torn M + 1 stands at the front: that bucket was reclaimed before.
  * - M + 1 may be torn: damaged or unreadable, right behind M or at the start of
  *   the next bucket. It was never acknowledged.
  * - nothing of M + 2 can exist. If a damaged entry claims such a seq, M + 1 was
@@ -173,7 +174,8 @@ struct ring_ops {
  * @gone_first: first entry that is missing, 0 if none is
  * @gone_last: the last one of that gap
  * @gone: how many are missing in all
- * @discarded: entries from L on that a discard has taken, see above
+ * @discarded: entries from L on that a discard, or M + 1, has taken, see above
+ * @overwritten: it was M + 1
  * @torn: the place of an entry that was being written; kind RING_BLANK if none is
  * @at: what the verdict is about; where the first missing entry would have begun
  * @behind: where the entry after the newest one that was kept so far begins
@@ -202,6 +204,7 @@ struct ring {
 	u64 gone_last;
 	u64 gone;
 	u64 discarded;
+	bool overwritten;
 	struct ring_spot torn;
 	struct ring_spot at;
 	struct ring_spot behind;

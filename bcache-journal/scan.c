@@ -349,8 +349,9 @@ static void tell_harmless(const struct scan *s)
 	}
 	if (r->discarded)
 		bj_info(s->c,
-			"journal entries %llu-%llu are gone, discarded as no longer needed; recovery uses %llu-%llu\n",
+			"journal entries %llu-%llu are gone, %s as no longer needed; recovery uses %llu-%llu\n",
 			r->last_seq, r->last_seq + r->discarded - 1,
+			r->overwritten ? "written over" : "discarded",
 			r->last_seq + r->discarded, r->newest);
 	if (r->unneeded)
 		bj_warn(s->c,

@@ -144,6 +144,7 @@ dmesg | tail -n +"$lines" | grep 'could not be written' || fail "nobody was told
 echo writethrough >/sys/block/bcache0/bcache/cache_mode
 echo 0 >/sys/block/bcache0/bcache/writeback_percent
 wait_for 120 grep -q clean /sys/block/bcache0/bcache/state || fail "the set stays dirty"
+sed -i '/^0 /d' /run/acks # not the writers' any more
 block old oflag=direct,sync || fail "dd"
 lines=$(($(dmesg | wc -l) + 1))
 failed "for good, with nothing dirty, while the set is being stopped" overwrite

@@ -309,7 +309,7 @@ static void check_ok(void)
 	must(m.nr_kept + r->discarded == needed && r->kept == m.nr_kept);
 	for (bit = 0; bit < needed; bit++)
 		must(m.kept[bit] == (bit >= r->discarded));
-	must(!r->discarded || r->discards);
+	must(!r->discarded || r->discards || r->overwritten);
 	must(r->first == r->last_seq + r->discarded);
 	must(r->newest >= m.true_newest - 1 || m.forged);
 }

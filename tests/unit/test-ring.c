@@ -636,6 +636,56 @@ static void discarded_start(void **state)
 	ring_free();
 }
 
+/*
+ * All of the ring is needed, says the newest entry, and the next one was being written
+ * over the first of them as the power went: with 1 to all of the blocks of that bucket.
+ */
+static void overwritten_start(void **state)
+{
+	u64 first, last;
+
+	for (u32 newest = 0; newest < 8; newest++) {
+		for (u32 blocks = 1; blocks <= MAX_BLOCKS; blocks++) {
+			u32 next = (newest + 1) % 8;
+			struct jset *j;
+
+			ring_make(8, newest, 1, BLOCKS);
+			if (!entries_in(next, &first, &last))
+				continue;
+			j = jset_of(m.newest);
+			j->last_seq = first;
+			seal(j);
+			assert_int_equal(judge(false), RING_OK);
+			assert_int_equal(m.ring.discarded, 0);
+
+			write_entry(m.newest + 1, m.newest - 5, next, 0,
+				    blocks);
+			jset_of(m.newest + 1)->csum ^= 1;
+			assert_int_equal(judge(false), RING_OK);
+			assert_true(m.ring.overwritten);
+			assert_true(m.ring.discarded > 0);
+			assert_int_equal(m.ring.torn.seq, m.newest + 1);
+
+			/* more is missing than that bucket held */
+			memset(block_at((next + 1) % 8, 0), 0, BLOCKS * BLOCK);
+			assert_int_equal(judge(false), RING_MISSING);
+
+			/* it is not M + 1 that stands there, or nothing does */
+			ring_make(8, newest, 1, BLOCKS);
+			j = jset_of(m.newest);
+			j->last_seq = first;
+			seal(j);
+			j = (struct jset *)block_at(next, 0);
+			j->csum ^= 1;
+			assert_int_equal(judge(false), RING_MISSING);
+			memset(j, 0, BLOCK);
+			assert_int_equal(judge(false), RING_MISSING);
+			assert_int_equal(judge(true), RING_MISSING);
+		}
+	}
+	ring_free();
+}
+
 /* A run that was abandoned, and written anew with the same numbers. */
 static void twice(void **state)
 {
@@ -799,6 +849,7 @@ int main(void)
 		cmocka_unit_test(two_heads),
 		cmocka_unit_test(claims),
 		cmocka_unit_test(discarded_start),
+		cmocka_unit_test(overwritten_start),
 		cmocka_unit_test(twice),
 		cmocka_unit_test(empty),
 		cmocka_unit_test(hostile_seq),
