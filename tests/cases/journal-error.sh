@@ -74,8 +74,8 @@ if [ "$SIDE" = ours ]; then
 	echo 4 >"$SYS/parameters/write_retry"
 fi
 
-# failed WHAT [COMMAND...]: the media are bad for good; then COMMAND; what was acknowledged
-# is there when they are good again
+# failed WHAT [COMMAND...]: the media are bad until the set is gone, or, with COMMAND, which
+# runs meanwhile, until the writers see it; what was acknowledged is there afterwards
 failed()
 {
 	local n dev
@@ -86,8 +86,9 @@ failed()
 	"$@"
 	wait_for 60 is_gone || fail "the writers do not see it"
 	say "the writers: $(sort -u /run/ackwrite.err | head -n 4)"
-	media good
+	[ $# = 0 ] || media good
 	wait_for 60 sets_gone || fail "the set is still there"
+	[ $# != 0 ] || media good
 	dmesg | grep -E "error on|could not be written" | tail -n 3
 	n=$(wc -l </run/acks)
 	for dev in /dev/mapper/small "$(disk 2)"; do
