@@ -304,14 +304,22 @@ static void check_symbols(const char *symvers, struct btf *base)
 	}
 }
 
-/* call, jmp or jcc: the linker is free to write either PC32 or PLT32 there. */
-static bool is_branch(size_t section, GElf_Addr offset)
+/* jmp or jcc, whose distance is the four bytes at @offset. */
+static bool is_jump(size_t section, GElf_Addr offset)
 {
 	const uint8_t *p =
 		offset >= 2 ? ko_bytes(&mod, section, offset - 2, 6) : NULL;
 
-	return p && (p[1] == 0xe8 || p[1] == 0xe9 ||
-		     (p[0] == 0x0f && (p[1] & 0xf0) == 0x80));
+	return p && (p[1] == 0xe9 || (p[0] == 0x0f && (p[1] & 0xf0) == 0x80));
+}
+
+/* A jump or a call: the linker is free to write either PC32 or PLT32 there. */
+static bool is_branch(size_t section, GElf_Addr offset)
+{
+	const uint8_t *p =
+		offset >= 1 ? ko_bytes(&mod, section, offset - 1, 5) : NULL;
+
+	return p && (*p == 0xe8 || is_jump(section, offset));
 }
 
 /*
@@ -707,6 +715,85 @@ static void check_parts(const char *ours, const char *hook)
 	}
 }
 
+/* The function of ours that holds the byte. */
+static bool our_function(size_t section, GElf_Addr at, GElf_Sym *f)
+{
+	int i;
+
+	for (i = 1; gelf_getsym(syms, i, f); i++)
+		if (is_func(f) && f->st_shndx == section &&
+		    at - f->st_value < f->st_size)
+			return true;
+	return false;
+}
+
+static bool relocation_at(size_t section, GElf_Addr at, GElf_Rela *r)
+{
+	Elf_Scn *scn = NULL;
+	Elf_Data *data;
+	GElf_Shdr sh;
+	int i;
+
+	while ((scn = elf_nextscn(mod.elf, scn))) {
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA ||
+		    sh.sh_info != section)
+			continue;
+		data = elf_getdata(scn, NULL);
+		for (i = 0; data && gelf_getrela(data, i, r); i++)
+			if (r->r_offset == at)
+				return true;
+	}
+	return false;
+}
+
+/* Where a jump whose distance lies at @at leaves @f to; NULL if it doesn't. */
+static const char *jumps_to(const GElf_Sym *f, GElf_Addr at)
+{
+	size_t section = f->st_shndx;
+	GElf_Sym s;
+	GElf_Rela r;
+	GElf_Addr to;
+	int32_t rel;
+
+	if (relocation_at(section, at, &r)) {
+		gelf_getsym(syms, GELF_R_SYM(r.r_info), &s);
+		to = s.st_value + r.r_addend + 4;
+		section = s.st_shndx;
+		if (section == SHN_UNDEF || section == SHN_LIVEPATCH)
+			return symbol_name(&mod, &symtab, &s);
+	} else {
+		memcpy(&rel, ko_bytes(&mod, section, at, 4), 4);
+		to = at + 4 + rel;
+	}
+	if ((section == f->st_shndx && to - f->st_value < f->st_size) ||
+	    !our_function(section, to, &s) || s.st_value != to)
+		return NULL;
+	return symbol_name(&mod, &symtab, &s);
+}
+
+/*
+ * When the last thing that a function does is to call another one, a compiler may
+ * make it a jump. A task that sleeps in the other has then no return address in the
+ * hook: livepatch doesn't see it, and our module may be unloaded under it. Short
+ * jumps are not looked at; without decoding the code they can't be told from its
+ * other bytes. Kbuild forbids all tail calls: this sees whether it was heard.
+ */
+static void check_tail_calls(const GElf_Sym *f, const char *ours,
+			     const char *hook)
+{
+	GElf_Addr at, end = f->st_value + f->st_size;
+	const char *to;
+
+	for (at = f->st_value + 1; at + 4 <= end; at++) {
+		if (!is_jump(f->st_shndx, at))
+			continue;
+		to = jumps_to(f, at);
+		if (to && strcmp(to, "__x86_return_thunk"))
+			problem("'%s', which replaces '%s', jumps to '%s': livepatch sees no task that sleeps there",
+				ours, hook, to);
+	}
+}
+
 /* The table of struct klp_func: .old_name and .new_func are next to each other. */
 static void check_table(void)
 {
@@ -714,7 +801,7 @@ static void check_table(void)
 	Elf_Data *rela = NULL;
 	Elf_Scn *scn = NULL;
 	const char *name, *ours;
-	GElf_Sym table, s;
+	GElf_Sym table, s, f;
 	GElf_Addr at, to;
 	GElf_Shdr sh;
 	size_t i;
@@ -747,11 +834,14 @@ static void check_table(void)
 		ours = pointer_at(rela, at, &s, &to) ?
 			       function_at(&mod, s.st_shndx, to) :
 			       NULL;
-		if (ours)
+		if (ours) {
 			check_parts(ours, name);
-		else
+			if (our_function(s.st_shndx, to, &f))
+				check_tail_calls(&f, ours, name);
+		} else {
 			problem("klp_func '%s' is replaced by no function of this module",
 				name);
+		}
 	}
 	for (i = 0; i < nhooks; i++)
 		if (hooks[i] && !seen[i])

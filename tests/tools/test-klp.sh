@@ -435,6 +435,46 @@ $(place open_fn)
 EOF
 accepted "a whole copy of a hook, and a part of what hooks call, are harmless" link_and_check good2
 
+# tail calls
+jumping() {	# BRANCH: a hook that ends in it
+	cat <<-EOF
+	.type near_helper, @function
+	near_helper: nop
+	ret
+	.size near_helper, . - near_helper
+	.skip 200, 0x90	# too far for a short jump
+	.type jumping_fn, @function
+	jumping_fn: call exported_fn
+	jne 1f
+	.skip 200, 0x90
+	1:
+	$1
+	.size jumping_fn, . - jumping_fn
+	.type next_fn, @function
+	next_fn: ret
+	.size next_fn, . - next_fn
+	.section .text.unlikely, "ax"
+	.type far_helper, @function
+	far_helper: ret
+	.size far_helper, . - far_helper
+	$(place open_fn | sed 's/, new_fn, 0/, jumping_fn, 0/')
+	EOF
+}
+printf '0x3\t__x86_indirect_thunk_rax\tvmlinux\tEXPORT_SYMBOL\t\n' >>Module.symvers
+printf '0x4\t__x86_return_thunk\tvmlinux\tEXPORT_SYMBOL\t\n' >>Module.symvers
+for branch in "jmp exported_fn" "jne exported_fn" "jmp near_helper" "je near_helper" "jmp far_helper" \
+	"jmp new_fn" "jmp __klp_stock__direct_fn; .weak __klp_stock__direct_fn" "jmp __x86_indirect_thunk_rax"; do
+	to=${branch#* } to=${to%%;*}
+	to=$(echo "$to" | sed 's/__klp_stock__\(.*\)/.klp.sym.stock.\1,0/')
+	check_refuses "'jumping_fn', which replaces 'open_fn', jumps to '$to'" <<-EOF
+	$(jumping "$branch")
+	EOF
+done
+livepatch good3 <<EOF
+$(jumping "jmp __x86_return_thunk")
+EOF
+accepted "a jump to the return thunk is no tail call" link_and_check good3
+
 # calls in stock that pass by a hook
 check_refuses "'other_fn' of stock runs 'split_fn.part.0', past the hook of 'split_fn'" <<EOF
 $(place split_fn)
