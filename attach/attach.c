@@ -42,6 +42,7 @@
 
 #include "../attach/attach.h"
 #include "../attach/compat.h"
+#include "../attach/look.h"
 #include "../attach/reasons.h"
 
 static bool off;
@@ -93,7 +94,8 @@ static struct module *target; /* held while not NULL */
 static bool started; /* start() ran, stop() was not asked for */
 static bool stopping; /* stop() is asked for and has not returned */
 static bool give_up; /* we want the patch disabled */
-static bool unpatching; /* somebody did; set without the lock */
+static unsigned int disables; /* how often pre_unpatch() was called */
+static unsigned int seen; /* what disables was at the last look */
 static unsigned long since; /* jiffies of the last change of state */
 static time64_t attached_at;
 static unsigned long next_report;
@@ -107,7 +109,7 @@ static DECLARE_WORK(stop_work, stop_service);
 /* Under klp_mutex, which every module load takes: flip and queue, no more. */
 static void pre_unpatch(struct klp_object *obj)
 {
-	WRITE_ONCE(unpatching, true);
+	WRITE_ONCE(disables, disables + 1);
 	mod_delayed_work(wq, &watch_work, 0);
 }
 
@@ -163,23 +165,10 @@ static void set_state(enum outrigger_state to, enum outrigger_reason why,
 	next_report = jiffies + timeout_secs() * HZ;
 }
 
-static bool in_transition(void)
+static enum patch_look look(void)
 {
-	return READ_ONCE(stock_klp_transition) == &patch;
-}
-
-/*
- * Is the patch enabled for good, or on its way? One look: a whole transition
- * could pass between two.
- */
-static bool patch_settled(bool *enabled)
-{
-	bool moving = in_transition();
-
-	smp_rmb(); /* klp writes enabled before it lets go of the transition */
-	*enabled = READ_ONCE(patch.enabled);
-	smp_rmb(); /* and takes it before it writes enabled */
-	return !moving && !in_transition();
+	lockdep_assert_held(&lock);
+	return patch_look(&patch, &stock_klp_transition, &disables, &seen);
 }
 
 /*
@@ -378,9 +367,9 @@ static void set_attached(void)
 
 static void watch_attaching(void)
 {
-	bool enabled;
+	enum patch_look now = look();
 
-	if (!patch_settled(&enabled)) {
+	if (now == PATCH_MOVING) {
 		if (time_before(jiffies, next_report))
 			return;
 		pr_warn("attaching to %s has stalled for %lu s, going back:\n",
@@ -393,7 +382,7 @@ static void watch_attaching(void)
 		return;
 	}
 
-	if (!enabled) {
+	if (now == PATCH_OUT) {
 		set_state(DETACHING, REASON_DISABLED,
 			  "disabled while attaching");
 		return;
@@ -412,34 +401,25 @@ static void watch_attaching(void)
 
 static void watch_attached(void)
 {
-	/*
-	 * A patch with .replace takes others out without any callback. Say so:
-	 * whoever installed it may not know.
-	 */
-	bool enabled = READ_ONCE(patch.enabled);
-
-	smp_rmb(); /* pre_unpatch() comes before klp writes enabled */
-	if (READ_ONCE(unpatching))
+	switch (patch_look_again(&patch, &disables, seen)) {
+	case PATCH_DISABLED:
 		set_state(DETACHING, REASON_DETACHED, "disabled");
-	else if (!enabled)
+		break;
+	case PATCH_REPLACED:
+		/* Say so: whoever installed the other patch may not know. */
 		set_state(DETACHING, REASON_REPLACED,
 			  "replaced by another livepatch");
+		break;
+	default:
+		break;
+	}
 }
 
 static void watch_detaching(void)
 {
-	bool enabled, settled;
+	enum patch_look now = look();
 
-	/*
-	 * Clear it before the look: klp enters the transition before it calls
-	 * pre_unpatch(), so a second disable is either seen as a transition
-	 * now, or sets this again for watch_attached().
-	 */
-	WRITE_ONCE(unpatching, false);
-	smp_mb(); /* clear first, then look */
-	settled = patch_settled(&enabled);
-
-	if (settled && enabled && !give_up && !stopping) {
+	if (now == PATCH_IN && !give_up && !stopping) {
 		/* echo 1 > enabled before the end of the transition */
 		set_attached();
 		pr_info("still attached to %s: detaching was reversed\n",
@@ -447,7 +427,7 @@ static void watch_detaching(void)
 		return;
 	}
 
-	if (stopping || !settled || enabled) {
+	if (stopping || now != PATCH_OUT) {
 		if (time_before(jiffies, next_report))
 			return;
 		pr_warn("detaching from %s has not finished after %u s%s:\n",
@@ -541,9 +521,10 @@ static void watch(struct work_struct *work)
 static void wait_until_out(void)
 {
 	unsigned long end = jiffies + WAIT_UNTIL_OUT;
-	bool enabled;
+	unsigned int unused;
 
-	while (!patch_settled(&enabled) || enabled) {
+	while (patch_look(&patch, &stock_klp_transition, &disables, &unused) !=
+	       PATCH_OUT) {
 		if (time_after(jiffies, end)) {
 			pr_warn("%s failed to load, and our livepatch of it does not go: to load it again may fail until it has\n",
 				OUTRIGGER_TARGET);
