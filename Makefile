@@ -143,7 +143,7 @@ dkms-source:
 	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
 	for f in Kbuild Makefile dkms.conf tools/Makefile \
 		$(filter-out %/target.h,$(wildcard $(foreach d, \
-			attach tools $(ALL) xe-pagefault/port, \
+			attach lib tools $(ALL) xe-pagefault/port, \
 				$(d)/*.[ch] $(d)/*.want))); do \
 		install -D -m 644 $$f $$dir/$$f || exit; \
 	done; \

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "../attach/reasons.h"
+#include "../lib/error.h"
 
 #define NAME_MAX_LEN 64 /* of a module, a device, a UUID, a version */
 
@@ -28,7 +29,6 @@ const char *level_colour(enum severity level);
 const char *colour_end(void);
 bool colours(void);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *duration(char *buf, size_t size, long long seconds);
 
 #define TABLE_COLUMNS 8

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../tools/ko.h"
+#include "../lib/ko.h"
 #include "doctor.h"
 
 /* A verdict, and what to do about it if that is not NULL or empty. */
@@ -195,15 +195,6 @@ static size_t build_id_loaded(unsigned char *id, const char *module)
 	return n > 0 ? build_id(id, note, n + 1) : 0;
 }
 
-static bool section(struct ko *ko, const char *name, Elf_Data **data)
-{
-	GElf_Shdr shdr;
-	Elf_Scn *scn = ko_section(ko, name, &shdr);
-
-	*data = scn ? elf_getdata(scn, NULL) : NULL;
-	return *data;
-}
-
 static void check_target(struct doctor *d, const struct kind *kind)
 {
 	unsigned char loaded[BUILD_ID_MAX], disk[BUILD_ID_MAX];
@@ -220,9 +211,10 @@ static void check_target(struct doctor *d, const struct kind *kind)
 			name);
 		return;
 	}
-	if (section(&ko, ".note.gnu.build-id", &data))
+	data = ko_data(&ko, ".note.gnu.build-id");
+	if (data)
 		disk_len = build_id(disk, data->d_buf, data->d_size);
-	btf = section(&ko, ".BTF", &data);
+	btf = ko_data(&ko, ".BTF");
 	ko_close(&ko);
 
 	if (!btf)
@@ -306,16 +298,15 @@ static void check_patches(struct doctor *d)
 static bool replaces(struct ko *ko, const char *function)
 {
 	size_t i, n = strlen(function) + 1;
-	Elf_Data *symbols, *data;
+	Elf_Data *data = ko_data(ko, ".rela.outrigger.places"), *symbols;
 	const char *name;
 	GElf_Shdr shdr;
 	GElf_Rela r;
 	GElf_Sym s;
 
-	if (!ko_symtab(ko, &symbols, &shdr) ||
-	    !section(ko, ".rela.outrigger.places", &data))
+	if (!ko_symtab(ko, &symbols, &shdr))
 		return false;
-	for (i = 0; gelf_getrela(data, i, &r); i++) {
+	for (i = 0; data && gelf_getrela(data, i, &r); i++) {
 		if (!gelf_getsym(symbols, GELF_R_SYM(r.r_info), &s))
 			continue;
 		name = ko_bytes(ko, s.st_shndx, s.st_value + r.r_addend, n);

@@ -97,6 +97,7 @@ int outriggerctl(int argc, char **argv)
 	char *end;
 	int c;
 
+	error_context("outriggerctl");
 	if (!root_fits()) {
 		complain("OUTRIGGER_ROOT is too long");
 		return USAGE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How things are said: verdicts, colours, errors, tables. */
+/* How things are said: verdicts, colours, tables. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,18 +48,6 @@ void say(const char *fmt, ...)
 	va_end(ap);
 	putchar('\n');
 	fflush(stdout);
-}
-
-void complain(const char *fmt, ...)
-{
-	va_list ap;
-
-	fflush(stdout);
-	fputs("outriggerctl: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
 }
 
 const char *duration(char *buf, size_t size, long long s)

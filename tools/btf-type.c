@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/error.h"
 #include "btf-type.h"
 
 static const struct btf_type *type(const struct types *types, int id)

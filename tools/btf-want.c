@@ -20,31 +20,17 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../lib/btf-base.h"
+#include "../lib/error.h"
+#include "../lib/ko.h"
 #include "btf-type.h"
-#include "ko.h"
 #include "want.h"
 
 static const char *kver, *target_path, *base_path, *want_path, *out_path,
-	*tmp_path, *include_dir;
+	*include_dir;
 static struct want want;
 static struct types types = { .want = &want };
 static struct ko ko;
-
-void fail(int line, const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "btf-want: %s: %s: ", kver, basename(target_path));
-	if (line)
-		fprintf(stderr, "%s:%d: ", want_path, line);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	if (tmp_path)
-		unlink(tmp_path);
-	exit(1);
-}
 
 static const char *name_of(const struct btf_type *t)
 {
@@ -73,31 +59,6 @@ static char *macro(const char *format, ...)
 }
 
 /* ---- the target and its base ---- */
-
-static bool is_raw_btf(const char *path)
-{
-	unsigned char magic[2] = { 0 };
-	FILE *f = fopen(path, "r");
-	size_t n;
-
-	if (!f)
-		fail(0, "the base BTF %s can't be opened: %s", path,
-		     strerror(errno));
-	n = fread(magic, 1, sizeof(magic), f);
-	fclose(f);
-	return n == 2 && magic[0] == (BTF_MAGIC & 0xff) &&
-	       magic[1] == BTF_MAGIC >> 8;
-}
-
-static const void *btf_section(struct ko *k, size_t *size)
-{
-	GElf_Shdr shdr;
-	Elf_Scn *scn = ko_section(k, ".BTF", &shdr);
-	Elf_Data *data = scn ? elf_rawdata(scn, NULL) : NULL;
-
-	*size = data ? data->d_size : 0;
-	return data ? data->d_buf : NULL;
-}
 
 /* The root of the tree that the target stands in: "" if it is ours. */
 static const char *target_root(void)
@@ -144,8 +105,7 @@ static const char *find_base(void)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (!access(places[i], R_OK))
 			return places[i];
-	fail(0,
-	     "there is no BTF of this kernel; install its headers or its image, or name one with --base");
+	die("there is no BTF of this kernel; install its headers or its image, or name one with --base");
 }
 
 /*
@@ -157,7 +117,7 @@ static bool has_header(const struct want_item *item)
 	const char *dirs[2] = { include_dir };
 
 	if (*item->header != '<')
-		fail(item->line, "only a <header> can be optional");
+		die_at(item->line, "only a <header> can be optional");
 	if (!include_dir) {
 		dirs[0] = text("%s/include", module_link("build"));
 		dirs[1] = text("%s/include", module_link("source"));
@@ -171,33 +131,8 @@ static bool has_header(const struct want_item *item)
 	return false;
 }
 
-static struct btf *open_base(void)
-{
-	struct btf *btf;
-
-	if (is_raw_btf(base_path)) {
-		btf = btf__parse_raw(base_path);
-	} else {
-		struct ko base;
-		const void *data;
-		size_t size;
-
-		if (ko_open(&base, base_path))
-			exit(1);
-		data = btf_section(&base, &size);
-		if (!data)
-			fail(0, "%s has no .BTF section", base_path);
-		btf = btf__new(data, size);
-		ko_close(&base);
-	}
-	if (!btf)
-		fail(0, "the BTF of %s can't be read: %s", base_path,
-		     strerror(errno));
-	return btf;
-}
-
 /* libbpf 1.1 takes split BTF only from a file, and a chroot may lack /proc. */
-static struct btf *open_split(const void *data, size_t size, struct btf *base)
+static struct btf *open_split(const Elf_Data *data, struct btf *base)
 {
 	char *path = text("%s.XXXXXX", out_path ?: P_tmpdir "/btf-want");
 	int fd = mkstemp(path);
@@ -205,13 +140,13 @@ static struct btf *open_split(const void *data, size_t size, struct btf *base)
 	struct btf *btf;
 
 	if (!f)
-		fail(0, "%s can't be written: %s", path, strerror(errno));
-	tmp_path = path;
-	if (fwrite(data, size, 1, f) != 1 || fclose(f))
-		fail(0, "%s can't be written: %s", path, strerror(errno));
+		die("%s can't be written: %s", path, strerror(errno));
+	error_remove(path);
+	if (fwrite(data->d_buf, data->d_size, 1, f) != 1 || fclose(f))
+		die("%s can't be written: %s", path, strerror(errno));
 	btf = btf__parse_raw_split(path, base);
 	unlink(path);
-	tmp_path = NULL;
+	error_remove(NULL);
 	return btf;
 }
 
@@ -220,42 +155,41 @@ static void open_target(void)
 	const char *vermagic, *name;
 
 	if (access(target_path, R_OK))
-		fail(0, "%s can't be read: %s", target_path, strerror(errno));
+		die("%s can't be read: %s", target_path, strerror(errno));
 	if (ko_open(&ko, target_path))
 		exit(1);
 	vermagic = ko_modinfo(&ko, "vermagic") ?: "";
 	if (strncmp(vermagic, kver, strlen(kver)) ||
 	    vermagic[strlen(kver)] != ' ')
-		fail(0, "this module was built for kernel %.*s",
-		     (int)strcspn(vermagic, " "), vermagic);
+		die("this module was built for kernel %.*s",
+		    (int)strcspn(vermagic, " "), vermagic);
 	name = ko_modinfo(&ko, "name") ?: "";
 	if (strcmp(name, want.target))
-		fail(want.target_line, "this is module '%s', not '%s'", name,
-		     want.target);
+		die_at(want.target_line, "this is module '%s', not '%s'", name,
+		       want.target);
 }
 
 static void open_types(void)
 {
 	struct btf *base;
 	const char *wrong;
-	const void *data;
-	size_t size;
+	Elf_Data *data;
 
-	data = btf_section(&ko, &size);
+	data = ko_data(&ko, ".BTF");
 	if (!data)
-		fail(0, "the module has no .BTF section");
+		die("the module has no .BTF section");
 
 	if (!base_path)
 		base_path = find_base();
-	base = open_base();
+	base = btf_base_open(base_path);
 	types.own = btf__type_cnt(base);
-	types.btf = open_split(data, size, base);
+	types.btf = open_split(data, base);
 	if (!types.btf)
-		fail(0, "%s is not the base of its BTF: %s", base_path,
-		     strerror(errno));
+		die("%s is not the base of its BTF: %s", base_path,
+		    strerror(errno));
 	wrong = types_check(&types);
 	if (wrong)
-		fail(0, "%s is not the base of its BTF: %s", base_path, wrong);
+		die("%s is not the base of its BTF: %s", base_path, wrong);
 }
 
 /* ---- types ---- */
@@ -339,8 +273,8 @@ static int find_type(const struct want_item *item, const char *name, int kind)
 		if (btf_kind(t) != kind || strcmp(name_of(t), name))
 			continue;
 		if (found && strcmp(print_type(found), print_type(id)))
-			fail(item->line, "there are two different %s %s",
-			     what[item->kind], name);
+			die_at(item->line, "there are two different %s %s",
+			       what[item->kind], name);
 		found = found ?: (int)id;
 	}
 	if (!found)
@@ -401,10 +335,10 @@ static void check_dims(const char *of, const char *name, struct want_member *m,
 	if (same)
 		return;
 	if (!n)
-		fail(m->line, "member '%s' of %s is no array", name, of);
-	fail(m->line, "member '%s' of %s has the dimension %s, not %s", name,
-	     of, dims_text(m->btf_dims, n),
-	     m->ndims ? dims_text(m->dims, m->ndims) : "none");
+		die_at(m->line, "member '%s' of %s is no array", name, of);
+	die_at(m->line, "member '%s' of %s has the dimension %s, not %s", name,
+	       of, dims_text(m->btf_dims, n),
+	       m->ndims ? dims_text(m->dims, m->ndims) : "none");
 }
 
 static void resolve_members(const char *of, const char *prefix, int id,
@@ -418,8 +352,8 @@ static void resolve_members(const char *of, const char *prefix, int id,
 
 		if (!find_member(id, m->name, 0, &place)) {
 			if (!m->optional)
-				fail(m->line, "%s has no member '%s'", of,
-				     name);
+				die_at(m->line, "%s has no member '%s'", of,
+				       name);
 			continue;
 		}
 		m->present = true;
@@ -436,15 +370,17 @@ static void resolve_members(const char *of, const char *prefix, int id,
 
 		bits = btf_member_bitfield_size(place.in, place.index);
 		if (m->bits < 0 && bits)
-			fail(m->line,
-			     "member '%s' of %s is a bitfield, %d wide", name,
-			     of, bits);
+			die_at(m->line,
+			       "member '%s' of %s is a bitfield, %d wide", name,
+			       of, bits);
 		if (m->bits >= 0 && m->bits != bits)
-			fail(m->line, "bitfield '%s' of %s is %d wide, not %d",
-			     name, of, bits, m->bits);
+			die_at(m->line,
+			       "bitfield '%s' of %s is %d wide, not %d", name,
+			       of, bits, m->bits);
 		if (m->bits < 0 && m->bit_off % 8)
-			fail(m->line, "member '%s' of %s begins inside a byte",
-			     name, of);
+			die_at(m->line,
+			       "member '%s' of %s begins inside a byte", name,
+			       of);
 
 		if (m->sub) {
 			const struct btf_type *t = type(m->id);
@@ -452,16 +388,16 @@ static void resolve_members(const char *of, const char *prefix, int id,
 			if (!(m->is_union ? btf_is_union(t) :
 					    btf_is_struct(t)) ||
 			    t->name_off)
-				fail(m->line,
-				     "member '%s' of %s is '%s', not an anonymous %s",
-				     name, of,
-				     type_text(&types, m->id, "", false),
-				     m->is_union ? "union" : "struct");
+				die_at(m->line,
+				       "member '%s' of %s is '%s', not an anonymous %s",
+				       name, of,
+				       type_text(&types, m->id, "", false),
+				       m->is_union ? "union" : "struct");
 			resolve_members(of, text("%s.", name), m->id, m->sub);
 		} else if (!type_is(&types, m->id, m->type)) {
-			fail(m->line, "member '%s' of %s is '%s', not '%s'",
-			     name, of, type_text(&types, m->id, "", false),
-			     m->type);
+			die_at(m->line, "member '%s' of %s is '%s', not '%s'",
+			       name, of, type_text(&types, m->id, "", false),
+			       m->type);
 		}
 		of_type = type(type_resolve(&types, m->id));
 		m->is_signed = btf_is_int(of_type) &&
@@ -478,7 +414,8 @@ static void resolve_struct(struct want_item *item)
 							BTF_KIND_STRUCT);
 	if (!item->id) {
 		if (!item->optional)
-			fail(item->line, "there is no %s %s", word, item->name);
+			die_at(item->line, "there is no %s %s", word,
+			       item->name);
 		return;
 	}
 	item->present = true;
@@ -533,8 +470,8 @@ static void resolve_enum(struct want_item *item)
 				   find_type(item, item->name, BTF_KIND_ENUM64);
 		if (!item->id) {
 			if (!item->optional)
-				fail(item->line, "there is no enum %s",
-				     item->name);
+				die_at(item->line, "there is no enum %s",
+				       item->name);
 			return;
 		}
 	}
@@ -542,39 +479,15 @@ static void resolve_enum(struct want_item *item)
 		if (!(item->id ? find_enumerator(item->id, e) :
 				 find_anonymous(e)) &&
 		    !e->optional)
-			fail(e->line, "%s '%s'",
-			     item->id ? text("enum %s has no", item->name) :
-					"no anonymous enum has",
-			     e->name);
+			die_at(e->line, "%s '%s'",
+			       item->id ? text("enum %s has no", item->name) :
+					  "no anonymous enum has",
+			       e->name);
 		item->present |= e->present;
 	}
 }
 
 /* ---- symbols ---- */
-
-/* A clone of a function that has no symbol of its own: foo.isra.0 for foo. */
-static const char *find_clone(const char *name)
-{
-	size_t len = strlen(name);
-	GElf_Shdr shdr;
-	Elf_Data *data;
-	GElf_Sym sym;
-
-	if (!ko_symtab(&ko, &data, &shdr))
-		return NULL;
-	for (size_t i = 0; i < shdr.sh_size / shdr.sh_entsize; i++) {
-		const char *s;
-
-		if (!gelf_getsym(data, i, &sym) ||
-		    GELF_ST_TYPE(sym.st_info) != STT_FUNC)
-			continue;
-		s = elf_strptr(ko.elf, shdr.sh_link, sym.st_name) ?: "";
-		if (!strncmp(s, name, len) && s[len] == '.' &&
-		    !strstr(s + len, ".cold"))
-			return s;
-	}
-	return NULL;
-}
 
 static const char *find_symbol(const struct want_item *item, GElf_Sym *sym,
 			       int stt)
@@ -589,7 +502,7 @@ static const char *find_symbol(const struct want_item *item, GElf_Sym *sym,
 		return stt == STT_FUNC ? "is no function" : "is no variable";
 	if (n == 1)
 		return NULL;
-	clone = find_clone(item->name);
+	clone = ko_find_clone(&ko, item->name);
 	if (clone)
 		return text(
 			"has no symbol but '%s', whose arguments may differ",
@@ -692,8 +605,8 @@ static void resolve(const char *series)
 		problem = item->kind == WANT_DATA ? find_data(item) :
 						    find_func(item);
 		if (problem && !item->optional)
-			fail(item->line, "%s '%s' %s", what[item->kind],
-			     item->name, problem);
+			die_at(item->line, "%s '%s' %s", what[item->kind],
+			       item->name, problem);
 		item->present = !problem;
 	}
 }
@@ -743,9 +656,8 @@ static const char *vetted_series(bool allow_unvetted)
 			best = *v;
 	}
 	if (!allow_unvetted)
-		fail(0,
-		     "kernel series %s is not vetted for %s (vetted: %s); a developer may insist with --allow-unvetted",
-		     series, want.target, *list ? list : "none");
+		die("kernel series %s is not vetted for %s (vetted: %s); a developer may insist with --allow-unvetted",
+		    series, want.target, *list ? list : "none");
 	return best ?: series;
 }
 
@@ -939,7 +851,8 @@ static void emit_body(FILE *f, const char *tabs, struct want_member *members,
 
 	for (struct want_member *m = members; m; m = m->next) {
 		if (n == sizeof(v) / sizeof(v[0]))
-			fail(m->line, "a struct has more than %zu members", n);
+			die_at(m->line, "a struct has more than %zu members",
+			       n);
 		if (m->present && m->bits < 0)
 			v[n++] = m;
 	}
@@ -1189,11 +1102,11 @@ static void write_out(const char *series)
 	FILE *f = fopen(tmp, "w");
 
 	if (!f)
-		fail(0, "%s can't be written: %s", tmp, strerror(errno));
-	tmp_path = tmp;
+		die("%s can't be written: %s", tmp, strerror(errno));
+	error_remove(tmp);
 	emit(f, series);
 	if (fflush(f) || ferror(f) || fclose(f) || rename(tmp, out_path))
-		fail(0, "%s can't be written: %s", out_path, strerror(errno));
+		die("%s can't be written: %s", out_path, strerror(errno));
 }
 
 static void usage(void)
@@ -1244,6 +1157,7 @@ int main(int argc, char **argv)
 		usage();
 	want_path = argv[optind];
 	libbpf_set_print(NULL);
+	error_context("btf-want: %s: %s", kver, basename(target_path));
 
 	want_parse(&want, want_path);
 	open_target();

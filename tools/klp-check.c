@@ -6,10 +6,12 @@
  */
 #define _GNU_SOURCE
 #include "klp.h"
-#include "ko.h"
 #include "want.h"
 
-#include <bpf/btf.h>
+#include "../lib/btf-base.h"
+#include "../lib/error.h"
+#include "../lib/ko.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -62,34 +64,10 @@ static void __attribute__((format(printf, 1, 2))) problem(const char *fmt, ...)
 {
 	va_list ap;
 
-	fflush(stdout);
-	fprintf(stderr, "klp-check: %s: ", path);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vcomplain(fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	problems++;
-}
-
-static void *must(void *p)
-{
-	if (p)
-		return p;
-	fprintf(stderr, "klp-check: out of memory\n");
-	exit(1);
-}
-
-/* What the parser of want files needs. */
-void fail(int line, const char *format, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "klp-check: %s:%d: ", want_path, line);
-	va_start(ap, format);
-	vfprintf(stderr, format, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(1);
 }
 
 static const char *symbol_name(struct ko *ko, const GElf_Shdr *table,
@@ -110,30 +88,6 @@ static bool is_init(struct ko *ko, const GElf_Sym *sym)
 	return !strncmp(ko_section_name(ko, sym->st_shndx), ".init", 5);
 }
 
-/* What the compiler made of a function instead: NAME.isra.0, NAME.part.0 ... */
-static bool is_clone(const char *name, const char *of)
-{
-	size_t n = strlen(of);
-
-	return !strncmp(name, of, n) && name[n] == '.' &&
-	       !strstr(name + n, ".cold");
-}
-
-static const char *find_clone(struct ko *ko, const char *of)
-{
-	Elf_Data *data;
-	GElf_Shdr sh;
-	GElf_Sym s;
-	int i;
-
-	if (!ko_symtab(ko, &data, &sh))
-		return NULL;
-	for (i = 1; gelf_getsym(data, i, &s); i++)
-		if (is_func(&s) && is_clone(symbol_name(ko, &sh, &s), of))
-			return symbol_name(ko, &sh, &s);
-	return NULL;
-}
-
 /* Livepatch finds a thing by its name alone: it must be there, once, and stay. */
 static bool resolve(struct target *t, const char *what, const char *name,
 		    GElf_Sym *sym)
@@ -148,7 +102,7 @@ static bool resolve(struct target *t, const char *what, const char *name,
 	}
 	n = ko_symbol(&t->ko, name, sym);
 	if (!n) {
-		clone = find_clone(&t->ko, name);
+		clone = ko_find_clone(&t->ko, name);
 		if (clone)
 			problem("%s '%s' is not in %s: the compiler made it %s",
 				what, name, t->ko.path, clone);
@@ -176,34 +130,6 @@ static struct target *find_target(const char *object)
 	return t;
 }
 
-static struct btf *load_base(const char *base)
-{
-	struct btf *btf = NULL;
-	struct ko ko;
-	GElf_Shdr sh;
-	Elf_Scn *scn;
-	Elf_Data *data;
-	char magic[2] = "";
-	FILE *f = fopen(base, "r");
-
-	if (f && fread(magic, 2, 1, f) == 1 && !memcmp(magic, "\x9f\xeb", 2)) {
-		btf = btf__parse_raw(base); /* /sys/kernel/btf/vmlinux */
-	} else if (!ko_open(&ko, base)) {
-		scn = ko_section(&ko, ".BTF", &sh);
-		data = scn ? elf_rawdata(scn, NULL) : NULL;
-		if (data && data->d_buf)
-			btf = btf__new(data->d_buf, data->d_size);
-		ko_close(&ko);
-	}
-	if (f)
-		fclose(f);
-	if (btf)
-		return btf;
-	fprintf(stderr, "klp-check: no BTF of the kernel can be read from %s\n",
-		base);
-	exit(1);
-}
-
 /*
  * A kernel image has no symbols; its BTF lists its functions and per-CPU
  * variables, but no others: see check_vmlinux().
@@ -220,7 +146,7 @@ static void resolve_vmlinux(struct klp *k, struct btf *base)
 
 static void add_klp(size_t index, const char *name, struct btf *base)
 {
-	struct klp *k = klps[index] = must(calloc(1, sizeof(*k)));
+	struct klp *k = klps[index] = zalloc(sizeof(*k));
 	unsigned long pos;
 	int end = 0;
 
@@ -252,11 +178,9 @@ static bool exported(const char *symvers, const char *name, char *from,
 		     size_t size)
 {
 	const char *field, *slash;
-	char *key;
+	char *key = text("\t%s\t", name);
 	size_t n;
 
-	if (asprintf(&key, "\t%s\t", name) < 0)
-		must(NULL);
 	/* 0x<crc> TAB <name> TAB <module> TAB EXPORT_SYMBOL...; nothing else looks like it */
 	field = strstr(symvers, key);
 	if (field) {
@@ -653,7 +577,7 @@ static void check_clones(struct target *t, const char *hook)
 	for (i = 1; gelf_getsym(data, i, &s); i++) {
 		const char *name = symbol_name(&t->ko, &sh, &s);
 
-		if (!is_func(&s) || !is_clone(name, hook))
+		if (!is_func(&s) || !ko_is_clone(name, hook))
 			continue;
 		check_code(t, s.st_shndx, hook, name, &s);
 		check_references(t, hook, name, &s);
@@ -797,7 +721,7 @@ static void check_tail_calls(const GElf_Sym *f, const char *ours,
 /* The table of struct klp_func: .old_name and .new_func are next to each other. */
 static void check_table(void)
 {
-	bool *seen = must(calloc(nhooks, sizeof(*seen)));
+	bool *seen = zalloc(nhooks * sizeof(*seen));
 	Elf_Data *rela = NULL;
 	Elf_Scn *scn = NULL;
 	const char *name, *ours;
@@ -882,24 +806,20 @@ static void check_hook(struct target *t, const char *name,
 	if (verbose)
 		printf("hook %s: .text+%#x size %u body +%u%s\n", name,
 		       p->offset, p->size, p->body,
-		       !ibt		      ? "" :
-		       ko_endbr(&t->ko, &sym) ? " endbr" :
-		       body == 9	      ? " endbr-sealed" :
-						" no-endbr");
+		       !ibt				     ? "" :
+		       ko_endbr(&t->ko, &sym)		     ? " endbr" :
+		       body == ENDBR_SIZE + FTRACE_SITE_SIZE ? " endbr-sealed" :
+							       " no-endbr");
 	check_clones(t, name);
 }
 
 static void check_hooks(void)
 {
-	Elf_Data *data, *rela;
+	Elf_Data *data = ko_data(&mod, PLACES), *rela;
 	struct place place;
-	GElf_Shdr sh;
-	Elf_Scn *scn = ko_section(&mod, PLACES, &sh);
 	size_t i, j;
 
-	data = scn ? elf_getdata(scn, NULL) : NULL;
-	if (!data || !data->d_buf || !data->d_size ||
-	    data->d_size % sizeof(place)) {
+	if (!data || data->d_size % sizeof(place)) {
 		problem("has no table of hooks (section " PLACES ")");
 		return;
 	}
@@ -907,10 +827,9 @@ static void check_hooks(void)
 		problem("has hooks, but no --target is given");
 		return;
 	}
-	scn = ko_section(&mod, ".rela" PLACES, &sh);
-	rela = scn ? elf_getdata(scn, NULL) : NULL;
+	rela = ko_data(&mod, ".rela" PLACES);
 	nhooks = data->d_size / sizeof(place);
-	hooks = must(calloc(nhooks, sizeof(*hooks)));
+	hooks = zalloc(nhooks * sizeof(*hooks));
 	for (i = 0; i < nhooks; i++) {
 		hooks[i] = string_at(rela, i * sizeof(place));
 		if (!hooks[i])
@@ -991,13 +910,11 @@ static void list_klps(void)
 
 static struct target *add_target(char *arg)
 {
-	struct target **p = &targets, *t = must(calloc(1, sizeof(*t)));
+	struct target **p = &targets, *t = zalloc(sizeof(*t));
 	char *eq = strchr(arg, '=');
 
 	if (!eq || eq == arg || !eq[1]) {
-		fprintf(stderr,
-			"klp-check: --target wants OBJECT=PATH, not '%s'\n",
-			arg);
+		complain("--target wants OBJECT=PATH, not '%s'", arg);
 		exit(2);
 	}
 	t->object = must(strndup(arg, eq - arg));
@@ -1011,16 +928,13 @@ static struct target *add_target(char *arg)
 static char *read_text(const char *name)
 {
 	FILE *f = fopen(name, "r");
-	char *text = NULL;
+	char *all = NULL;
 	size_t size = 0;
 
-	if (!f || getdelim(&text, &size, '\0', f) < 0) {
-		fprintf(stderr, "klp-check: %s: %s\n", name,
-			f ? "is empty" : strerror(errno));
-		exit(1);
-	}
+	if (!f || getdelim(&all, &size, '\0', f) < 0)
+		die("%s: %s", name, f ? "is empty" : strerror(errno));
 	fclose(f);
-	return text;
+	return all;
 }
 
 static void __attribute__((noreturn)) usage(void)
@@ -1032,7 +946,13 @@ static void __attribute__((noreturn)) usage(void)
 	exit(2);
 }
 
-int main(int argc, char **argv)
+/* What the command line asks for, beside the globals. */
+struct given {
+	const char *kver, *base_path;
+	char *symvers;
+};
+
+static void parse_options(int argc, char **argv, struct given *given)
 {
 	static const struct option options[] = {
 		{ "target", required_argument, NULL, 't' },
@@ -1042,11 +962,6 @@ int main(int argc, char **argv)
 		{ "want", required_argument, NULL, 'w' },
 		{ 0 }
 	};
-	const char *kver = NULL, *base_path = NULL, *depends;
-	struct btf *base = NULL;
-	struct target *t;
-	char *symvers = NULL;
-	Elf_Scn *scn;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
@@ -1058,13 +973,13 @@ int main(int argc, char **argv)
 			add_target(optarg);
 			break;
 		case 's':
-			symvers = read_text(optarg);
+			given->symvers = read_text(optarg);
 			break;
 		case 'k':
-			kver = optarg;
+			given->kver = optarg;
 			break;
 		case 'b':
-			base_path = optarg;
+			given->base_path = optarg;
 			break;
 		case 'w':
 			want_path = optarg;
@@ -1076,26 +991,37 @@ int main(int argc, char **argv)
 	if (optind != argc - 1)
 		usage();
 	path = argv[optind];
+}
+
+int main(int argc, char **argv)
+{
+	struct given given = { 0 };
+	struct btf *base = NULL;
+	const char *depends;
+	struct target *t;
+	Elf_Scn *scn;
+
+	error_context("klp-check");
+	parse_options(argc, argv, &given);
 	if (want_path)
 		want_parse(&want, want_path);
 	if (ko_open(&mod, path))
 		return 1;
+	if (given.base_path)
+		base = btf_base_open(given.base_path);
+	error_context("klp-check: %s", path);
 	scn = ko_symtab(&mod, &syms, &symtab);
-	if (!scn) {
-		problem("has no symbol table");
-		return 1;
-	}
+	if (!scn)
+		die("has no symbol table");
 	symtab_index = elf_ndxscn(scn);
 	ibt = ko_ibt(&mod);
 	for (t = targets; t; t = t->next)
 		ibt |= ko_ibt(&t->ko);
 	nklps = symtab.sh_size / symtab.sh_entsize;
-	klps = must(calloc(nklps, sizeof(*klps)));
-	if (base_path)
-		base = load_base(base_path);
+	klps = zalloc(nklps * sizeof(*klps));
 
-	check_modinfo(kver);
-	check_symbols(symvers, base);
+	check_modinfo(given.kver);
+	check_symbols(given.symvers, base);
 	check_hooks();
 	check_relocations();
 	check_vmlinux();
@@ -1108,6 +1034,6 @@ int main(int argc, char **argv)
 		printf("%s: %s\n", path, problems ? "REFUSED" : "ok");
 	}
 	btf__free(base);
-	free(symvers);
+	free(given.symvers);
 	return problems ? 1 : 0;
 }

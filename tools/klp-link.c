@@ -7,11 +7,12 @@
  */
 #define _GNU_SOURCE
 #include "klp.h"
-#include "ko.h"
+
+#include "../lib/error.h"
+#include "../lib/ko.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -49,29 +50,6 @@ static Elf64_Sym *syms;
 static size_t nsyms;
 static struct strings sym_strings, section_strings;
 static struct moved *moved;
-static char *temp;
-
-static void __attribute__((noreturn, format(printf, 1, 2)))
-die(const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "klp-link: %s: ", path);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	if (temp)
-		unlink(temp);
-	exit(1);
-}
-
-static void *must(void *p)
-{
-	if (!p)
-		die("out of memory");
-	return p;
-}
 
 static void __attribute__((noreturn)) die_elf(void)
 {
@@ -88,12 +66,12 @@ static Elf_Data *section_data(size_t index)
 	return data;
 }
 
-static Elf64_Word add_string(struct strings *s, const char *text)
+static Elf64_Word add_string(struct strings *s, const char *string)
 {
-	size_t n = strlen(text) + 1, at = s->len;
+	size_t n = strlen(string) + 1, at = s->len;
 
 	s->buf = must(realloc(s->buf, s->len + n));
-	memcpy(s->buf + at, text, n);
+	memcpy(s->buf + at, string, n);
 	s->len += n;
 	return s->base + at;
 }
@@ -103,7 +81,7 @@ static void rename_symbol(size_t i)
 {
 	const char *name = elf_strptr(in.elf, strtab, syms[i].st_name), *object,
 		   *sep;
-	char *text;
+	char *linked;
 
 	if (!name)
 		die_elf();
@@ -128,16 +106,15 @@ static void rename_symbol(size_t i)
 
 	klp[i].name = name;
 	klp[i].object = must(strndup(object, sep - object));
-	if (asprintf(&text, KLP_SYM "%s.%s,0", klp[i].object, sep + 2) < 0)
-		must(NULL);
+	linked = text(KLP_SYM "%s.%s,0", klp[i].object, sep + 2);
 	if (verbose)
-		printf("%s: %s -> %s\n", path, name, text);
-	syms[i].st_name = add_string(&sym_strings, text);
+		printf("%s: %s -> %s\n", path, name, linked);
+	syms[i].st_name = add_string(&sym_strings, linked);
 	syms[i].st_info = ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE);
 	syms[i].st_shndx = SHN_LIVEPATCH;
 	syms[i].st_value = 0;
 	syms[i].st_size = 0;
-	free(text);
+	free(linked);
 }
 
 static void move(size_t section, const GElf_Shdr *shdr, const char *object,
@@ -149,13 +126,12 @@ static void move(size_t section, const GElf_Shdr *shdr, const char *object,
 	while ((m = *p) && (m->from != section || strcmp(m->object, object)))
 		p = &m->next;
 	if (!m) {
-		*p = m = must(calloc(1, sizeof(*m)));
+		*p = m = zalloc(sizeof(*m));
 		strcpy(m->object, object);
 		m->from = section;
 		m->rela = must(malloc(shdr->sh_size)); /* no more can come */
-		if (asprintf(&name, KLP_RELA "%s.%s", object,
-			     ko_section_name(&in, shdr->sh_info)) < 0)
-			must(NULL);
+		name = text(KLP_RELA "%s.%s", object,
+			    ko_section_name(&in, shdr->sh_info));
 		m->name = add_string(&section_strings, name);
 		m->shdr = (Elf64_Shdr){
 			.sh_type = SHT_RELA,
@@ -222,7 +198,7 @@ static void find_tables(void)
 		die("keeps symbol and section names in one table");
 	syms = data->d_buf;
 	nsyms = data->d_size / sizeof(*syms);
-	klp = must(calloc(nsyms, sizeof(*klp)));
+	klp = zalloc(nsyms * sizeof(*klp));
 	sym_strings.base = section_data(strtab)->d_size;
 	section_strings.base = section_data(shstrtab)->d_size;
 }
@@ -290,22 +266,19 @@ static void write_elf(int fd)
 
 static void replace_file(void)
 {
+	char *temp = text("%s.XXXXXX", path);
+	int fd = mkstemp(temp);
 	struct stat st;
-	char *t;
-	int fd;
 
-	if (asprintf(&t, "%s.XXXXXX", path) < 0)
-		must(NULL);
-	fd = mkstemp(t);
 	if (fd < 0)
 		die("cannot write beside it: %s", strerror(errno));
-	temp = t;
+	error_remove(temp);
 	write_elf(fd);
 	if (stat(path, &st) || fchmod(fd, st.st_mode & 07777) || close(fd) ||
 	    rename(temp, path))
 		die("cannot replace it: %s", strerror(errno));
+	error_remove(NULL);
 	free(temp);
-	temp = NULL;
 }
 
 static bool is_signed(void)
@@ -330,8 +303,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	path = argv[optind];
+	error_context("klp-link");
 	if (ko_open(&in, path))
 		return 1;
+	error_context("klp-link: %s", path);
 	if (in.packed)
 		die("is compressed: link it before");
 	if (is_signed())

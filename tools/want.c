@@ -26,32 +26,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/error.h"
 #include "want.h"
 
 #define MAX_TOKENS 96
 
 /* The scanner: the token at hand, and what is behind it. */
+static const char *file;
 static const char *pos;
 static int line;
 static char *tok;
 
-char *text(const char *format, ...)
+void die_at(int at_line, const char *format, ...)
 {
 	va_list args;
-	char *s;
-	int n;
+	char *what;
 
 	va_start(args, format);
-	n = vasprintf(&s, format, args);
+	if (vasprintf(&what, format, args) < 0)
+		what = NULL;
 	va_end(args);
-	if (n < 0)
-		abort();
-	return s;
-}
-
-void *zalloc(size_t size)
-{
-	return calloc(1, size) ?: (abort(), NULL);
+	die("%s:%d: %s", file, at_line, (char *)must(what));
 }
 
 static char *span(const char *start, size_t len)
@@ -118,8 +113,8 @@ static bool accept(const char *what)
 static void expect(const char *what)
 {
 	if (!accept(what))
-		fail(line, "'%s' is expected, not '%s'", what,
-		     *tok ? tok : "the end of the file");
+		die_at(line, "'%s' is expected, not '%s'", what,
+		       *tok ? tok : "the end of the file");
 }
 
 static bool is_ident(const char *s)
@@ -132,8 +127,8 @@ static char *ident(const char *of_what)
 	char *name = tok;
 
 	if (!is_ident(tok))
-		fail(line, "the name of %s is expected, not '%s'", of_what,
-		     *tok ? tok : "the end of the file");
+		die_at(line, "the name of %s is expected, not '%s'", of_what,
+		       *tok ? tok : "the end of the file");
 	next();
 	return name;
 }
@@ -258,7 +253,7 @@ static long number(void)
 	long n = strtol(tok, &end, 0);
 
 	if (!*tok || *end || n < 0)
-		fail(line, "a number is expected, not '%s'", tok);
+		die_at(line, "a number is expected, not '%s'", tok);
 	next();
 	return n;
 }
@@ -270,7 +265,7 @@ static void parse_declarator_end(struct want_member *m)
 	m->optional |= accept("?");
 	while (accept("[")) {
 		if (m->ndims == MAX_DIMS)
-			fail(line, "'%s' has too many dimensions", m->name);
+			die_at(line, "'%s' has too many dimensions", m->name);
 		m->dims[m->ndims++] = at("]") ? -1 : number();
 		expect("]");
 	}
@@ -287,7 +282,8 @@ static struct want_member *parse_members(void)
 
 	while (!at("}")) {
 		if (!*tok)
-			fail(line, "'}' is expected, not the end of the file");
+			die_at(line,
+			       "'}' is expected, not the end of the file");
 		tail = parse_member(tail);
 	}
 	next();
@@ -308,15 +304,15 @@ static struct want_member **parse_member(struct want_member **tail)
 	m->line = line;
 	for (;;) {
 		if (!*tok || at("}") || (at(";") && depth))
-			fail(m->line,
-			     "this is not the declaration of a member");
+			die_at(m->line,
+			       "this is not the declaration of a member");
 		if (!depth && (at(";") || at("[") || at(":") || at("?")))
 			break;
 		if (at("{")) {
 			if (n != 1 ||
 			    (strcmp(v[0], "struct") && strcmp(v[0], "union")))
-				fail(line,
-				     "only an anonymous struct or union can stand here");
+				die_at(line,
+				       "only an anonymous struct or union can stand here");
 			next();
 			m->is_union = !strcmp(v[0], "union");
 			m->sub = parse_members();
@@ -338,7 +334,7 @@ static struct want_member **parse_member(struct want_member **tail)
 		}
 		depth += at("(") - at(")");
 		if (n == MAX_TOKENS)
-			fail(m->line, "this declaration is too long");
+			die_at(m->line, "this declaration is too long");
 		if (!name && n > 1 && is_ident(tok) && !strcmp(v[n - 1], "*") &&
 		    !strcmp(v[n - 2], "("))
 			name = n;
@@ -348,7 +344,7 @@ static struct want_member **parse_member(struct want_member **tail)
 	if (!name && n)
 		name = n - 1;
 	if (!name || !is_ident(v[name]))
-		fail(m->line, "this is not the declaration of a member");
+		die_at(m->line, "this is not the declaration of a member");
 	m->name = v[name];
 	m->pre = join(v, name);
 	m->post = join(v + name + 1, n - name - 1);
@@ -389,7 +385,7 @@ static char *parse_header(void)
 		pos += len + 1;
 	} else if (*tok != '"' || strlen(tok) < 3 ||
 		   tok[strlen(tok) - 1] != '"') {
-		fail(line, "a header is expected, not '%s'", tok);
+		die_at(line, "a header is expected, not '%s'", tok);
 	}
 	next();
 	return name;
@@ -403,7 +399,7 @@ static void parse_item(struct want_item *item)
 	item->line = line;
 	while (!at(keyword[item->kind]))
 		if (++item->kind > WANT_DATA)
-			fail(line, "'%s' begins no statement", tok);
+			die_at(line, "'%s' begins no statement", tok);
 	next();
 
 	if (item->kind != WANT_ENUM || is_ident(tok))
@@ -430,8 +426,8 @@ static void parse_item(struct want_item *item)
 			expect("{");
 	} else if (item->kind == WANT_DATA) {
 		if (*tok != '"' || strlen(tok) < 3)
-			fail(line, "the type of '%s' is expected in quotes",
-			     item->name);
+			die_at(line, "the type of '%s' is expected in quotes",
+			       item->name);
 		item->type = span(tok + 1, strlen(tok) - 2);
 		next();
 	}
@@ -445,7 +441,8 @@ static void parse_const(struct want_const *c)
 	c->line = line;
 	next();
 	if (!is_ident(tok))
-		fail(line, "the name of a constant is expected, not '%s'", tok);
+		die_at(line, "the name of a constant is expected, not '%s'",
+		       tok);
 	c->name = tok;
 	if (*pos == '?') {
 		c->optional = true;
@@ -460,7 +457,7 @@ static void parse_const(struct want_const *c)
 		*on = '\0';
 	}
 	if (!*c->value)
-		fail(line, "constant '%s' has no value", c->name);
+		die_at(line, "constant '%s' has no value", c->name);
 }
 
 /*
@@ -476,8 +473,8 @@ static void parse_unhooked(struct want_unhooked *u)
 	expect("calls");
 	u->hook = ident("a hook");
 	if (*tok != '"' || strlen(tok) < 3)
-		fail(line, "the reason for '%s' is expected in quotes",
-		     u->caller);
+		die_at(line, "the reason for '%s' is expected in quotes",
+		       u->caller);
 	u->why = span(tok + 1, strlen(tok) - 2);
 	next();
 	expect(";");
@@ -493,11 +490,11 @@ static void check_unhooked(const struct want *want)
 				continue;
 			found |= !strcmp(i->name, u->hook);
 			if (!strcmp(i->name, u->caller))
-				fail(u->line, "'%s' is a hook itself",
-				     u->caller);
+				die_at(u->line, "'%s' is a hook itself",
+				       u->caller);
 		}
 		if (!found)
-			fail(u->line, "there is no hook '%s'", u->hook);
+			die_at(u->line, "there is no hook '%s'", u->hook);
 	}
 }
 
@@ -507,9 +504,9 @@ static void check_consts(const struct want *want)
 	for (struct want_const *c = want->consts; c; c = c->next) {
 		for (char **s = c->series; s && *s; s++)
 			if (!series_in(want->vetted, *s))
-				fail(c->line,
-				     "constant '%s' has a value on %s, which is not vetted",
-				     c->name, *s);
+				die_at(c->line,
+				       "constant '%s' has a value on %s, which is not vetted",
+				       c->name, *s);
 		for (char **s = want->vetted; s && *s; s++) {
 			int n = 0;
 
@@ -518,13 +515,13 @@ static void check_consts(const struct want *want)
 				n += !strcmp(o->name, c->name) &&
 				     (!o->series || series_in(o->series, *s));
 			if (n > 1)
-				fail(c->line,
-				     "constant '%s' has %d values on %s",
-				     c->name, n, *s);
+				die_at(c->line,
+				       "constant '%s' has %d values on %s",
+				       c->name, n, *s);
 			if (!n && !c->optional)
-				fail(c->line,
-				     "constant '%s' has no value on %s",
-				     c->name, *s);
+				die_at(c->line,
+				       "constant '%s' has no value on %s",
+				       c->name, *s);
 		}
 	}
 }
@@ -536,9 +533,9 @@ static char *slurp(const char *path)
 	size_t cap = 0;
 
 	if (!f)
-		fail(0, "%s can't be opened: %s", path, strerror(errno));
+		die("%s can't be opened: %s", path, strerror(errno));
 	if (getdelim(&s, &cap, '\0', f) < 0)
-		fail(0, "%s can't be read or is empty", path);
+		die("%s can't be read or is empty", path);
 	fclose(f);
 	return s;
 }
@@ -550,6 +547,7 @@ void want_parse(struct want *want, const char *path)
 	struct want_unhooked **unhooked = &want->unhooked;
 	struct want_item **item = &want->items;
 
+	file = path;
 	pos = slurp(path);
 	line = 1;
 	next();
@@ -567,8 +565,8 @@ void want_parse(struct want *want, const char *path)
 			*inc = zalloc(sizeof(**inc));
 			(*inc)->header = rest_of_line();
 			if (!strchr("<\"", *(*inc)->header))
-				fail(line, "a header is expected, not '%s'",
-				     (*inc)->header);
+				die_at(line, "a header is expected, not '%s'",
+				       (*inc)->header);
 			inc = &(*inc)->next;
 		} else if (at("unhooked")) {
 			*unhooked = zalloc(sizeof(**unhooked));
@@ -584,7 +582,7 @@ void want_parse(struct want *want, const char *path)
 		next();
 	}
 	if (!want->target)
-		fail(0, "%s names no target", path);
+		die("%s names no target", path);
 	check_consts(want);
 	check_unhooked(want);
 }

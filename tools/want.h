@@ -7,7 +7,6 @@
 #ifndef WANT_H
 #define WANT_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -116,7 +115,7 @@ struct want {
  * @want: to fill in
  * @path: of the file
  *
- * What is wrong with the file ends the program through fail().
+ * What is wrong with the file ends the program through die_at().
  */
 void want_parse(struct want *want, const char *path);
 
@@ -136,15 +135,11 @@ char *type_canon(const char *text);
 bool series_in(char *const *list, const char *series);
 
 /**
- * fail() - say in one sentence what is wrong, and exit
- * @line: of the want file, or 0
- * @format: of the sentence, as for printf
+ * die_at() - what is wrong with the want file, or with what a line of it wants
+ * @line: of the file that want_parse() has read
+ * @format: of a sentence, as for die()
  */
-void fail(int line, const char *format, ...)
+void die_at(int line, const char *format, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
-
-/* These never return NULL. */
-char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void *zalloc(size_t size);
 
 #endif

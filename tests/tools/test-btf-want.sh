@@ -30,8 +30,8 @@ mkdir "$tmp/out"
 
 if [ -z "$BTF_WANT" ]; then
 	BTF_WANT=$tmp/btf-want
-	cc -O2 -Wall -Wextra -I "$tools" -o "$BTF_WANT" "$tools/btf-want.c" \
-		"$tools/btf-type.c" "$tools/want.c" "$tools/ko.c" -lbpf -lelf || exit 1
+	cc -O2 -Wall -Wextra -o "$BTF_WANT" "$tools/btf-want.c" "$tools/btf-type.c" \
+		"$tools/want.c" "$tools"/../lib/*.c -lbpf -lelf || exit 1
 fi
 
 case $TARGET in

@@ -250,7 +250,7 @@ for p in xz zstd gzip; do
 		--want stock.want good.ko
 	head -c 300 stock.ko.$p >cut.ko
 	"$tools/klp-check" --target stock=cut.ko --base vmlinux good.ko >out 2>&1
-	[ $? = 1 ] && grep -q "^cut.ko: $p cannot unpack it" out
+	[ $? = 1 ] && grep -q "^klp-check: cut.ko: $p cannot unpack it" out
 	verdict $? "a target cut short, packed by $p"
 done
 

@@ -22,7 +22,7 @@ static struct json_object *module(int i)
 	return json_object_array_get_idx(list, i);
 }
 
-static const char *text(json_object *o, const char *key)
+static const char *json_text(json_object *o, const char *key)
 {
 	json_object *value;
 
@@ -42,9 +42,9 @@ static void not_installed(void **state)
 	says_not("bcache");
 	assert_int_equal(ctl("status", "--json", NULL), DONE);
 	m = module(0);
-	assert_string_equal(text(m, "state"), "not-installed");
-	assert_string_equal(text(m, "installed"), "null");
-	assert_string_equal(text(m, "version"), "null");
+	assert_string_equal(json_text(m, "state"), "not-installed");
+	assert_string_equal(json_text(m, "installed"), "null");
+	assert_string_equal(json_text(m, "version"), "null");
 	json_object_put(document);
 }
 
@@ -111,21 +111,21 @@ static void is_attached(void **state)
 	says(")  0.1.0    ok\n");
 	assert_int_equal(ctl("status", "--json", "bcache-journal", NULL), DONE);
 	m = module(0);
-	assert_string_equal(text(m, "module"), "bcache_journal");
-	assert_string_equal(text(m, "state"), "attached");
-	assert_string_equal(text(m, "reason"), "null");
-	assert_string_equal(text(m, "target"), "bcache");
-	assert_string_equal(text(m, "target_loaded"), "true");
-	assert_string_equal(text(m, "attached_since"), "1790000000");
-	assert_string_equal(text(m, "transition"), "none");
-	assert_string_equal(text(m, "version"), "0.1.0");
-	assert_string_equal(text(m, "health"), "ok");
+	assert_string_equal(json_text(m, "module"), "bcache_journal");
+	assert_string_equal(json_text(m, "state"), "attached");
+	assert_string_equal(json_text(m, "reason"), "null");
+	assert_string_equal(json_text(m, "target"), "bcache");
+	assert_string_equal(json_text(m, "target_loaded"), "true");
+	assert_string_equal(json_text(m, "attached_since"), "1790000000");
+	assert_string_equal(json_text(m, "transition"), "none");
+	assert_string_equal(json_text(m, "version"), "0.1.0");
+	assert_string_equal(json_text(m, "health"), "ok");
 	assert_true(json_object_object_get_ex(m, "sets", &sets));
 	assert_int_equal(json_object_array_length(sets), 1);
 	set = json_object_array_get_idx(sets, 0);
-	assert_string_equal(text(set, "set"), SET);
-	assert_string_equal(text(set, "seq"), "16");
-	assert_string_equal(text(set, "entries_max"), "4096");
+	assert_string_equal(json_text(set, "set"), SET);
+	assert_string_equal(json_text(set, "seq"), "16");
+	assert_string_equal(json_text(set, "entries_max"), "4096");
 	json_object_put(document);
 }
 
@@ -192,7 +192,7 @@ static void inert(void **state)
 			     "\"); \"outriggerctl reload bcache_journal\" loads it\n");
 		assert_int_equal(ctl("status", "--json", NULL), all[i].status);
 		m = module(0);
-		assert_string_equal(text(m, "reason_token"),
+		assert_string_equal(json_text(m, "reason_token"),
 				    i < NR_REASONS ? all[i].token : "null");
 		json_object_put(document);
 	}

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "ko.h"
 
+#include "error.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,9 +34,9 @@ static const struct packer {
 	{ "\x5d\0\0", 3, { "xz", "-dcq", "--format=lzma" } },
 };
 
-static int complain(const char *path, const char *what)
+static int unusable(const struct ko *ko, const char *what)
 {
-	fprintf(stderr, "%s: %s\n", path, what);
+	complain("%s: %s", ko->path, what);
 	return -1;
 }
 
@@ -54,16 +56,16 @@ static int map(struct ko *ko, int fd)
 	struct stat st;
 
 	if (fstat(fd, &st))
-		return complain(ko->path, strerror(errno));
+		return unusable(ko, strerror(errno));
 	if (!st.st_size)
-		return complain(ko->path, "is empty");
+		return unusable(ko, "is empty");
 	ko->size = st.st_size;
 	ko->data = mmap(NULL, ko->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
 			0);
 	if (ko->data != MAP_FAILED)
 		return 0;
 	ko->data = NULL;
-	return complain(ko->path, strerror(errno));
+	return unusable(ko, strerror(errno));
 }
 
 static int write_all(int fd, const char *buf, size_t n)
@@ -86,12 +88,11 @@ static int unpack(struct ko *ko, const struct packer *p, const void *data,
 	int in = memfd_create("packed", MFD_CLOEXEC),
 	    out = memfd_create("unpacked", MFD_CLOEXEC);
 	posix_spawn_file_actions_t to;
-	char what[80];
 	pid_t pid;
 	int err, status, ret = -1;
 
 	if (in < 0 || out < 0 || write_all(in, data, n) < 0) {
-		complain(ko->path, strerror(errno));
+		unusable(ko, strerror(errno));
 		goto out;
 	}
 	posix_spawn_file_actions_init(&to);
@@ -101,16 +102,14 @@ static int unpack(struct ko *ko, const struct packer *p, const void *data,
 			   environ);
 	posix_spawn_file_actions_destroy(&to);
 	if (err) {
-		snprintf(what, sizeof(what), "cannot run %s to unpack it: %s",
+		complain("%s: cannot run %s to unpack it: %s", ko->path,
 			 p->argv[0], strerror(err));
-		complain(ko->path, what);
 		goto out;
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (status) {
-		snprintf(what, sizeof(what), "%s cannot unpack it", p->argv[0]);
-		complain(ko->path, what);
+		complain("%s: %s cannot unpack it", ko->path, p->argv[0]);
 		goto out;
 	}
 	munmap(ko->data, ko->size);
@@ -133,20 +132,40 @@ static uint32_t le32(const uint8_t *p)
 	return le32toh(v);
 }
 
-/* A bzImage says in its boot header (2.08 and later) where its payload lies. */
+/*
+ * The boot header of a bzImage, version 2.08 and later, says where the payload lies:
+ * offsets of its fields, as in Documentation/arch/x86/boot.rst.
+ */
+#define BOOT_SETUP_SECTS 0x1f1
+#define BOOT_HEADER 0x202 /* "HdrS" */
+#define BOOT_PAYLOAD_OFFSET 0x248 /* from the end of the setup code */
+#define BOOT_PAYLOAD_LENGTH 0x24c
+#define BOOT_HEADER_END 0x250
+#define BOOT_SECTOR_SIZE 512
+#define BOOT_OLD_SETUP_SECTS 4 /* what 0 in BOOT_SETUP_SECTS stands for */
+
+static bool is_bzimage(const struct ko *ko)
+{
+	return ko->size > BOOT_HEADER_END &&
+	       !memcmp((char *)ko->data + BOOT_HEADER, "HdrS", 4);
+}
+
 static int unpack_bzimage(struct ko *ko)
 {
 	const uint8_t *image = ko->data;
-	size_t start = ((image[0x1f1] ? image[0x1f1] : 4) + 1) * 512;
-	size_t off = le32(image + 0x248), len = le32(image + 0x24c);
+	size_t sects = image[BOOT_SETUP_SECTS] ? image[BOOT_SETUP_SECTS] :
+						 BOOT_OLD_SETUP_SECTS;
+	size_t start = (1 + sects) * BOOT_SECTOR_SIZE;
+	size_t off = le32(image + BOOT_PAYLOAD_OFFSET);
+	size_t len = le32(image + BOOT_PAYLOAD_LENGTH);
 	const struct packer *p;
 
 	if (ko->size < start || ko->size - start < off ||
 	    ko->size - start - off < len || len < 8)
-		return complain(ko->path, "is not a whole kernel image");
+		return unusable(ko, "is not a whole kernel image");
 	p = packed_by(image + start + off, len);
 	if (!p)
-		return complain(ko->path,
+		return unusable(ko,
 				"is a kernel image packed in an unknown way");
 	/* All but gzip are followed by the unpacked size, 4 bytes of kbuild's. */
 	return unpack(ko, p, image + start + off,
@@ -158,7 +177,7 @@ static int unpack_bzimage(struct ko *ko)
  * @ko: is filled
  * @path: .ko (plain, .xz, .zst, .gz ...), vmlinux, or a bzImage; told by content
  *
- * Returns 0, or -1 after a message on stderr that names @path.
+ * Returns 0, or -1 after a complaint that names @path.
  */
 int ko_open(struct ko *ko, const char *path)
 {
@@ -169,7 +188,7 @@ int ko_open(struct ko *ko, const char *path)
 	elf_version(EV_CURRENT);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		complain(path, strerror(errno));
+		unusable(ko, strerror(errno));
 		goto fail;
 	}
 	if (map(ko, fd)) {
@@ -181,19 +200,18 @@ int ko_open(struct ko *ko, const char *path)
 	if (p) {
 		if (unpack(ko, p, ko->data, ko->size))
 			goto fail;
-	} else if (ko->size > 0x250 &&
-		   !memcmp((char *)ko->data + 0x202, "HdrS", 4)) {
+	} else if (is_bzimage(ko)) {
 		if (unpack_bzimage(ko))
 			goto fail;
 	}
 	ko->elf = elf_memory(ko->data, ko->size);
 	if (!ko->elf || elf_kind(ko->elf) != ELF_K_ELF) {
-		complain(path, "is not an ELF object");
+		unusable(ko, "is not an ELF object");
 		goto fail;
 	}
 	if (gelf_getclass(ko->elf) != ELFCLASS64 ||
 	    elf64_getehdr(ko->elf)->e_machine != EM_X86_64) {
-		complain(path, "is not for x86-64");
+		unusable(ko, "is not for x86-64");
 		goto fail;
 	}
 	return 0;
@@ -254,6 +272,22 @@ Elf_Scn *ko_section(struct ko *ko, const char *name, GElf_Shdr *shdr)
 }
 
 /**
+ * ko_data - contents of a section
+ * @ko: the object
+ * @name: the section's name
+ *
+ * Returns them, or NULL if there is no such section or it is empty.
+ */
+Elf_Data *ko_data(struct ko *ko, const char *name)
+{
+	GElf_Shdr sh;
+	Elf_Scn *scn = ko_section(ko, name, &sh);
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+
+	return data && data->d_buf && data->d_size ? data : NULL;
+}
+
+/**
  * ko_symtab - the symbol table
  * @ko: the object
  * @data: is filled with its contents
@@ -309,7 +343,49 @@ int ko_symbol(struct ko *ko, const char *name, GElf_Sym *sym)
 }
 
 /**
- * ko_bytes - contents of a section
+ * ko_is_clone - is a symbol what the compiler made of a function?
+ * @name: of the symbol
+ * @of: the function's name
+ *
+ * Returns true for NAME.isra.0, NAME.part.0 and the like; not for NAME.cold, which is
+ * no function.
+ */
+bool ko_is_clone(const char *name, const char *of)
+{
+	size_t n = strlen(of);
+
+	return !strncmp(name, of, n) && name[n] == '.' &&
+	       !strstr(name + n, ".cold");
+}
+
+/**
+ * ko_find_clone - what the compiler made of a function that has no symbol
+ * @ko: the object
+ * @of: the function's name
+ *
+ * Returns the name of the first clone, or NULL.
+ */
+const char *ko_find_clone(struct ko *ko, const char *of)
+{
+	Elf_Data *data;
+	GElf_Shdr sh;
+	GElf_Sym s;
+	int i;
+
+	if (!ko_symtab(ko, &data, &sh))
+		return NULL;
+	for (i = 1; gelf_getsym(data, i, &s); i++) {
+		const char *name = elf_strptr(ko->elf, sh.sh_link, s.st_name);
+
+		if (GELF_ST_TYPE(s.st_info) == STT_FUNC && name &&
+		    ko_is_clone(name, of))
+			return name;
+	}
+	return NULL;
+}
+
+/**
+ * ko_bytes - some bytes of a section
  * @ko: the object
  * @section: its index
  * @offset: from its start
@@ -336,13 +412,11 @@ static bool listed(struct ko *ko, const char *rela_section, size_t section,
 	GElf_Shdr sh;
 	GElf_Rela r;
 	GElf_Sym s;
-	Elf_Scn *scn;
 	int i;
 
 	if (!ko_symtab(ko, &syms, &sh))
 		return false;
-	scn = ko_section(ko, rela_section, &sh);
-	data = scn ? elf_getdata(scn, NULL) : NULL;
+	data = ko_data(ko, rela_section);
 	for (i = 0; data && gelf_getrela(data, i, &r); i++)
 		if (gelf_getsym(syms, GELF_R_SYM(r.r_info), &s) &&
 		    s.st_shndx == section && s.st_value + r.r_addend == addr)
@@ -353,9 +427,10 @@ static bool listed(struct ko *ko, const char *rela_section, size_t section,
 /* The instruction itself; a kernel built without IBT has none anywhere. */
 static bool starts_with_endbr(struct ko *ko, const GElf_Sym *func)
 {
-	const void *p = ko_bytes(ko, func->st_shndx, func->st_value, 4);
+	const void *p =
+		ko_bytes(ko, func->st_shndx, func->st_value, ENDBR_SIZE);
 
-	return p && !memcmp(p, "\xf3\x0f\x1e\xfa", 4);
+	return p && !memcmp(p, "\xf3\x0f\x1e\xfa", ENDBR_SIZE);
 }
 
 /**
@@ -370,11 +445,11 @@ static bool starts_with_endbr(struct ko *ko, const GElf_Sym *func)
  */
 int ko_ftrace_site(struct ko *ko, const GElf_Sym *func)
 {
-	int at = starts_with_endbr(ko, func) ? 4 : 0;
+	int at = starts_with_endbr(ko, func) ? ENDBR_SIZE : 0;
 
 	return listed(ko, ".rela__mcount_loc", func->st_shndx,
 		      func->st_value + at) ?
-		       at + 5 :
+		       at + FTRACE_SITE_SIZE :
 		       -1;
 }
 
@@ -427,13 +502,11 @@ bool ko_endbr(struct ko *ko, const GElf_Sym *func)
  */
 const char *ko_modinfo(struct ko *ko, const char *key)
 {
+	Elf_Data *data = ko_data(ko, ".modinfo");
 	size_t len = strlen(key);
-	GElf_Shdr sh;
-	Elf_Scn *scn = ko_section(ko, ".modinfo", &sh);
-	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
 	const char *p, *end;
 
-	if (!data || !data->d_buf || !data->d_size)
+	if (!data)
 		return NULL;
 	p = data->d_buf;
 	end = p + data->d_size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A kernel object (module or vmlinux) as the host tools see it: the
+ * A kernel object (module or vmlinux) as the tools and outriggerctl see it: the
  * uncompressed ELF image in memory, whatever it is packed in on disk, and the
- * few questions that the build asks of it.
+ * few questions that are asked of it.
  */
 #ifndef OUTRIGGER_KO_H
 #define OUTRIGGER_KO_H
@@ -10,6 +10,9 @@
 #include <gelf.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#define ENDBR_SIZE 4
+#define FTRACE_SITE_SIZE 5 /* of the call, and of the nop in its place */
 
 struct ko {
 	char *path;
@@ -23,9 +26,12 @@ int ko_open(struct ko *ko, const char *path);
 void ko_close(struct ko *ko);
 
 Elf_Scn *ko_section(struct ko *ko, const char *name, GElf_Shdr *shdr);
+Elf_Data *ko_data(struct ko *ko, const char *name);
 const char *ko_section_name(struct ko *ko, size_t index);
 Elf_Scn *ko_symtab(struct ko *ko, Elf_Data **data, GElf_Shdr *shdr);
 int ko_symbol(struct ko *ko, const char *name, GElf_Sym *sym);
+bool ko_is_clone(const char *name, const char *of);
+const char *ko_find_clone(struct ko *ko, const char *of);
 const void *ko_bytes(struct ko *ko, size_t section, GElf_Addr offset, size_t n);
 
 int ko_ftrace_site(struct ko *ko, const GElf_Sym *func);
