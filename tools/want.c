@@ -547,7 +547,7 @@ void want_parse(struct want *want, const char *path)
 	struct want_unhooked **unhooked = &want->unhooked;
 	struct want_item **item = &want->items;
 
-	file = path;
+	want->path = file = path;
 	pos = slurp(path);
 	line = 1;
 	next();

@@ -101,6 +101,7 @@ struct want_unhooked {
 };
 
 struct want {
+	const char *path;
 	char *target;
 	int target_line;
 	char **vetted;

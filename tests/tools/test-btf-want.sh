@@ -30,8 +30,9 @@ mkdir "$tmp/out"
 
 if [ -z "$BTF_WANT" ]; then
 	BTF_WANT=$tmp/btf-want
-	cc -O2 -Wall -Wextra -o "$BTF_WANT" "$tools/btf-want.c" "$tools/btf-type.c" \
-		"$tools/want.c" "$tools"/../lib/*.c -lbpf -lelf || exit 1
+	cc -O2 -Wall -Wextra -o "$BTF_WANT" "$tools"/btf-want.c \
+		"$tools"/want.c "$tools"/types.c "$tools"/driver.c "$tools"/resolve.c \
+		"$tools"/emit.c "$tools"/../lib/*.c -lbpf -lelf || exit 1
 fi
 
 case $TARGET in

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * btf-type.c - read BTF types as C, and notice a base that isn't theirs.
+ * types.c - read BTF types as C, find them, and notice a base that isn't theirs.
  *
  * btf_dump of libbpf isn't used: it renames every second type of one name
  * (struct bio___2), and a module's BTF often has such.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/error.h"
-#include "btf-type.h"
-
-static const struct btf_type *type(const struct types *types, int id)
-{
-	return btf__type_by_id(types->btf, id);
-}
+#include "types.h"
 
 static const char *name_at(const struct types *types, __u32 off)
 {
@@ -25,12 +21,12 @@ static const char *name_at(const struct types *types, __u32 off)
 
 int type_resolve(const struct types *types, int id)
 {
-	const struct btf_type *t = type(types, id);
+	const struct btf_type *t = type_at(types, id);
 
 	while (btf_is_mod(t) || btf_is_typedef(t) ||
 	       btf_kind(t) == BTF_KIND_TYPE_TAG) {
 		id = t->type;
-		t = type(types, id);
+		t = type_at(types, id);
 	}
 	return id;
 }
@@ -47,7 +43,7 @@ static bool in_base(const struct types *types, const struct btf_type *t)
 /* A typedef or enum that only the module knows: no header declares it. */
 static bool is_private(const struct types *types, int id)
 {
-	const struct btf_type *t = type(types, id);
+	const struct btf_type *t = type_at(types, id);
 
 	if ((unsigned int)id < types->own || in_base(types, t))
 		return false;
@@ -58,7 +54,7 @@ static bool is_private(const struct types *types, int id)
 				return false;
 		return true;
 	}
-	t = type(types, type_resolve(types, id));
+	t = type_at(types, type_resolve(types, id));
 	return !btf_is_composite(t) ||
 	       t->name_off; /* else it has no other name */
 }
@@ -66,7 +62,7 @@ static bool is_private(const struct types *types, int id)
 char *type_private(const struct types *types, const char *name)
 {
 	for (__u32 id = types->own; id < btf__type_cnt(types->btf); id++) {
-		const struct btf_type *t = type(types, id);
+		const struct btf_type *t = type_at(types, id);
 
 		if (btf_is_typedef(t) &&
 		    !strcmp(name_at(types, t->name_off), name))
@@ -105,7 +101,7 @@ static char *base_text(const char *tag, const char *base, const char *name)
 char *type_text(const struct types *types, int id, const char *name,
 		bool portable)
 {
-	const struct btf_type *t = type(types, id), *to;
+	const struct btf_type *t = type_at(types, id), *to;
 	const char *own;
 
 	if (!id)
@@ -115,11 +111,11 @@ char *type_text(const struct types *types, int id, const char *name,
 	switch (btf_kind(t)) {
 	case BTF_KIND_PTR:
 		id = t->type;
-		to = type(types, id);
+		to = type_at(types, id);
 		while (portable && btf_is_typedef(to) &&
 		       is_private(types, id)) {
 			id = to->type;
-			to = type(types, id);
+			to = type_at(types, id);
 		}
 		if (btf_is_array(to) || btf_is_func_proto(to))
 			return type_text(types, id, text("(*%s)", name),
@@ -132,7 +128,7 @@ char *type_text(const struct types *types, int id, const char *name,
 				   btf_is_volatile(t) ? "volatile" :
 							"__restrict";
 
-		if (btf_is_ptr(type(types, t->type)))
+		if (btf_is_ptr(type_at(types, t->type)))
 			return type_text(types, t->type,
 					 base_text("", word, name), portable);
 		return text("%s %s", word,
@@ -183,8 +179,8 @@ static bool same_int(const struct types *types, int id, const char *name)
 
 	if (named <= 0)
 		return false;
-	a = type(types, type_resolve(types, id));
-	b = type(types, type_resolve(types, named));
+	a = type_at(types, type_resolve(types, id));
+	b = type_at(types, type_resolve(types, named));
 	return btf_is_int(a) && btf_is_int(b) &&
 	       !strcmp(name_at(types, a->name_off),
 		       name_at(types, b->name_off));
@@ -192,7 +188,7 @@ static bool same_int(const struct types *types, int id, const char *name)
 
 bool type_is(const struct types *types, int id, const char *name)
 {
-	const struct btf_type *t = type(types, id);
+	const struct btf_type *t = type_at(types, id);
 	size_t len = strlen(name);
 	int to;
 
@@ -214,7 +210,7 @@ bool type_is(const struct types *types, int id, const char *name)
 	case BTF_KIND_PTR:
 		/* closure_fn * is a void (*)(struct work_struct *) */
 		to = type_resolve(types, t->type);
-		if (to && btf_is_func_proto(type(types, to)))
+		if (to && btf_is_func_proto(type_at(types, to)))
 			return !strcmp(
 				type_canon(type_text(types, to, "(*)", false)),
 				name);
@@ -246,7 +242,7 @@ static bool name_ok(const struct types *types, __u32 off)
 /* Something a variable can be of. */
 static bool is_type(const struct types *types, __u32 id, bool may_be_void)
 {
-	const struct btf_type *t = type(types, id);
+	const struct btf_type *t = type_at(types, id);
 
 	if (!id)
 		return may_be_void;
@@ -322,7 +318,7 @@ static bool type_ok(const struct types *types, const struct btf_type *t)
 				return false;
 		return is_type(types, t->type, true);
 	case BTF_KIND_FUNC:
-		t = type(types, t->type);
+		t = type_at(types, t->type);
 		return t && btf_is_func_proto(t);
 	default:
 		return true;
@@ -343,9 +339,139 @@ const char *types_check(const struct types *types)
 			return text("it has no struct %s", known[i]);
 	}
 	for (__u32 id = types->own; id < btf__type_cnt(types->btf); id++)
-		if (!type_ok(types, type(types, id)))
+		if (!type_ok(types, type_at(types, id)))
 			return text(
 				"type %u of the target makes no sense with it",
 				id);
 	return NULL;
+}
+
+/* All that a struct's layout is, in text: to compare two of the same name. */
+static void print_layout(FILE *f, const struct types *types, int id)
+{
+	const struct btf_type *t = type_at(types, id);
+
+	fprintf(f, "%s %s %u {\n", btf_is_union(t) ? "union" : "struct",
+		type_name(types, t), t->size);
+	for (int i = 0; i < btf_vlen(t); i++) {
+		const struct btf_member *m = btf_members(t) + i;
+		const char *name = btf__name_by_offset(types->btf, m->name_off);
+		const struct btf_type *of;
+		int of_id = m->type;
+
+		fprintf(f, "%u:%u %s;\n", btf_member_bit_offset(t, i),
+			btf_member_bitfield_size(t, i),
+			type_text(types, of_id, name, false));
+		while (btf_is_array(type_at(types, of_id)))
+			of_id = btf_array(type_at(types, of_id))->type;
+		of = type_at(types, of_id);
+		if (btf_is_composite(of) && !of->name_off)
+			print_layout(f, types, of_id);
+		else
+			fprintf(f, "%lld\n",
+				(long long)btf__resolve_size(types->btf,
+							     of_id));
+	}
+	fprintf(f, "}\n");
+}
+
+static void print_enum(FILE *f, const struct types *types, int id)
+{
+	const struct btf_type *t = type_at(types, id);
+
+	fprintf(f, "enum %s %u\n", type_name(types, t), t->size);
+	for (int i = 0; i < btf_vlen(t); i++) {
+		if (btf_is_enum64(t))
+			fprintf(f, "%s %llx\n",
+				btf__name_by_offset(types->btf,
+						    btf_enum64(t)[i].name_off),
+				(unsigned long long)btf_enum64_value(
+					btf_enum64(t) + i));
+		else
+			fprintf(f, "%s %x\n",
+				btf__name_by_offset(types->btf,
+						    btf_enum(t)[i].name_off),
+				btf_enum(t)[i].val);
+	}
+}
+
+static char *print_type(const struct types *types, int id)
+{
+	char *s = NULL;
+	size_t size;
+	FILE *f = open_memstream(&s, &size);
+
+	if (btf_is_composite(type_at(types, id)))
+		print_layout(f, types, id);
+	else if (btf_is_any_enum(type_at(types, id)))
+		print_enum(f, types, id);
+	else
+		fputs(type_text(types, id, "", false), f);
+	fclose(f);
+	return s;
+}
+
+int type_find(const struct types *types, const struct want_item *item,
+	      const char *name, int kind)
+{
+	static const char *const what[] = { "struct", "union", "enum" };
+	int found = 0;
+
+	for (__u32 id = types->own; id < btf__type_cnt(types->btf); id++) {
+		const struct btf_type *t = type_at(types, id);
+
+		if (btf_kind(t) != kind || strcmp(type_name(types, t), name))
+			continue;
+		if (found &&
+		    strcmp(print_type(types, found), print_type(types, id)))
+			die_at(item->line, "there are two different %s %s",
+			       what[item->kind], name);
+		found = found ?: (int)id;
+	}
+	if (!found)
+		found = btf__find_by_name_kind(btf__base_btf(types->btf), name,
+					       kind);
+	return found > 0 ? found : 0;
+}
+
+static bool find_member(const struct types *types, int id, const char *name,
+			__u32 bit_off, struct type_member *member)
+{
+	const struct btf_type *t = type_at(types, id), *of;
+	const struct btf_member *m = btf_members(t);
+
+	for (int i = 0; i < btf_vlen(t); i++) {
+		__u32 at = bit_off + btf_member_bit_offset(t, i);
+
+		if (m[i].name_off) {
+			if (!strcmp(btf__name_by_offset(types->btf,
+							m[i].name_off),
+				    name)) {
+				*member = (struct type_member){ t, i, at };
+				return true;
+			}
+			continue;
+		}
+		of = type_at(types, type_resolve(types, m[i].type));
+		if (btf_is_composite(of) &&
+		    find_member(types, type_resolve(types, m[i].type), name, at,
+				member))
+			return true;
+	}
+	return false;
+}
+
+bool type_find_member(const struct types *types, int id, const char *name,
+		      struct type_member *member)
+{
+	return find_member(types, id, name, 0, member);
+}
+
+char *dims_text(const long *dims, int n)
+{
+	char *s = text("%s", "");
+
+	for (int i = 0; i < n; i++)
+		s = dims[i] < 0 ? text("%s[]", s) : text("%s[%ld]", s, dims[i]);
+	return s;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * btf-type.h - the types of one module: its own BTF on its kernel's.
+ * types.h - the types of one module: its own BTF on its kernel's.
  */
-#ifndef BTF_TYPE_H
-#define BTF_TYPE_H
+#ifndef TYPES_H
+#define TYPES_H
 
 #include <bpf/btf.h>
 
@@ -58,5 +58,50 @@ char *type_private(const struct types *types, const char *name);
 
 /* Past const, volatile, tags and typedefs. */
 int type_resolve(const struct types *types, int id);
+
+/**
+ * type_find() - a type by its name
+ * @types: to look in: the target's own before the kernel's
+ * @item: of the want file, to be named if the target has two different ones
+ * @name: for example "cache_set"
+ * @kind: BTF_KIND_STRUCT or the like
+ *
+ * The target may hold one name twice, if only what the members point at differs.
+ *
+ * Return: its id, or 0.
+ */
+int type_find(const struct types *types, const struct want_item *item,
+	      const char *name, int kind);
+
+/* A member, maybe of an anonymous struct or union inside. */
+struct type_member {
+	const struct btf_type *in;
+	int index;
+	__u32 bit_off; /* in the struct that was searched */
+};
+
+/**
+ * type_find_member() - a member by its name
+ * @types: to look in
+ * @id: of a struct or union; anonymous ones inside are searched too
+ * @name: of the member
+ * @member: is filled
+ */
+bool type_find_member(const struct types *types, int id, const char *name,
+		      struct type_member *member);
+
+/* The dimensions of an array, in C. */
+char *dims_text(const long *dims, int n);
+
+static inline const struct btf_type *type_at(const struct types *types, int id)
+{
+	return btf__type_by_id(types->btf, id);
+}
+
+static inline const char *type_name(const struct types *types,
+				    const struct btf_type *t)
+{
+	return btf__name_by_offset(types->btf, t->name_off) ?: "";
+}
 
 #endif

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * driver.c - the driver's file, its BTF, and the kernel's BTF that it stands on.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "../lib/btf-base.h"
+#include "../lib/error.h"
+#include "driver.h"
+
+/* The root of the tree that the target stands in: "" if it is ours. */
+static const char *driver_root(const struct driver *t)
+{
+	const char *in_path =
+		strstr(t->path, text("/lib/modules/%s/", t->kver));
+	size_t len = in_path ? in_path - t->path : 0;
+
+	if (len >= 4 && !strncmp(t->path + len - 4, "/usr", 4))
+		len -= 4;
+	return text("%.*s", (int)len, t->path);
+}
+
+/* Where a link of the modules folder leads, inside the target's root. */
+static const char *module_link(const struct driver *t, const char *name)
+{
+	char *path =
+		text("%s/lib/modules/%s/%s", driver_root(t), t->kver, name);
+	char to[PATH_MAX];
+	ssize_t n = readlink(path, to, sizeof(to));
+
+	return n > 0 && *to == '/' ?
+		       text("%s%.*s", driver_root(t), (int)n, to) :
+		       path;
+}
+
+/*
+ * The kernel's own BTF: in the headers, beside its debug symbols, in the
+ * kernel that runs if it is that very one, or in the installed image.
+ */
+static const char *find_base(const struct driver *t)
+{
+	const char *root = driver_root(t);
+	struct utsname running;
+	const char *const places[] = {
+		text("%s/vmlinux", module_link(t, "build")),
+		text("%s/usr/lib/debug/boot/vmlinux-%s", root, t->kver),
+		text("%s/usr/lib/debug/lib/modules/%s/vmlinux", root, t->kver),
+		!uname(&running) && !strcmp(running.release, t->kver) ?
+			"/sys/kernel/btf/vmlinux" :
+			"",
+		text("%s/boot/vmlinuz-%s", root, t->kver),
+		text("%s/lib/modules/%s/vmlinuz", root, t->kver),
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (!access(places[i], R_OK))
+			return places[i];
+	die("there is no BTF of this kernel; install its headers or its image, or name one with --base");
+}
+
+bool driver_has_header(const struct driver *t, const struct want_item *item)
+{
+	const char *dirs[2] = { t->include_dir };
+
+	if (*item->header != '<')
+		die_at(item->line, "only a <header> can be optional");
+	if (!t->include_dir) {
+		dirs[0] = text("%s/include", module_link(t, "build"));
+		dirs[1] = text("%s/include", module_link(t, "source"));
+	}
+	for (int i = 0; i < 2 && dirs[i]; i++)
+		if (!access(text("%s/%.*s", dirs[i],
+				 (int)strlen(item->header) - 2,
+				 item->header + 1),
+			    R_OK))
+			return true;
+	return false;
+}
+
+/* libbpf 1.1 takes split BTF only from a file, and a chroot may lack /proc. */
+static struct btf *open_split(const struct driver *t, const Elf_Data *data,
+			      struct btf *base)
+{
+	char *path = text("%s.XXXXXX", t->scratch ?: P_tmpdir "/btf-want");
+	int fd = mkstemp(path);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	struct btf *btf;
+
+	if (!f)
+		die("%s can't be written: %s", path, strerror(errno));
+	error_remove(path);
+	if (fwrite(data->d_buf, data->d_size, 1, f) != 1 || fclose(f))
+		die("%s can't be written: %s", path, strerror(errno));
+	btf = btf__parse_raw_split(path, base);
+	unlink(path);
+	error_remove(NULL);
+	return btf;
+}
+
+void driver_open(struct driver *t, const struct want *want)
+{
+	const char *vermagic, *name;
+
+	if (access(t->path, R_OK))
+		die("%s can't be read: %s", t->path, strerror(errno));
+	if (ko_open(&t->ko, t->path))
+		exit(1);
+	vermagic = ko_modinfo(&t->ko, "vermagic") ?: "";
+	if (strncmp(vermagic, t->kver, strlen(t->kver)) ||
+	    vermagic[strlen(t->kver)] != ' ')
+		die("this module was built for kernel %.*s",
+		    (int)strcspn(vermagic, " "), vermagic);
+	name = ko_modinfo(&t->ko, "name") ?: "";
+	if (strcmp(name, want->target))
+		die_at(want->target_line, "this is module '%s', not '%s'", name,
+		       want->target);
+}
+
+void driver_open_types(struct driver *t)
+{
+	struct btf *base;
+	const char *wrong;
+	Elf_Data *data;
+
+	data = ko_data(&t->ko, ".BTF");
+	if (!data)
+		die("the module has no .BTF section");
+
+	if (!t->base_path)
+		t->base_path = find_base(t);
+	base = btf_base_open(t->base_path);
+	t->types.own = btf__type_cnt(base);
+	t->types.btf = open_split(t, data, base);
+	if (!t->types.btf)
+		die("%s is not the base of its BTF: %s", t->base_path,
+		    strerror(errno));
+	wrong = types_check(&t->types);
+	if (wrong)
+		die("%s is not the base of its BTF: %s", t->base_path, wrong);
+}
+
+static int series_cmp(const char *a, const char *b)
+{
+	unsigned int am = 0, an = 0, bm = 0, bn = 0;
+
+	sscanf(a, "%u.%u", &am, &an);
+	sscanf(b, "%u.%u", &bm, &bn);
+	return am != bm ? (am < bm ? -1 : 1) : an < bn ? -1 : an > bn;
+}
+
+/* The target says so itself: a kernel's release can be named anything. */
+static bool is_preempt_rt(struct driver *t)
+{
+	return strstr(ko_modinfo(&t->ko, "vermagic"), " preempt_rt ");
+}
+
+const char *driver_series(struct driver *t, const struct want *want,
+			  bool allow_unvetted)
+{
+	unsigned int major = 0, minor = 0;
+	const char *best = NULL;
+	char *series, *list = "";
+
+	sscanf(t->kver, "%u.%u", &major, &minor);
+	series = text("%u.%u%s", major, minor, is_preempt_rt(t) ? "-rt" : "");
+	if (series_in(want->vetted, series))
+		return series;
+	for (char **v = want->vetted; v && *v; v++) {
+		list = text("%s%s%s", list, *list ? ", " : "", *v);
+		if (!best ||
+		    (series_cmp(*v, series) <= 0 && series_cmp(*v, best) > 0))
+			best = *v;
+	}
+	if (!allow_unvetted)
+		die("kernel series %s is not vetted for %s (vetted: %s); a developer may insist with --allow-unvetted",
+		    series, want->target, *list ? list : "none");
+	return best ?: series;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef EMIT_H
+#define EMIT_H
+
+#include <stdio.h>
+
+#include "driver.h"
+
+/**
+ * emit() - write the header of a target
+ * @f: where to
+ * @wanted: resolved
+ * @of: the target
+ * @series: whose constants hold
+ */
+void emit(FILE *f, struct want *wanted, const struct driver *of,
+	  const char *series);
+
+#endif
