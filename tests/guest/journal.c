@@ -50,7 +50,7 @@
 #include <linux/fs.h>
 
 #include "../../bcache-journal/ondisk.h"
-#include "../../tools/crc64.h"
+#include "../crc64.h"
 
 #define SECTOR 512
 #define SB_BYTES 4096
