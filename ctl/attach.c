@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * attach, detach, reload, unload. There is one attach per load of a module, and the
- * transition of a livepatch may wait for tasks as long as they like: so each of these
- * is a wait with an end, and what was begun is taken back there.
+/**
+ * DOC: attach, detach, reload, unload
+ *
+ * There is one attach per load of a module, and the transition of a livepatch may wait
+ * for tasks as long as they like: so each of these is a wait with an end, and what was
+ * begun is taken back there.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * outriggerctl: one file for each thing that it can do, over files.c (the files of
- * /sys, /proc and /etc), kmod.c (libkmod), module.c (what is known of a module of
- * ours), figures.c (its counters) and health.c (what of it is wrong).
+/**
+ * DOC: outriggerctl
+ *
+ * Each command has a file of its own; cli.c parses the command line. They rest on
+ * files.c (the files of /sys, /proc and /etc), kmod.c (libkmod), module.c (the state of
+ * a module of this project), figures.c (its counters) and health.c (its faults).
  */
 #ifndef OUTRIGGERCTL_H
 #define OUTRIGGERCTL_H
@@ -102,7 +104,7 @@ struct kind {
 	size_t nr_figures;
 };
 
-extern const struct kind kinds[KINDS];
+extern const struct kind kinds[KINDS]; /* in figures.c */
 
 #define FIGURES_MAX 20
 
@@ -149,8 +151,6 @@ bool module_set_aside(const struct module *m);
 
 /* --- figures.c ----------------------------------------------------------------- */
 
-extern const struct figure bcache_journal_figures[];
-extern const struct figure xe_pagefault_figures[];
 extern unsigned int patience_ms;
 
 void units_read(struct units *u, const struct kind *kind);

@@ -10,7 +10,7 @@
 
 #include "ctl.h"
 
-const struct figure bcache_journal_figures[] = {
+static const struct figure bcache_journal[] = {
 	{ "seq", "opened_entries_total",
 	  "Sequence number of the open journal entry, which grows by one with each.",
 	  true },
@@ -29,7 +29,7 @@ const struct figure bcache_journal_figures[] = {
 	  false },
 };
 
-const struct figure xe_pagefault_figures[] = {
+static const struct figure xe_pagefault[] = {
 	{ "faults", "faults_total", "Page faults that the GuC reported.",
 	  true },
 	{ "served", "served_total", "Page faults answered \"successful\".",
@@ -67,6 +67,18 @@ const struct figure xe_pagefault_figures[] = {
 	  "Access-counter notifications that failed.", true },
 	{ "access_counters_dropped", "access_counters_dropped_total",
 	  "Access-counter notifications that there was no room for.", true },
+};
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
+
+_Static_assert(ARRAY_SIZE(bcache_journal) <= FIGURES_MAX, "FIGURES_MAX");
+_Static_assert(ARRAY_SIZE(xe_pagefault) <= FIGURES_MAX, "FIGURES_MAX");
+
+const struct kind kinds[KINDS] = {
+	[BCACHE_JOURNAL] = { "bcache_journal", "bcache", "sets", bcache_journal,
+			     ARRAY_SIZE(bcache_journal) },
+	[XE_PAGEFAULT] = { "xe_pagefault", "xe", "gts", xe_pagefault,
+			   ARRAY_SIZE(xe_pagefault) },
 };
 
 unsigned int patience_ms = 5000;

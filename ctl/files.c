@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The files of the system. With OUTRIGGER_ROOT=DIR in the environment they are looked
- * for below that directory, which is for tests, and nothing is loaded or removed.
+/**
+ * DOC: The files of the system
+ *
+ * With OUTRIGGER_ROOT=DIR in the environment, which is for tests, all paths are below
+ * that directory, and nothing is loaded or removed.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -59,13 +59,48 @@ static void check_fit(struct doctor *d, const char *release,
 		kind->module, stock->path, out);
 }
 
-static void check_kernel(struct doctor *d, const char *release)
+/* One verdict on a kernel: @have is what it has of ours, @lack what it should have. */
+static void sum_up(struct doctor *d, const char *release, const char *have,
+		   const char *lack)
 {
 	bool headers = file_there("/lib/modules/%s/build/Makefile", release);
 	bool running = !strcmp(release, kernel_release());
+	enum severity level = OK;
+	char todo[512] = "";
+
+	if (*lack) {
+		level = running && !*have ? FAIL : WARN;
+		snprintf(
+			todo, sizeof(todo),
+			!headers ?
+				"install linux-headers-%s: DKMS then builds them" :
+			*have ? "\"make -s -C /usr/src/outrigger-" OUTRIGGER_VERSION
+				" KVER=%s fitting\" says why it is left out" :
+				"\"dkms install outrigger/" OUTRIGGER_VERSION
+				" -k %s\" says why; kernels that we do not know are left out",
+			release);
+	} else if (*have && !headers) {
+		level = WARN;
+		snprintf(
+			todo, sizeof(todo),
+			"install linux-headers-%s, or an upgrade of ours can't be built",
+			release);
+	}
+	if (!*have && !*lack)
+		verdict(d, SKIP, NULL,
+			"kernel %s%s: it has no stock driver of ours", release,
+			running ? " (running)" : "");
+	else
+		verdict(d, level, todo, "kernel %s%s: %s%s%s%s", release,
+			running ? " (running)" : "",
+			headers ? "headers" : "no headers", have,
+			*lack ? "; without " : "", lack);
+}
+
+static void check_kernel(struct doctor *d, const char *release)
+{
 	char have[256] = "", lack[128] = "", todo[512];
 	struct installed ours, stock;
-	enum severity level = OK;
 	size_t i, used = 0;
 
 	for (i = 0; i < d->o->n; i++) {
@@ -94,35 +129,7 @@ static void check_kernel(struct doctor *d, const char *release)
 				 *lack ? " and " : "", kind->module);
 		}
 	}
-
-	*todo = '\0';
-	if (*lack) {
-		level = running && !*have ? FAIL : WARN;
-		snprintf(
-			todo, sizeof(todo),
-			!headers ?
-				"install linux-headers-%s: DKMS then builds them" :
-			*have ? "\"make -s -C /usr/src/outrigger-" OUTRIGGER_VERSION
-				" KVER=%s fitting\" says why it is left out" :
-				"\"dkms install outrigger/" OUTRIGGER_VERSION
-				" -k %s\" says why; kernels that we do not know are left out",
-			release);
-	} else if (*have && !headers) {
-		level = WARN;
-		snprintf(
-			todo, sizeof(todo),
-			"install linux-headers-%s, or an upgrade of ours can't be built",
-			release);
-	}
-	if (!*have && !*lack)
-		verdict(d, SKIP, NULL,
-			"kernel %s%s: it has no stock driver of ours", release,
-			running ? " (running)" : "");
-	else
-		verdict(d, level, todo, "kernel %s%s: %s%s%s%s", release,
-			running ? " (running)" : "",
-			headers ? "headers" : "no headers", have,
-			*lack ? "; without " : "", lack);
+	sum_up(d, release, have, lack);
 }
 
 void check_kernels(struct doctor *d)

@@ -6,13 +6,6 @@
 
 #include "ctl.h"
 
-const struct kind kinds[KINDS] = {
-	[BCACHE_JOURNAL] = { "bcache_journal", "bcache", "sets",
-			     bcache_journal_figures, 7 },
-	[XE_PAGEFAULT] = { "xe_pagefault", "xe", "gts", xe_pagefault_figures,
-			   17 },
-};
-
 /* A module's name, or its file's, in the other spelling. */
 const char *with_hyphens(char *buf, size_t size, const char *name)
 {

@@ -150,13 +150,14 @@ static void depmod(const char *release)
 	      release);
 }
 
-static void figures(const char *dir, const struct figure *f, size_t n,
-		    const char *value)
+static void figures(const char *dir, const struct kind *kind, const char *value)
 {
 	char path[256];
+	size_t i;
 
-	while (n--) {
-		snprintf(path, sizeof(path), "%s/%s", dir, f[n].file);
+	for (i = 0; i < kind->nr_figures; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir,
+			 kind->figures[i].file);
 		put(path, "%s", value);
 	}
 }

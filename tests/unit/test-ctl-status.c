@@ -101,8 +101,7 @@ static void is_attached(void **state)
 
 	setenv("TZ", "UTC", 1);
 	attached("bcache_journal", "bcache");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
-		"16");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "16");
 	put("/sys/fs/bcache/" SET "/journal/entries_max", "4096");
 	put("/sys/fs/bcache/" SET "/journal/full", "0");
 	assert_int_equal(ctl("status", NULL), DONE);
@@ -237,7 +236,7 @@ static void due(void **state)
 static void gpu_health(void **state)
 {
 	attached("xe_pagefault", "xe");
-	figures(GT0, xe_pagefault_figures, 17, "0");
+	figures(GT0, &kinds[XE_PAGEFAULT], "0");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("  ok\n");
 	put(GT0 "/unsent", "2");
@@ -299,8 +298,7 @@ static void journal_health(void **state)
 	pid_t pid;
 
 	attached("bcache_journal", "bcache");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
-		"0");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "0");
 	put("/sys/fs/bcache/" SET "/journal/entries", "801");
 	put("/sys/fs/bcache/" SET "/journal/entries_max", "32767");
 	assert_int_equal(ctl("status", NULL), DONE);
@@ -323,8 +321,7 @@ static void journal_health(void **state)
 static void late(void **state)
 {
 	attached("bcache_journal", "bcache");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
-		"0");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "0");
 	gone("/sys/fs/bcache/" SET "/journal/last_seq");
 	shell("mkfifo %s/sys/fs/bcache/" SET "/journal/last_seq", tree);
 	patience_ms = 50;
@@ -376,7 +373,7 @@ static void metrics_of_nothing(void **state)
 static void metrics(void **state)
 {
 	attached("xe_pagefault", "xe");
-	figures(GT0, xe_pagefault_figures, 17, "7");
+	figures(GT0, &kinds[XE_PAGEFAULT], "7");
 	assert_int_equal(ctl("metrics", NULL), DONE);
 	says("outrigger_module_info{module=\"xe_pagefault\",target=\"xe\",version=\"0.1.0\",");
 	says("outrigger_module_state{module=\"xe_pagefault\",state=\"attached\"} 1\n");
@@ -405,9 +402,8 @@ static void metrics_by_promtool(void **state)
 		skip(); /* package prometheus */
 	attached("xe_pagefault", "xe");
 	attached("bcache_journal", "bcache");
-	figures(GT0, xe_pagefault_figures, 17, "7");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
-		"4");
+	figures(GT0, &kinds[XE_PAGEFAULT], "7");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "4");
 	assert_int_equal(ctl("metrics", NULL), DONE);
 	out[strlen(out) - 1] = '\0';
 	put("/metrics", "%s", out);
@@ -421,8 +417,7 @@ static void metrics_by_promtool(void **state)
 static void watch(void **state)
 {
 	attached("bcache_journal", "bcache");
-	figures("/sys/fs/bcache/" SET "/journal", bcache_journal_figures, 7,
-		"64");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "64");
 	assert_int_equal(
 		ctl("watch", "--count", "2", "--interval", "0.01", NULL), DONE);
 	says("bcache_journal: attached (0.1.0)\n");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The command line: commands, options, modules. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,8 @@
 #include "ctl.h"
 
 enum { JSON = 1, DUE = 2, TIMEOUT = 4, INTERVAL = 8, COUNT = 16 };
+
+#define GO_ON (-1) /* no exit status: there is a command to run */
 
 static const struct command {
 	const char *name;
@@ -79,7 +82,9 @@ static bool add_module(struct options *o, const char *name)
 	return kind;
 }
 
-int outriggerctl(int argc, char **argv)
+/* Sets @o from the options, and @given to those that only some commands take. */
+static int parse_options(struct options *o, unsigned int *given, int argc,
+			 char **argv)
 {
 	static const struct option long_options[] = {
 		{ "json", no_argument, NULL, JSON },
@@ -91,17 +96,9 @@ int outriggerctl(int argc, char **argv)
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options o = { .timeout = 60, .interval = 2 };
-	const struct command *command;
-	unsigned int given = 0;
 	char *end;
 	int c;
 
-	error_context("outriggerctl");
-	if (!root_fits()) {
-		complain("OUTRIGGER_ROOT is too long");
-		return USAGE;
-	}
 	optind = 0; /* tests call us more than once */
 	while ((c = getopt_long(argc, argv, "hv", long_options, NULL)) != -1) {
 		switch (c) {
@@ -114,15 +111,15 @@ int outriggerctl(int argc, char **argv)
 		case '?':
 			return USAGE; /* getopt has said what is wrong */
 		case JSON:
-			o.json = true;
+			o->json = true;
 			break;
 		case DUE:
-			o.due = true;
+			o->due = true;
 			break;
 		case TIMEOUT:
 		case INTERVAL:
-			if (!seconds(optarg,
-				     c == TIMEOUT ? &o.timeout : &o.interval)) {
+			if (!seconds(optarg, c == TIMEOUT ? &o->timeout :
+							    &o->interval)) {
 				complain(
 					"'%s' is no number of seconds from 0 to 86400",
 					optarg);
@@ -130,15 +127,33 @@ int outriggerctl(int argc, char **argv)
 			}
 			break;
 		case COUNT:
-			o.count = strtol(optarg, &end, 10);
-			if (*end || o.count < 1) {
+			o->count = strtol(optarg, &end, 10);
+			if (*end || o->count < 1) {
 				complain("'%s' is no number of looks", optarg);
 				return USAGE;
 			}
 			break;
 		}
-		given |= c;
+		*given |= c;
 	}
+	return GO_ON;
+}
+
+int outriggerctl(int argc, char **argv)
+{
+	struct options o = { .timeout = 60, .interval = 2 };
+	const struct command *command;
+	unsigned int given = 0;
+	int ret;
+
+	error_context("outriggerctl");
+	if (!root_fits()) {
+		complain("OUTRIGGER_ROOT is too long");
+		return USAGE;
+	}
+	ret = parse_options(&o, &given, argc, argv);
+	if (ret != GO_ON)
+		return ret;
 	if (optind == argc) {
 		usage(stderr);
 		return USAGE;
