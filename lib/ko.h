@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
+/**
+ * DOC: Kernel objects
+ *
  * A kernel object (module or vmlinux) as the tools and outriggerctl see it: the
  * uncompressed ELF image in memory, whatever it is packed in on disk, and the
  * few questions that are asked of it.

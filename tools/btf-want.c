@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * btf-want - write the header through which a module sees a stock driver.
+/**
+ * DOC: btf-want - write the header through which a module sees a stock driver
  *
  * The want file says what is taken from the driver; the driver's own BTF says
  * where that lies.  Structs come out as slices: the members asked for at their

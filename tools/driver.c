@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * driver.c - the driver's file, its BTF, and the kernel's BTF that it stands on.
+/**
+ * DOC: The stock driver
+ *
+ * The driver's file, its BTF, and the kernel's BTF that this one is based on.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * emit.c - write the header: includes, constants, types, prototypes, the places
- * of the hooks.
+/**
+ * DOC: The header
+ *
+ * Includes, constants, types, prototypes, and the places of the hooks.
  */
 #define _GNU_SOURCE
 #include <ctype.h>

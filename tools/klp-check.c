@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * klp-check: read a finished livepatch module against the very objects that it
- * fastens to, and refuse at build what the kernel would refuse at load. At load
- * it would refuse the *target*, and that machine might not boot.
+/**
+ * DOC: klp-check - judge a finished livepatch module
+ *
+ * Reads a finished livepatch module against the very objects that it fastens to,
+ * and refuses at build what the kernel would refuse at load. At load it would refuse
+ * the *target*, and that machine might not boot.
  */
 #define _GNU_SOURCE
 #include "klp.h"

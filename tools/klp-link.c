@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * klp-link: turn a module's references to unexported things of stock objects
- * into livepatch relocations (see klp.h). ld -r would drop the result, so this
- * is the last ELF step; only signing comes after it. The file is replaced as a
- * whole or not at all.
+/**
+ * DOC: klp-link - make livepatch relocations
+ *
+ * Turns a module's references to unexported things of stock objects into livepatch
+ * relocations (see klp.h). ld -r would drop the result, so this is the last ELF step;
+ * only signing comes after it. The file is replaced as a whole or not at all.
  */
 #define _GNU_SOURCE
 #include "klp.h"

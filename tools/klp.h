@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
+/**
+ * DOC: Livepatch symbols and relocations
+ *
  * What klp-link writes and klp-check reads. A source refers to an unexported
  * thing of the stock object OBJ by the assembler name __klp_OBJ__NAME; in the
  * finished module that is the symbol .klp.sym.OBJ.NAME,0, and the relocations

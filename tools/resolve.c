@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * resolve.c - find all that a want file names in the target, and fill in where
- * it is.
+/**
+ * DOC: Resolving
+ *
+ * Finds everything that a want file names in the target, and fills in where it is.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * types.c - read BTF types as C, find them, and notice a base that isn't theirs.
+/**
+ * DOC: Types
+ *
+ * Reads BTF types as C, finds them, and notices a base that isn't theirs.
  *
  * btf_dump of libbpf isn't used: it renames every second type of one name
  * (struct bio___2), and a module's BTF often has such.
@@ -98,10 +100,24 @@ static char *base_text(const char *tag, const char *base, const char *name)
 	return text("%s%s%s%s%s", tag, *tag ? " " : "", base, gap, name);
 }
 
+static char *pointer_text(const struct types *types, int id, const char *name,
+			  bool portable)
+{
+	const struct btf_type *to = type_at(types, id);
+
+	while (portable && btf_is_typedef(to) && is_private(types, id)) {
+		id = to->type;
+		to = type_at(types, id);
+	}
+	name = text(btf_is_array(to) || btf_is_func_proto(to) ? "(*%s)" : "*%s",
+		    name);
+	return type_text(types, id, name, portable);
+}
+
 char *type_text(const struct types *types, int id, const char *name,
 		bool portable)
 {
-	const struct btf_type *t = type_at(types, id), *to;
+	const struct btf_type *t = type_at(types, id);
 	const char *own;
 
 	if (!id)
@@ -110,17 +126,7 @@ char *type_text(const struct types *types, int id, const char *name,
 
 	switch (btf_kind(t)) {
 	case BTF_KIND_PTR:
-		id = t->type;
-		to = type_at(types, id);
-		while (portable && btf_is_typedef(to) &&
-		       is_private(types, id)) {
-			id = to->type;
-			to = type_at(types, id);
-		}
-		if (btf_is_array(to) || btf_is_func_proto(to))
-			return type_text(types, id, text("(*%s)", name),
-					 portable);
-		return type_text(types, id, text("*%s", name), portable);
+		return pointer_text(types, t->type, name, portable);
 	case BTF_KIND_CONST:
 	case BTF_KIND_VOLATILE:
 	case BTF_KIND_RESTRICT: {
@@ -159,12 +165,11 @@ char *type_text(const struct types *types, int id, const char *name,
 	case BTF_KIND_ENUM64:
 		if (*own && !(portable && is_private(types, id)))
 			return base_text("enum", own, name);
-		return base_text("",
-				 text("%s%s", btf_kflag(t) ? "" : "unsigned ",
-				      t->size == 8 ? "long long" :
-				      t->size == 4 ? "int" :
-				      t->size == 2 ? "short" :
-						     "char"),
+		return base_text(btf_kflag(t) ? "" : "unsigned",
+				 t->size == 8 ? "long long" :
+				 t->size == 4 ? "int" :
+				 t->size == 2 ? "short" :
+						"char",
 				 name);
 	default:
 		return base_text("", own, name);

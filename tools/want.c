@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * want.c - the parser of .want files.
+/**
+ * DOC: The grammar of want files
  *
  *	target bcache
  *	vetted 6.1 6.12			series whose source was read
