@@ -43,7 +43,7 @@ xe-pagefault/target.h: xe-pagefault/xe.want
 MODULES = $(foreach m,$(ALL),$(if $(wildcard $(ko-$(m))),$(m)))
 KOS = $(foreach m,$(MODULES),$(ko-$(m)))
 
-VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+VERSION := $(shell sed -n 's/^Version: *//p' META)
 
 # The tools of the build: made here, or where a package has them ready.
 TOOLDIR ?= tools
@@ -141,7 +141,7 @@ dkms-build:
 # The sources as DKMS wants them; packages of every kind begin with this.
 dkms-source:
 	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
-	for f in Kbuild Makefile dkms.conf tools/Makefile \
+	for f in Kbuild META Makefile dkms.conf tools/Makefile \
 		$(filter-out %/target.h,$(wildcard $(foreach d, \
 			attach lib tools $(ALL) xe-pagefault/port, \
 				$(d)/*.[ch] $(d)/*.want))); do \

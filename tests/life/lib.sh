@@ -150,6 +150,7 @@ next_version()
 			mv "$tree/usr/src/outrigger-$version" "$tree/usr/src/outrigger-$next"
 			sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$next\"/" \
 				"$tree/usr/src/outrigger-$next/dkms.conf"
+			sed -i "s/^Version: .*/Version: $next/" "$tree/usr/src/outrigger-$next/META"
 		fi
 		dpkg-deb -b --root-owner-group "$tree" job/next >next.log
 	done

@@ -428,6 +428,7 @@ need_debs()	# SUITE [next]
 			cd "$root"/tmp/outrigger-*
 			if [ "$3" ]; then
 				sed -i "s/^\(PACKAGE_VERSION=.*\)\"/\1.1\"/" dkms.conf
+				sed -i "s/^Version: .*/&.1/" META
 				sed -i "1s/)/.1)/" packaging/debian/changelog
 			fi
 			in_root sh -c "make -C /tmp/outrigger-* deb"
