@@ -13,21 +13,6 @@
 . /job/lib.sh
 
 case $BOOT in
-1)
-	be ours
-	make_set --writeback
-	ack_start
-	ack_for 15
-	crash_now
-	;;
-2)
-	be stock
-	register_set
-	ack_verify
-	fio_verify --offset=512M --size=8M
-	stop_set
-	register_set
-	fio_verify --offset=512M --size=8M
-	stop_set
-	;;
+1) crash_on ours ;;
+2) recover_on stock ;;
 esac

@@ -328,9 +328,34 @@ ack_stop()
 }
 
 # ack_verify [MIN]: every write acknowledged in the boots before is there
+# shellcheck disable=SC2120 # its callers are elsewhere
 ack_verify()
 {
 	/job/ackwrite verify /dev/bcache0 /job/acks "${1:-500}" || fail "acknowledged writes lost"
+}
+
+# crash_on SIDE: a boot that ends in a crash under O_SYNC writes, on a journal of that side
+crash_on()
+{
+	be "$1"
+	make_set --writeback
+	ack_start
+	ack_for 15
+	crash_now
+}
+
+# recover_on SIDE: the boot after that, on either side: all acknowledged writes are there,
+# and the set goes on, and registers again
+recover_on()
+{
+	be "$1"
+	register_set
+	ack_verify
+	fio_verify --offset=512M --size=8M
+	stop_set
+	register_set
+	fio_verify --offset=512M --size=8M
+	stop_set
 }
 
 # --- a damaged journal -----------------------------------------------------------
