@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: accept-loss
-# about: a set that is refused, registered by order of the operator: what is given up stays so
+# about: a refused set is registered with accept_loss; what was given up does not come back
 # disks: 192M 192M 192M 192M 192M 192M
 # timeout: 600
 # kernels: all

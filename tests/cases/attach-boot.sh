@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: attach-boot
-# about: boots in which we come before and after udev registers the set
+# about: boots in which the module is loaded before and after udev registers the set
 # disks: 1G 1G
 # timeout: 300
 # kernels: all

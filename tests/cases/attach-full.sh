@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: attach-full
-# about: a small journal kept full by small writes, attached and detached
+# about: attach and detach on a small journal that small writes keep full
 # disks: 256M 1G
 # timeout: 600
 # kernels: all

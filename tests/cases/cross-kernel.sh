@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: cross-kernel
-# about: dirty journals of each kernel, of stock and ours, discard on and off: all recover here
+# about: dirty journals of each kernel, stock and ours, discard on and off: all are recovered here
 # disks: 2G 2G 256M 256M
 # timeout: 600
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: ctl
-# about: outriggerctl and modprobe -r with bcache; a detach that is taken back
+# about: outriggerctl and modprobe -r with bcache; a cancelled detach
 # disks: 512M 512M
 # timeout: 900
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: damaged-journal
-# about: damaged journal entries, everywhere in the ring: refused or harmless
+# about: damaged journal entries anywhere in the ring are refused or harmless
 # disks: 192M 192M 192M 192M
 # timeout: 900
 # kernels: all

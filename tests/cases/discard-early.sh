@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: discard-early
-# about: with discard on, no journal bucket is discarded that the newest entry asks for
+# about: with discard on, a journal bucket that the newest entry still needs is not discarded
 # disks: 192M 192M
 # timeout: 400
 # kernels: bookworm trixie

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: discarded-start
-# about: the first needed journal buckets were discarded before the crash: no reason to refuse
+# about: a set whose first needed journal buckets were discarded before the crash registers
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: all

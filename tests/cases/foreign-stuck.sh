@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: foreign-stuck
-# about: the transition of another livepatch does not end, with and without replace
+# about: the transition of another livepatch never ends, with and without replace
 # disks: 512M 512M
 # timeout: 900
 # kernels: all

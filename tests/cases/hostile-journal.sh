@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: hostile-journal
-# about: a journal and a superblock that say what can't be, with right checksums: no hang, no BUG
+# about: impossible values with right checksums in journal and superblock: no hang, no BUG
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: journal-error
-# about: journal writes fail for a while, then for good: no acknowledged write is lost
+# about: journal writes fail for a while, then permanently: no acknowledged write is lost
 # disks: 256M 256M
 # timeout: 600
 # kernels: all

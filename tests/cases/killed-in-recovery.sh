@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: killed-in-recovery
-# about: the process that registers a set behind a slow disk is killed, as udev does
+# about: the process that registers a set on a slow disk is killed, as udev does
 # disks: 192M 192M 192M 192M
 # timeout: 900
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: load-orders
-# about: loading and unloading in every order, without any set
+# about: loading and unloading in every order, without a set
 # timeout: 500
 # kernels: all
 # short: trixie-backports

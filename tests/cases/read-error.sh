@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: read-error
-# about: the newest journal bucket can't be read: we refuse and say so, stock rolls back
+# about: the newest journal bucket can't be read: the module refuses the set, stock rolls back
 # disks: 256M 256M 256M
 # timeout: 300
 # kernels: all

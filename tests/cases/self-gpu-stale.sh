@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # self-test: self-gpu-stale
-# about: a translation that is used after it was invalidated fails
+# about: using a translation after it was invalidated fails
 # gpu: lnl
 # timeout: 120
 # kernels: all

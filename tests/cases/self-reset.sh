@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # self-test: self-reset
-# about: a reset that was not announced fails
+# about: an unannounced reset fails
 # timeout: 60
 # kernels: all
 # stock: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # self-test: self-silent
-# about: a power-off behind PID 1's back fails
+# about: a power-off that bypasses PID 1 fails
 # timeout: 60
 # kernels: all
 # stock: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # self-test: self-stock
-# about: our module in a boot that is to be stock fails
+# about: the module being loaded in a stock boot fails
 # timeout: 60
 # kernels: all
 # stock: all

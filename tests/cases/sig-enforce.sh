@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: sig-enforce
-# about: unsigned, or signed by a stranger, where signatures are enforced: stock works
+# about: unsigned modules, or a stranger's signature, where signatures are enforced: stock works
 # disks: 512M 512M
 # timeout: 600
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: small-ring
-# about: synchronous writers on the smallest rings never come to a standstill
+# about: synchronous writers on the smallest rings never stall
 # disks: 256M 256M
 # timeout: 300
 # kernels: all

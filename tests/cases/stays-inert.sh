@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: stays-inert
-# about: another kernel's build, another bcache, a failing enable: stock works on
+# about: a build for another kernel, a different bcache, a failing enable: stock keeps working
 # disks: 512M 512M
 # timeout: 400
 # kernels: all

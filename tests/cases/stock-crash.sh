@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: stock-crash
-# about: crash under O_SYNC writes; stock recovers what stock wrote
+# about: crash under O_SYNC writes; stock recovers its own writes
 # disks: 1G 1G
 # timeout: 240
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: target-fails
-# about: bcache's init function fails, and bcache is loaded again at once
+# about: bcache's init function fails, and bcache is loaded again immediately
 # disks: 512M 512M
 # timeout: 400
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: two-patches
-# about: another livepatch before, beside, in the middle of and instead of us
+# about: another livepatch before, next to, during and in place of the module's
 # disks: 1G 1G
 # timeout: 400
 # kernels: all

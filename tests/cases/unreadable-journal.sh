@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: unreadable-journal
-# about: read errors anywhere in the journal: refused where an entry is needed, only there
+# about: read errors anywhere in the journal are refused only where an entry is needed
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: views-busy
-# about: a registration that lasts blocks no reader of the views and no detach
+# about: a long registration blocks neither readers of the views nor a detach
 # disks: 512M 512M 512M
 # timeout: 600
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: views
-# about: /sys and debugfs before, while and after; stock's tracepoints fire on
+# about: /sys and debugfs before, during and after; stock's tracepoints keep firing
 # disks: 1G 1G
 # timeout: 300
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: ways-out
-# about: off=1 on the kernel command line, and then module_blacklist
+# about: off=1 on the kernel command line, then module_blacklist
 # disks: 512M 512M
 # timeout: 240
 # kernels: all

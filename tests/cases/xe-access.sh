@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-access
-# about: access counters of each granularity have the right object moved to VRAM
+# about: access counters of each granularity cause the right object to be moved to VRAM
 # gpu: bmg media=off
 # sides: stock ours
 # timeout: 300

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-bad
-# about: accesses that must fail fail, their queue is given up, others live on
+# about: accesses that must fail do fail; their queue is given up, others survive
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-bmg
-# about: Battlemage: faults in VRAM and out of it, atomics that move an object there, SVM
+# about: Battlemage: faults in VRAM and outside it, atomics that move an object there, SVM
 # gpu: bmg
 # sides: stock ours
 # short-sides: ours

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-cycles
-# about: attach and detach in a storm of page faults, as fast as transitions complete
+# about: attach and detach during a storm of page faults, as fast as transitions complete
 # gpu: lnl
 # sides: ours
 # timeout: 1800

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-faults
-# about: each kind of page fault, one at a time: serviced once, and the data is right
+# about: each kind of page fault, one at a time: serviced once, with the right data
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours

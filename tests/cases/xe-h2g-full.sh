@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-h2g-full
-# about: the H2G ring is full to the last dword when a fault is to be answered; then a GuC that reads slowly
+# about: a fault is answered while the H2G ring is full to the last dword; then a GuC that reads slowly
 # gpu: lnl media=off
 # sides: stock ours
 # timeout: 300

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-inject
-# about: what hardware would hardly send: odd, broken and too many messages
+# about: messages that hardware would hardly send: odd, broken, and too many
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-life
-# about: the device unbound and bound, suspended and resumed; xe reloaded
+# about: the device is unbound and bound, suspended and resumed; xe is reloaded
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours

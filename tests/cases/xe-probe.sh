@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-probe
-# about: the stock driver takes to the emulated GPU, runs a batch on each engine, twice
+# about: the stock driver probes the emulated GPU and runs a batch on each engine, twice
 # gpu: lnl
 # sides: stock ours
 # timeout: 300

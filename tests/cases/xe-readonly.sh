@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-readonly
-# about: a write to what is bound for reading is refused; stock 6.12 has it tried for ever
+# about: a write to a read-only binding is refused; stock 6.12 has it retried for ever
 # gpu: lnl
 # sides: stock ours
 # timeout: 300

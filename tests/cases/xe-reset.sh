@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-reset
-# about: GT resets in the middle of a storm: no reply to a fault from before
+# about: GT resets during a storm: no reply to a fault from before the reset
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours

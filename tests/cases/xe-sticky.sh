@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-sticky
-# about: one bad fault among good ones; stock 6.12 fails all that are queued behind it
+# about: one bad fault among good ones; stock 6.12 fails all faults queued behind it
 # gpu: lnl
 # sides: stock ours
 # timeout: 300

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-storm
-# about: 10240 page faults of 64 address spaces, by four processes, on both GTs, and races
+# about: 10240 page faults in 64 address spaces, by four processes, on both GTs, with races
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours

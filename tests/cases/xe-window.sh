@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-window
-# about: memory is given back while a fault on it is serviced; stock 6.12 forgets that
+# about: memory is freed while a fault on it is being serviced; stock 6.12 forgets that
 # gpu: bmg media=off
 # sides: stock ours
 # timeout: 300

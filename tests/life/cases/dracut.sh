@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: dracut makes the initramfs: root on bcache, and a purge
+# about: dracut builds the initramfs: root on bcache, then a purge
 # short: none
 
 # shellcheck source=../lib.sh

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: another livepatch is stuck: apt upgrade and purge end and say so, and so does a reboot
+# about: another livepatch is stuck: apt upgrade and purge finish and say so, and a reboot completes
 # short: none
 
 # shellcheck source=../lib.sh

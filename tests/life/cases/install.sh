@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: apt install on a fresh machine, reboot, attached; kept out of two boots
+# about: apt install on a fresh machine, reboot, attached; then kept out of two boots
 # short: trixie
 
 # shellcheck source=../lib.sh

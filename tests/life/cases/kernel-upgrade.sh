@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: apt installs a newer kernel: we are built for it before its first boot
+# about: apt installs a newer kernel: the modules are built for it before its first boot
 # short: none
 
 # shellcheck source=../lib.sh

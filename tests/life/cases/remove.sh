@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: our packages are purged while attached
+# about: the packages are purged while attached
 # short: none
 
 # shellcheck source=../lib.sh

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: bcache is the root file system, the initramfs is older than our package
+# about: root file system on bcache, with an initramfs older than the package
 # short: none
 
 # shellcheck source=../lib.sh

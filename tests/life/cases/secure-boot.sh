@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: UEFI Secure Boot: refused, DKMS's key enrolled in MokManager, attached
+# about: UEFI Secure Boot: refused, DKMS's key is enrolled in MokManager, attached
 # short: none
 
 # shellcheck source=../lib.sh

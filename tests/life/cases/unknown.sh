@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: a bcache that we don't know: refused with the reason, the machine boots on stock
+# about: an unknown bcache: refused with the reason, and the machine boots on stock
 # short: bookworm
 
 # shellcheck source=../lib.sh

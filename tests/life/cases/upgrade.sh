@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: our package is upgraded while attached, and outriggerctl reload takes it over
+# about: the package is upgraded while attached, and outriggerctl reload switches to it
 # short: none
 
 # shellcheck source=../lib.sh
