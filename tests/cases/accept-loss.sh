@@ -24,21 +24,21 @@ accept()
 	[ ! -e "$ACCEPT" ] || echo "$1" >"$ACCEPT" || wrong "accept_loss does not take $1"
 }
 
-# given_up: the last registration used the acceptance, and said what was lost
+# given_up: the last registration used accept_loss, and reported what was lost
 given_up()
 {
 	! grep -q "$(uuid)" "$ACCEPT" || wrong "$1: the acceptance is still there"
 	logged "$(uuid)" 'lost|given up|abandoned|accept' || wrong "$1: lost without a word"
 }
 
-# copy FROM TO: a disk
+# copy FROM TO: copy a disk
 copy()
 {
 	dd if="$(disk "$1")" of="$(disk "$2")" bs=1M iflag=direct oflag=direct status=none ||
 		fail "copy"
 }
 
-# power_cut: disks 5 and 6 are what disks 3 and 4 would be if the power failed now
+# power_cut: disks 5 and 6 become what disks 3 and 4 would be if the power failed now
 power_cut()
 {
 	dmsetup suspend --nolockfs backing && dmsetup suspend --nolockfs cache || fail suspend
@@ -48,7 +48,7 @@ power_cut()
 	dmsetup resume cache && dmsetup resume backing || fail resume
 }
 
-# acked N: so many writes were acknowledged
+# acked N: N writes have been acknowledged
 acked()
 {
 	(($(wc -l </run/new) >= $1))
@@ -68,8 +68,8 @@ not_registered()	# WHY
 	wait_for 60 sets_gone || fail "$what: the set does not go"
 }
 
-# accepted SECONDS WHAT BUCKET ENTRY KIND: refused, then accepted; then there are writes
-# for that long, the power fails, and what was given up must not come back
+# accepted SECONDS WHAT BUCKET ENTRY KIND: the set is refused, then accepted; writes follow
+# for SECONDS, the power fails, and what was given up must not come back
 accepted()
 {
 	local what="$5, $2, and $1 s of writes" pid

@@ -10,8 +10,8 @@
 . /job/lib.sh
 
 make_set --writeback
-# Not at full speed: on 6.12 a transition rewrites every call of cond_resched(), with
-# interrupts to all CPUs for each, and takes minutes if both are busy emulating fio.
+# Not at full speed: on 6.12 a transition patches every call of cond_resched(), with IPIs
+# to all CPUs for each, and takes minutes if both CPUs are busy emulating fio.
 fio_start --rate_iops=100 --iodepth=4 --size=16M
 n=$(rounds 10 50)
 for ((i = 1; i <= n; i++)); do

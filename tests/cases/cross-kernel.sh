@@ -15,7 +15,7 @@
 
 MB=160
 
-# set_of N: $ORIGINS are the devices of the N-th set
+# set_of N: set $ORIGINS to the devices of the N-th set
 set_of()
 {
 	local disk

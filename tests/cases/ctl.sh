@@ -10,7 +10,7 @@
 
 . /job/lib.sh
 
-# table TARGET ARGUMENTS: what the cache device is, linear or delay
+# table TARGET ARGUMENTS: make the cache device a linear or a delay mapping
 table()
 {
 	echo "0 $(blockdev --getsz "$(disk 1)") $1 $(disk 1) 0${2:+ $2}"
@@ -151,6 +151,6 @@ fio_verify --size=4M
 ctl 0 unload --timeout 240 bcache_journal
 [ "$(state)" = absent ] || fail "not unloaded"
 stop_set
-# the last reference goes a moment after the set
+# the last reference is dropped a moment after the set is gone
 wait_for 30 dmsetup --noudevrules --noudevsync remove cache || fail "dmsetup remove"
 rmmod_bcache

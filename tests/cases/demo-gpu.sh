@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# demo: the machine's side of the GPU's part of "make demo"; tests/demo is the host's
+# demo: the guest side of the GPU part of "make demo"; tests/demo is the host side
 # gpu: lnl
 # timeout: 240
 
@@ -12,14 +12,14 @@ note()
 	echo "@$*"
 }
 
-# ledger: what the GPU has counted, in words
+# ledger: print the counters of the GPU in words
 ledger()
 {
 	echo "$(count faults) faults, $(count replies) replies, $(count stray) stray," \
 		"$(count doubled) doubled, $(count mismatched) mismatched"
 }
 
-tell()	# the client's lines, less what nobody wants to know
+tell()	# the client's lines, without the uninteresting ones
 {
 	sed -n 's/^ok /    GPU: /p; /^not ok/p'
 }

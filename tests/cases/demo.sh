@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# demo: the machine's side of "make demo"; tests/demo is the host's
+# demo: the guest side of "make demo"; tests/demo is the host side
 # disks: 1G 1G
 # boots: 2
 # udev: no
@@ -32,7 +32,7 @@ uptime_ms()
 	echo "${up/./}0"
 }
 
-# Registration by udev would be over before this script begins: no udev here.
+# No udev here: it would register the set before this script begins.
 case $BOOT in
 1)
 	note kernel "$(uname -r)"

@@ -16,7 +16,7 @@ discards()
 	awk '{ print $12 }' "/sys/block/$(basename "$(disk 1)")/stat"
 }
 
-# newest KEY: seq or last_seq of the newest entry on the disk
+# newest KEY: print seq or last_seq of the newest entry on disk
 newest()
 {
 	journal list "$(disk 1)" | sed -n "s/^# newest .*\<$1 \([0-9]*\).*/\1/p"
@@ -39,12 +39,12 @@ echo 1 >"/sys/block/$(basename "$(disk 1)")/bcache/discard" || fail "no discard"
 idle_range
 before=$(discards)
 
-# One key, and no flush, which would make a jset more: the jset of this key still asks for
-# all the entries, although by now nothing in memory needs them.
+# One key, and no flush, which would add a jset: the jset of this key still needs all the
+# entries, although by now nothing in memory needs them.
 seq=$(newest seq)
 dd if=/dev/zero of=/dev/bcache0 bs=4k count=1 oflag=direct status=none || fail "dd"
 wait_for 30 written || fail "no entry was written"
-sleep 2 # for the discards
+sleep 2 # give the discards time
 journal list "$(disk 1)" | grep '^#'
 say "$(($(discards) - before)) discards by one write"
 if [ "$SIDE" = stock ]; then

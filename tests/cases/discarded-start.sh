@@ -17,7 +17,7 @@ gap()
 	local n
 
 	for ((n = $2 - 1; n >= 0; n--)); do
-		# the last line printed, which trial() reads, is of the first bucket
+		# trial() reads the last line printed, the one for the first bucket
 		journal damage /dev/mapper/cache "oldest+$n" 0 bucket
 	done | tail -n 1
 	journal super /dev/mapper/cache discard="$1"

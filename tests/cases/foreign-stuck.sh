@@ -37,7 +37,7 @@ unload_other()
 	wait_for 10 rmmod other || fail "rmmod other"
 }
 
-# our own part of what the package does before it is removed
+# what our package does before it is removed
 prerm()
 {
 	local began=$SECONDS

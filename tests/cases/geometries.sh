@@ -11,8 +11,8 @@
 
 . /job/lib.sh
 
-# Size of a block, of a bucket, of the cache in MiB; the logical block size of the devices.
-# bcache wants more than 512 buckets; a 128th of them is for the journal.
+# Block size, bucket size, cache size in MiB, logical block size of the devices. bcache
+# needs more than 512 buckets; 1/128 of them belongs to the journal.
 if [ "${OUTRIGGER_LONG-}" ]; then
 	geometries="512 8k 16 512
 		512 8k 64 512
@@ -40,7 +40,7 @@ else
 fi
 BACKING_MB=128
 
-# piece DISK AT MB NAME LOGICAL-BLOCK: prints the device that is these MiB of the disk
+# piece DISK AT MB NAME LOGICAL-BLOCK: map MB MiB of the disk, print the device
 piece()
 {
 	dmsetup create "$4" --table "0 $(($3 * 2048)) linear $(disk "$1") $(($2 * 2048))" ||

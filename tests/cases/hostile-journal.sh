@@ -41,7 +41,7 @@ case $BOOT in
 	done
 	super clean njournal=3
 	super clean njournal=256
-	# an unknown replacement policy, with which the stock allocator loops for ever
+	# an unknown replacement policy makes the stock allocator loop for ever
 	super clean 'flags=|0x1c'
 	super clean 'flags=|0xfffffffffffffff0'
 	last refused:place seq-max

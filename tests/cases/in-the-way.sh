@@ -12,7 +12,7 @@
 
 klp=/usr/local/lib/klp
 
-# refused_for TOKEN: it could not attach, and says why in a word
+# refused_for TOKEN: the module could not attach, and reason_token is TOKEN
 refused_for()
 {
 	wait_for 60 state_is inert || fail "not inert"

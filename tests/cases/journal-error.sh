@@ -13,7 +13,7 @@
 
 . /job/lib.sh
 
-# media STATE: from now on the journal's buckets are good, or bad
+# media STATE: make the journal buckets good or bad
 media()
 {
 	local size=$((262144 - 4096))
@@ -22,7 +22,7 @@ media()
 	if [ "$1" = good ]; then
 		echo "0 $size linear $(disk 1) 0" | dmsetup load small
 	else
-		# bucket 0 has the superblock, 1 to 7 are the journal of 1008 buckets
+		# of 1008 buckets, bucket 0 has the superblock, 1 to 7 are the journal
 		dmsetup load small <<-END || fail "dmsetup load"
 			0 256 linear $(disk 1) 0
 			256 1792 error
@@ -35,7 +35,7 @@ media()
 
 write_start()
 {
-	# of its own session: one that fails takes its process group along
+	# in a session of its own: a writer that fails kills its process group
 	setsid /job/ackwrite write /dev/bcache0 "$1" >>/run/acks 2>/run/ackwrite.err &
 	ack_pid=$!
 }
@@ -74,8 +74,8 @@ if [ "$SIDE" = ours ]; then
 	echo 4 >"$SYS/parameters/write_retry"
 fi
 
-# failed WHAT [COMMAND...]: the media are bad until the set is gone, or, with COMMAND, which
-# runs meanwhile, until the writers see it; what was acknowledged is there afterwards
+# failed WHAT [COMMAND...]: the media stay bad until the set is gone or, with COMMAND, which
+# runs meanwhile, until the writers notice; acknowledged writes are there afterwards
 failed()
 {
 	local n dev
@@ -113,7 +113,7 @@ stop_it()
 	! dmesg | tail -n +"$lines" | grep 'could not be written' || fail "stopped too late"
 }
 
-# block TEXT OPTION...: write the text over and over into the first block
+# block TEXT OPTION...: fill the first block with TEXT
 block()
 {
 	local text=$1
@@ -125,7 +125,7 @@ block()
 
 overwrite()
 {
-	# O_SYNC would flush once more when the entry has been given up
+	# O_SYNC would flush once more after the entry has been given up
 	(block new oflag=direct conv=fsync 2>/dev/null && touch /run/acknowledged) &
 	ack_pid=$!
 	stop_it
@@ -134,20 +134,20 @@ overwrite()
 failed "for good"
 [ "$SIDE" = ours ] || exit 0
 
-# A set that is being stopped is not shut down for an error: nothing may follow the entry
-# that was given up.
+# An error does not shut down a set that is already being stopped: no entry may follow the
+# one that was given up.
 write_start 2000000
 sleep 5
 lines=$(($(dmesg | wc -l) + 1))
 failed "for good, while the set is being stopped" stop_it
 dmesg | tail -n +"$lines" | grep 'could not be written' || fail "nobody was told"
 
-# The backing device gets it, the key that would take the old copy out of the index does
-# not get into the journal.
+# The write reaches the backing device, but the key that would remove the old copy from the
+# index does not reach the journal.
 echo writethrough >/sys/block/bcache0/bcache/cache_mode
 echo 0 >/sys/block/bcache0/bcache/writeback_percent
 wait_for 120 grep -q clean /sys/block/bcache0/bcache/state || fail "the set stays dirty"
-sed -i '/^0 /d' /run/acks # not the writers' any more
+sed -i '/^0 /d' /run/acks # this block no longer belongs to the writers
 block old oflag=direct,sync || fail "dd"
 lines=$(($(dmesg | wc -l) + 1))
 failed "for good, with nothing dirty, while the set is being stopped" overwrite

@@ -11,7 +11,7 @@
 
 . /job/lib.sh
 
-# slow MS: each read of $CACHE takes that long
+# slow MS: make each read of $CACHE take MS
 slow()
 {
 	local all
@@ -28,18 +28,18 @@ ends()
 	[ ! -e "/proc/$1" ]
 }
 
-# in_our_scan PID: the process that registers reads the journal
+# in_our_scan PID: the registering process is reading the journal
 in_our_scan()
 {
 	grep -q '\[bcache_journal\]' "/proc/$1/stack"
 }
 
-# killed_after SECONDS: kill it so long after the scan began; fails if the set was registered
+# killed_after SECONDS: kill it SECONDS after the scan began; fails if the set was registered
 # before that
 #
-# Not before the scan: there the stock driver fails without us, first with "IO error" while it
-# reads the superblock, then because a killed process cannot start a workqueue. In that case
-# it removes a kobject that was never added, and kernfs warns.
+# Not before the scan: there the stock driver fails on its own, first with "IO error" while
+# it reads the superblock, then because a killed process cannot start a workqueue. In the
+# latter case it removes a kobject that was never added, and kernfs warns.
 killed_after()
 {
 	local pid began phase
@@ -96,7 +96,7 @@ case $BOOT in
 		trials=$((${trials-0} + 1))
 		killed_after "$((ms / 1000)).$(printf %03d $((ms % 1000)))" || break
 	done
-	# The scan's reads take some seconds, whatever the machine.
+	# The reads of the scan take some seconds on any machine.
 	((in_scan >= 2)) || wrong "killed in the scan $in_scan times"
 	trial whole "nobody killed it"
 	trials_done

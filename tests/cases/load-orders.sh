@@ -19,7 +19,7 @@ for ((round = 1; round <= n; round++)); do
 	modprobe "$MODULE" || fail "modprobe"
 	state_is armed || fail "not armed"
 	if ((round % 2)); then
-		# it was not needed; now the target first
+		# unload it again, and load the target first
 		rmmod "$MODULE" || fail "rmmod while armed"
 		modprobe bcache
 		modprobe "$MODULE" || fail "modprobe"

@@ -12,7 +12,7 @@
 
 . /job/lib.sh
 
-# jset_seq DEVICE SECTOR: of the journal entry that begins there, or nothing
+# jset_seq DEVICE SECTOR: print seq of the journal entry that begins there, if any
 jset_seq()
 {
 	local seq version
@@ -21,8 +21,8 @@ jset_seq()
 	[ "$((version & 0xffffffff))" = 1 ] && echo "$seq"
 }
 
-# newest_bucket DEVICE: the sector of the journal bucket with the newest entries.
-# make-bcache's first bucket is 1, and the journal is made from there.
+# newest_bucket DEVICE: print the sector of the journal bucket with the newest entries.
+# make-bcache's first bucket is 1, and the journal starts there.
 newest_bucket()
 {
 	local sector seq newest=0 where=''
@@ -34,7 +34,7 @@ newest_bucket()
 	echo "$where"
 }
 
-# break_at DEVICE SECTOR: /dev/mapper/broken is DEVICE with an unreadable bucket
+# break_at DEVICE SECTOR: create /dev/mapper/broken, DEVICE with an unreadable bucket
 break_at()
 {
 	local all
@@ -48,7 +48,7 @@ break_at()
 	dmsetup mknodes broken # no udev here
 }
 
-size=512	# of a bucket, in sectors
+size=512	# bucket size in sectors
 case $BOOT in
 1)
 	be stock
@@ -82,7 +82,7 @@ case $BOOT in
 	[ "$last" ] || fail "stock refuses it too: nothing to cure"
 	((last < first)) || fail "stock replayed $last, which is in the bucket"
 	say "stock registers, replayed up to $last; from $first on is in the bucket"
-	# what it writes there next fails too, and it gives up
+	# its next write there fails too, and it gives up
 	wait_for 60 sets_gone || stop_set
 	wait_for 30 dmsetup remove broken || fail "dmsetup remove"
 

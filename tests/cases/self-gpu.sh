@@ -12,7 +12,7 @@
 
 modprobe xe
 client_start
-client vm a # or the GPU goes to sleep
+client vm a # keeps the GPU awake
 gpu falsify what=page-fault-reply on
 gpu fault asid=0xabcde va=0x100000000
 wait_for 10 counted stray 1 || fail "the GPU saw no reply"

@@ -18,8 +18,7 @@ if [ "$BOOT" = 1 ]; then
 	crash_now
 fi
 /job/ackwrite verify "$disk" /job/acks 100 || fail "nothing was lost yet"
-# The three latest acknowledged blocks: zeroed, torn, and set to what an earlier
-# block's write was.
+# Of the latest acknowledged blocks, zero one, tear one, and replace one by an earlier block.
 mapfile -t blocks < <(tail -n 4 /job/acks | head -n 3 | cut -d ' ' -f 1)
 dd if=/dev/zero of="$disk" bs=4k seek="${blocks[0]}" count=1 oflag=direct status=none
 dd if=/dev/zero of="$disk" bs=512 seek=$((blocks[1] * 8 + 5)) count=1 oflag=direct status=none

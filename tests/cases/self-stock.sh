@@ -7,6 +7,6 @@
 # stock: all
 # expect: failed .exit 1.
 
-# any module will do that goes by the name
+# any module with that name will do
 mkdir -p /run/fake/bcache_journal
 mount --bind /run/fake /sys/module

@@ -14,7 +14,7 @@
 autoload
 grep -q Y /sys/module/module/parameters/sig_enforce || fail "signatures are not enforced"
 
-# told N PATTERN: the kernel has said PATTERN N times by now
+# told N PATTERN: the kernel has logged PATTERN N times so far
 told()
 {
 	[ "$(dmesg | grep -c "$2")" = "$1" ] || fail "dmesg lacks '$2': $(dmesg | tail -n 3)"
@@ -33,7 +33,7 @@ refused()
 	[ ! -e "/sys/module/$1" ] || fail "refused, but there"
 }
 
-# install_as FILE: what modprobe finds at $ko is this
+# install_as FILE: let modprobe find FILE at $ko
 install_as()
 {
 	case $ko in
@@ -43,7 +43,8 @@ install_as()
 	esac >"$ko"
 }
 
-# stock_works PATTERN: the driver loads, though the softdep's part is refused, and works
+# stock_works PATTERN: the driver loads and works, although the module that the softdep
+# names is refused
 stock_works()
 {
 	local n

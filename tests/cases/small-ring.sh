@@ -17,8 +17,8 @@ writes()
 	awk '{ print $5 }' /sys/block/bcache0/stat
 }
 
-# try SECTORS OPTION...: four writers on a cache of that size; how long was the
-# longest time without a write?
+# try SECTORS OPTION...: run four writers on a cache of that size, measure the longest time
+# without a write
 try()
 {
 	local n prev=0 still=0 longest=0 i fio
@@ -38,11 +38,11 @@ try()
 		cat /sys/kernel/debug/bcache_journal/*/ring
 		fail "a standstill of $longest s"
 	}
-	[ "$(side)" = stock ] && return # to stop may take minutes
+	[ "$(side)" = stock ] && return # stopping may take minutes
 	kill "$fio"
 	wait "$fio"
 	stop_set
-	wait_for 20 dmsetup remove small || fail "dmsetup remove" # as the set is freed
+	wait_for 20 dmsetup remove small || fail "dmsetup remove" # until the set is freed
 }
 
 modprobe bcache || fail "no bcache"

@@ -15,7 +15,7 @@ unpack bcache_journal ours.ko
 unpack bcache bcache.ko
 release=$(uname -r)
 
-# load MODULE FILE: this one instead of the installed, after what that needs
+# load MODULE FILE: load FILE instead of the installed module, after its dependencies
 load()
 {
 	modprobe --show-depends "$1" | sed -n '$d; s/^insmod //p' |
@@ -30,7 +30,7 @@ if (load "$MODULE" elsewhere.ko) >/run/refused 2>&1; then
 	load bcache bcache.ko
 	inert_because 'built for another kernel'
 else
-	# a kernel without symbol versions goes by the release alone
+	# a kernel without symbol versions checks only the release
 	[ ! -e "$SYS" ] || fail "refused, but there"
 	say "the loader refuses it"
 fi

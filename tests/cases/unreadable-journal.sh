@@ -11,7 +11,7 @@
 
 . /job/lib.sh
 
-# bad BUCKET ENTRY [SECTORS]: that can't be read; where it is
+# bad BUCKET ENTRY [SECTORS]: make the entry unreadable, print where it is
 bad()
 {
 	local sector sectors

@@ -20,7 +20,7 @@ in_our_scan()
 	grep -q '\[bcache_journal\]' "/proc/$pid/stack"
 }
 
-# busy FILE: reading it ends soon, with EAGAIN
+# busy FILE: reading it soon fails with EAGAIN
 busy()
 {
 	timeout -s KILL 30 cat "$1" >/dev/null 2>/run/busy && fail "$1 was read"

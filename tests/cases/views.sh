@@ -9,7 +9,7 @@
 
 . /job/lib.sh
 
-# The names of all that bcache shows.
+# The names of all files that bcache provides.
 names()
 {
 	find /sys/fs/bcache "$(set_dir)"/ /sys/block/bcache0/bcache/ /sys/module/bcache/ \
@@ -17,7 +17,7 @@ names()
 		grep -v '/module/bcache/holders/' | sort -u
 }
 
-# fired: how often a tracepoint of stock's fires for 256 synchronous writes
+# fired: how often a stock tracepoint fires for 256 synchronous writes
 fired()
 {
 	local tracing=/sys/kernel/tracing
@@ -55,7 +55,7 @@ our_fired=$(fired)
 ((stock_fired > 0 && our_fired > 0)) ||
 	fail "bcache_journal_write fired $stock_fired times on stock, $our_fired on us"
 
-# A file of ours that is held open over the detach.
+# One of our files, held open across the detach.
 exec 5<"$journal/seq"
 detach
 cat <&5 >/run/view 2>&1

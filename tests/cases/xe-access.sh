@@ -10,7 +10,7 @@
 
 . /job/lib.sh
 
-# in_ram KIB: what the client has there; the rest is in VRAM
+# in_ram KIB: the client has KIB in RAM; the rest is in VRAM
 in_ram()
 {
 	local answer
@@ -21,7 +21,7 @@ in_ram()
 	[[ $answer = ok* ]]
 }
 
-# only 6.12 has it; newer ones call the message unexpected
+# only 6.12 handles it; newer kernels report the message as unexpected
 moves=yes
 [[ $SIDE/$(uname -r) = stock/6.12.* || $SIDE = ours ]] || moves=
 
@@ -31,8 +31,8 @@ client vm a
 client null a 0x100000000 64K
 client write a 0x100000000 1
 base=0x400000000
-ram=64 # with what every space has
-# granularity, its size and the 32nd of it that is to be moved
+ram=64 # including what every space has
+# granularity, its size, and which 1/32 of it is to be moved
 for g in "0 0x20000 5" "1 0x200000 9" "2 0x1000000 31" "3 0x4000000 30"; do
 	read -r granularity size sub <<<"$g"
 	va=$((base + (granularity << 32)))
@@ -54,8 +54,8 @@ for g in "0 0x20000 5" "1 0x200000 9" "2 0x1000000 31" "3 0x4000000 30"; do
 	if [ "$moves" ]; then
 		ram=$((ram - block / 1024))
 		wait_for 30 in_ram $ram || fail "granularity $granularity: it was not moved"
-		# Stock 6.12 takes what a prefetch has bound for invalid, and has now
-		# moved it without a word to the GPU.
+		# Stock 6.12 considers bindings made by a prefetch invalid, and has now
+		# moved the object without telling the GPU.
 		client rebind a $at
 		client write a $at 0xc0ffee
 		say "granularity $granularity: moved"

@@ -32,7 +32,7 @@ vm a
 bo a 0x100000000 2M both
 poke a 0x100000000 40
 prefetch a 0x100000000 2M 0
-resident gtt 2112K # with the 64K that every space has
+resident gtt 2112K # including the 64K that every space has
 read a 0x100000000 40
 resident gtt 2112K
 atomic a 0x100000000 2 42

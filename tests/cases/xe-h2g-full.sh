@@ -11,12 +11,12 @@
 
 . /job/lib.sh
 
-# 6.12 warns at each reset, wrongly: it takes xe_force_wake_get()'s 0 for a failure
+# 6.12 wrongly warns at each reset: it takes a 0 from xe_force_wake_get() for a failure
 [[ $(uname -r) != 6.12.* ]] || echo 0 >/proc/sys/kernel/panic_on_warn
 
 spaces=(a b c d e f g h i j)
 
-# room_is N: dwords that are free in the H2G ring
+# room_is N: N dwords are free in the H2G ring
 room_is()
 {
 	[ "$(count room0)" = "$1" ]
@@ -37,7 +37,7 @@ reset_done()
 	dmesg | grep -q 'GT0: reset done'
 }
 
-# submit N: so many batches that do not fault, on the spaces in turn
+# submit N: N batches that do not fault, on the spaces in turn
 submit()
 {
 	local i
@@ -49,8 +49,8 @@ submit()
 
 be_gpu
 
-# A GuC that has just been started and has reported no fault yet. A reset of the GT
-# resets it more than once.
+# A GuC that has just been started and has not reported a fault. A GT reset resets it
+# more than once.
 r=$(count resets)
 gt_reset 0
 wait_for 30 counted resets $((r + 1)) || fail "no reset"
@@ -62,8 +62,8 @@ for s in "${spaces[@]}"; do
 	client write "$s" 0x100000000 1
 done
 
-# A batch takes 3 dwords. They fill the ring, but for one dword that is never used, if
-# they also end where the ring does. An invalidation of the TLB takes 8.
+# A batch takes 3 dwords. Batches fill the ring, except for one dword that is never used,
+# if they also end where the ring ends. A TLB invalidation takes 8.
 for ((i = 0; i < 20; i++)); do
 	wait_for 30 settled || fail "the driver goes on sending"
 	((($(count size0) - $(count tail0)) % 3)) || break
@@ -77,8 +77,8 @@ say "tail $(count tail0), room $room"
 submit $((room / 3))
 wait_for 30 room_is 0 || fail "the ring is not just full: $(gpu stat)"
 
-# The reply has to wait for room. After a second without any the driver resets the GT,
-# which is right, but leaves nothing to be looked at.
+# The reply has to wait for room. After a second without room the driver resets the GT,
+# which is right, but leaves nothing to check.
 r=$(count resets)
 gpu fault asid=0xabcde va=0xdead0000
 sleep 0.2
@@ -94,7 +94,7 @@ for s in "${spaces[@]}"; do
 done
 [ "$(count unsuccessful)" = 1 ] || fail "the fault was not refused"
 
-# More replies than the ring has room for, and 100 messages read in a second.
+# More replies than fit into the ring, with 100 messages read per second.
 gpu rate h2g=100
 gpu storm n=300 asid=0xabcde va=0xdead0000
 gpu wait outstanding=0 timeout=60

@@ -13,7 +13,8 @@
 
 good=0x100000000 bad=0xdead0000
 
-# injected SUCCESSFUL UNSUCCESSFUL COMMAND...: it makes faults that are answered so
+# injected SUCCESSFUL UNSUCCESSFUL COMMAND...: COMMAND causes faults; check the numbers of
+# both kinds of reply
 injected()
 {
 	local s=$1 u=$2 r w
@@ -88,7 +89,7 @@ say "faults of processes that are killed"
 for i in 1 2 3; do
 	/job/xe-client storm --spaces 16 --processes 2 --parallel 64 --until /run/never &
 	sleep 3
-	kill -KILL $(pgrep -f 'xe-client storm') # they are all ours
+	kill -KILL $(pgrep -f 'xe-client storm') # all of them belong to this case
 	wait $! 2>/dev/null
 	gpu wait outstanding=0 timeout=60
 done

@@ -11,7 +11,7 @@
 
 . /job/lib.sh
 
-# works: a page fault is serviced, by the side that is to
+# works: a page fault is serviced, by the expected side
 works()
 {
 	[ "$(side)" = "$SIDE" ] || fail "it is not $SIDE"
@@ -43,7 +43,7 @@ done
 /job/xe-client storm --spaces 8 --parallel 32 --resilient --until /run/stop >/dev/null &
 pid=$!
 wait_for 60 counted faults 500 || fail "no storm"
-touch /run/cleared # this pulls the device away under the storm
+touch /run/cleared # this removes the device during the storm
 echo "$name" >/sys/bus/pci/drivers/xe/unbind || fail "unbind"
 touch /run/stop
 kill -KILL $pid $(pgrep -P $pid) 2>/dev/null
@@ -58,7 +58,7 @@ for i in 1 2 3; do
 	works "awake again, $i"
 done
 
-# On 7.3 the virtio ports, over which all is said here, do not wake up again.
+# On 7.3 the virtio ports, which this case communicates over, do not wake up again.
 if [[ $(uname -r) = 6.12.* ]]; then
 	echo devices >/sys/power/pm_test
 	echo freeze >/sys/power/state || fail "the system does not suspend"

@@ -18,7 +18,7 @@ client write a 0x1009ff000 1
 client dontneed a 0x100000000 10M
 first=$(count replies)
 f=$(count faults)
-gpu hold what=irq on # or the driver begins while they are still coming
+gpu hold what=irq on # or the driver starts before all of them have arrived
 client start parallel a 2500 0x100000000 4K 0x10000
 wait_for 60 counted faults $((f + 2500)) || fail "the GPU does not fault"
 gpu hold what=irq off

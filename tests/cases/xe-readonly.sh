@@ -22,7 +22,7 @@ if [[ $SIDE/$(uname -r) = stock/6.12.* ]]; then
 	client stalled a 0
 	[ "$(count unsuccessful)" = "$u" ] || fail "stock refuses it"
 	say "$(($(count faults) - n)) faults of one write"
-	client destroy a # only a space that is gone has it refused
+	client destroy a # the access is refused only once its space is gone
 	client_stop
 	gpu wait outstanding=0 timeout=60
 else

@@ -10,8 +10,8 @@
 
 . /job/lib.sh
 
-# With interrupts held back the faults queue up in the order in which they are sent,
-# and one run of the driver's worker finds them all.
+# With interrupts held back, the faults queue up in the order in which they are sent, and
+# one run of the driver's worker finds them all.
 be_gpu
 client_start
 
@@ -36,8 +36,8 @@ else
 	[ "$bad" = 1 ] || fail "it is to be one"
 fi
 
-# The ASIDs of spaces made one after the other are too, and a queue is for each
-# fourth of them: b, f and j share theirs.
+# Spaces created in a row have consecutive ASIDs, and every fourth ASID shares a queue: b,
+# f and j are in the same one.
 say "real: of spaces that have nothing to do with each other"
 for s in b c d e f g h i j; do
 	client vm "$s"

@@ -13,7 +13,7 @@
 
 be_gpu
 
-# exactly N OPTION...: a storm that makes N faults, all of them serviced
+# exactly N OPTION...: a storm that causes N faults, all of them serviced
 exactly()
 {
 	local n=$1 f r
@@ -34,7 +34,7 @@ if [ "$SIDE" = ours ]; then
 fi
 
 say "while the memory changes its protection"
-# Stock 6.12 now and then refuses a fault because of that, as if it were a bad one.
+# Stock 6.12 occasionally refuses a fault because of that, as if it were a bad one.
 refuses=
 [[ $SIDE/$(uname -r) != stock/6.12.* ]] || refuses=--resilient
 /job/xe-client storm --spaces 8 --rounds "$(rounds 50 400)" --race $refuses || fail "the race"

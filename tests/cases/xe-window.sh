@@ -10,7 +10,7 @@
 
 . /job/lib.sh
 
-# answer LINE: what the client says to it
+# answer LINE: send LINE to the client, print its answer
 answer()
 {
 	local said
@@ -20,8 +20,9 @@ answer()
 	echo "$said"
 }
 
-# What services the fault shares one CPU with the client, which goes first, and with
-# something that lets nobody else go on there. All else is done on the other CPU.
+# The worker that services the fault shares one CPU with the client, which has priority,
+# and with a process that keeps everything else off that CPU. Everything else runs on the
+# other CPU.
 echo 1 >/sys/devices/virtual/workqueue/cpumask || fail "workqueues can't be bound"
 taskset -cp 1 $$ >/dev/null
 be_gpu
@@ -32,8 +33,8 @@ client userptr a 0x100000000 64K
 client write a 0x100000000 1
 client dontneed a 0x100000000 64K
 
-# The GuC does not look at what it is sent. So VRAM for an object is not cleared, and
-# the page tables, which the GPU updates after that, are not there yet.
+# The GuC does not read its messages. So VRAM for an object is not cleared, and the page
+# tables, which the GPU updates after that, do not exist yet.
 gpu hold what=h2g on
 client bo b 0x100000000 2M vram
 gpu fault asid=first va=0x100000000 access=write
