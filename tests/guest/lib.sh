@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What the cases share. A case is a bash script; it fails by `fail`, by a failed
-# helper or by its own exit status.
+# Functions for cases. A case is a bash script; it fails if it calls `fail`, if a helper
+# fails, or if it exits with an error.
 
 set -u
 BOOT=${OUTRIGGER_BOOT:-1}
@@ -10,7 +10,7 @@ SIDE=${OUTRIGGER_SIDE:-ours}
 SYS=/sys/module/$MODULE
 PATCH=/sys/kernel/livepatch/$MODULE
 
-# rounds N LONG: how often; the second with tests/vm --long
+# rounds N LONG: the number of rounds: N, or LONG with tests/vm --long
 rounds()
 {
 	[ "${OUTRIGGER_LONG-}" ] && echo "$2" || echo "$1"
@@ -25,7 +25,7 @@ fail()
 {
 	say "FAIL: $*"
 	[ ! -e "$SYS/state" ] || say "state $(state): $(cat "$SYS/reason")"
-	[ "$BASHPID" = $$ ] || kill $$ # it was in a subshell, and is the case's end all the same
+	[ "$BASHPID" = $$ ] || kill $$ # in a subshell: end the case as well
 	exit 1
 }
 
@@ -41,8 +41,8 @@ wait_for()
 	done
 }
 
-# Power off without a word: what the kernel has not written is lost. The host
-# expects it only of a case that has another boot to come.
+# Power off without warning: data that the kernel has not written is lost. The host expects
+# this only if the case has another boot.
 crash_now()
 {
 	say "crash"
@@ -55,14 +55,14 @@ crash_now()
 start_udev()
 {
 	/lib/systemd/systemd-udevd --daemon 2>/dev/null
-	# disks are all that matters here: the rest would load drivers for a minute
+	# only disks matter here: the other devices would load drivers for a minute
 	udevadm trigger --action=add --subsystem-match=block
 	udevadm settle
 }
 
 # --- bcache --------------------------------------------------------------------
 
-# disk N: the N-th disk of the case's header
+# disk N: the N-th disk in the header of the case
 disk()
 {
 	local serial
@@ -78,7 +78,7 @@ set_dir()
 }
 
 # make_set [OPTION of make-bcache...]: cache disk 1, backing disk 2, /dev/bcache0
-# shellcheck disable=SC2120 # its callers are elsewhere
+# shellcheck disable=SC2120 # its callers are in other files
 make_set()
 {
 	wipefs -qa "$(disk 1)" "$(disk 2)"
@@ -87,9 +87,9 @@ make_set()
 	register_set
 }
 
-# small_set SECTORS OPTION...: like make_set, but the cache is /dev/mapper/small, the
-# first SECTORS of disk 1; everything is cached. Without udev, which would register
-# the disk that an earlier boot has left.
+# small_set SECTORS OPTION...: like make_set, but the cache is /dev/mapper/small, the first
+# SECTORS of disk 1, and everything is cached. For cases without udev, which would register
+# the disk that an earlier boot left behind.
 small_set()
 {
 	local dev
@@ -110,7 +110,7 @@ small_set()
 	echo 0 >"$(set_dir)/congested_write_threshold_us"
 }
 
-# register_set: as udev does it; it may have been there first
+# register_set: register as udev does, which may already have done it
 register_set()
 {
 	local n
@@ -123,7 +123,7 @@ register_set()
 		fail "the set did not register"
 }
 
-# stop_set: orderly; the set and its device are gone from the kernel after it
+# stop_set: shut down cleanly; afterwards the set and its device are gone from the kernel
 stop_set()
 {
 	local set
@@ -139,7 +139,7 @@ sets_gone()
 	! compgen -G '/sys/fs/bcache/*-*' >/dev/null && [ ! -e /sys/block/bcache0 ]
 }
 
-# rmmod_bcache: the last references go a moment after the last set
+# rmmod_bcache: the last references are dropped a moment after the last set is gone
 rmmod_bcache()
 {
 	wait_for 30 rmmod bcache || fail "rmmod bcache"
@@ -157,7 +157,7 @@ state_is()
 	[ "$(state)" = "$1" ]
 }
 
-# side: who serves now, the journal or the page faults: ours or stock
+# side: which side serves the journal or the page faults now: ours or stock
 side()
 {
 	state_is attached && echo ours || echo stock
@@ -187,7 +187,7 @@ detach()
 	wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
 }
 
-# be SIDE: ours or stock; for boots without udev, before any set registers
+# be SIDE: switch to ours or stock; for boots without udev, before any set registers
 be()
 {
 	modprobe bcache || fail "no bcache"
@@ -196,7 +196,8 @@ be()
 	start_udev
 }
 
-# ctl STATUS COMMAND...: outriggerctl is to end so; says REGEX: what it said
+# ctl STATUS COMMAND...: run outriggerctl, which must exit with STATUS; says REGEX: its output
+# must match
 ctl()
 {
 	local want=$1 got
@@ -213,7 +214,7 @@ says()
 	grep -qE "$1" /run/ctl || fail "it does not say '$1'"
 }
 
-# unpack MODULE FILE: the installed module's plain ELF file
+# unpack MODULE FILE: write the plain ELF file of the installed module to FILE
 unpack()
 {
 	local ko
@@ -226,25 +227,25 @@ unpack()
 	esac >"$2"
 }
 
-# autoload: from here on our module comes and goes as the package has it
+# autoload: from here on our module is loaded and unloaded as the package configures it
 autoload()
 {
 	rm -f /etc/modprobe.d/outrigger.conf /etc/udev/rules.d/60-outrigger.rules
-	udevadm control --reload 2>/dev/null || true # one that starts later reads them anyway
+	udevadm control --reload 2>/dev/null || true # udev reads them when it starts
 }
 
-# unsigned FILE NEW: NEW is the module FILE without the signature appended to it
+# unsigned FILE NEW: copy the module FILE to NEW without its appended signature
 unsigned()
 {
 	local magic='~Module signature appended~' length
 
 	[ "$(tail -c 28 "$1" | tr -d '\0')" = "$magic" ] || fail "$1 is not signed"
-	# before that line 12 bytes, the last 4 of which say how long what precedes is
+	# that line follows 12 bytes; the last 4 are the length of the signature before them
 	length=$((16#$(tail -c 32 "$1" | head -c 4 | od -An -tx1 | tr -d ' ')))
 	head -c -$((length + 12 + 28)) "$1" >"$2"
 }
 
-# inert_because REGEX: our module did not attach, says why, and stock works
+# inert_because REGEX: our module did not attach and says why, and stock works
 inert_because()
 {
 	wait_for 30 state_is inert || fail "not inert"
@@ -259,7 +260,7 @@ inert_because()
 
 # --- I/O -----------------------------------------------------------------------
 
-# fio_verify [OPTION of fio...]: write blocks at random, read all back, compare
+# fio_verify [OPTION of fio...]: write random blocks, read all of them back, compare
 fio_verify()
 {
 	fio --name=verify --filename=/dev/bcache0 --ioengine=libaio --direct=1 \
@@ -293,21 +294,21 @@ fio_stop()
 	say "$(cat /run/fio.rounds) rounds of fio, all verified"
 }
 
-# ack_start: O_SYNC writes whose acknowledgements the host keeps over a crash
+# ack_start: start O_SYNC writes whose acknowledgements the host keeps across a crash
 ack_start()
 {
 	/job/ackwrite write /dev/bcache0 "${BOOT}000000" >&3 &
 	ack_pid=$!
 }
 
-# blocks_written DEVICE N: at least N blocks of 4 KiB were written to it since its creation
+# blocks_written DEVICE N: at least N blocks of 4 KiB have been written since its creation
 blocks_written()
 {
 	(($(awk '{ print int($7 / 8) }' "/sys/block/$1/stat") >= $2))
 }
 
-# ack_for SECONDS: let the writers run that long; on a slow machine, until there are enough
-# writes for ack_verify
+# ack_for SECONDS: let the writers run for SECONDS, or on a slow machine until there are
+# enough writes for ack_verify
 ack_for()
 {
 	sleep "$1"
@@ -327,7 +328,7 @@ ack_stop()
 	wait "$ack_pid" 2>/dev/null || true # it was killed
 }
 
-# ack_verify [MIN]: every write acknowledged in the boots before is there
+# ack_verify [MIN]: every write acknowledged in earlier boots is there
 # shellcheck disable=SC2120 # its callers are elsewhere
 ack_verify()
 {
@@ -360,7 +361,7 @@ recover_on()
 
 # --- a damaged journal -----------------------------------------------------------
 
-# journal COMMAND ARGUMENT...: tests/guest/journal.c, which has the commands
+# journal COMMAND ARGUMENT...: run tests/guest/journal.c, which lists the commands
 journal()
 {
 	/job/journal "$@"
@@ -369,8 +370,8 @@ journal()
 # no_bypass: send every write to the cache. While its cache device is slow, bcache bypasses
 # it: it journals a key without a pointer, and writes the data to the backing device at the
 # same time. If the power fails between the two, the block has neither: its older data in
-# the cache is gone, and it reads as whatever the backing device held. The stock driver does
-# the same, and a journal cannot help it.
+# the cache is gone, and a read returns the contents of the backing device. The stock driver
+# does the same, and no journal can prevent it.
 no_bypass()
 {
 	echo 0 >"$(set_dir)/congested_read_threshold_us" &&
@@ -378,7 +379,7 @@ no_bypass()
 		echo 0 >/sys/block/bcache0/bcache/sequential_cutoff || fail "writes may bypass the cache"
 }
 
-# ack_signal SIGNAL: to the writers, not to what started them
+# ack_signal SIGNAL: signal the writers, not the process that started them
 ack_signal()
 {
 	# shellcheck disable=SC2046
@@ -398,7 +399,7 @@ acks_until()
 	while :; do
 		ack_running
 		ack_signal STOP
-		sleep 0.2 # lets the current write complete
+		sleep 0.2 # let the current write complete
 		! "$@" >/run/until || return 0
 		((SECONDS < end)) || fail "the journal is never as wanted: $(cat /run/until)"
 		ack_signal CONT
@@ -406,8 +407,8 @@ acks_until()
 	done
 }
 
-# crash_ready: the first boot of most cases that damage a journal: ours crashes under writes
-# once the journal is what "journal ready" wants
+# crash_ready: the first boot of most cases that damage a journal: crash our module under
+# writes once the journal is as "journal ready" requires
 crash_ready()
 {
 	be ours
@@ -416,8 +417,8 @@ crash_ready()
 	crash_now
 }
 
-# after_crash [COMMAND...]: begin the boot after that crash; fails unless COMMAND, by default
-# "journal ready", succeeds as it did before
+# after_crash [COMMAND...]: begin the boot after that crash; fails unless COMMAND, "journal
+# ready" by default, succeeds as it did before the crash
 after_crash()
 {
 	[ $# -gt 0 ] || set -- journal ready "$(disk 1)"
@@ -440,9 +441,9 @@ long_range()
 	((n > 0 && (newest - oldest + n) % n >= 2))
 }
 
-# idle_range: crash now, and the journal starts with buckets that nothing needs any more: a
-# long_range whose btree nodes have been written, which bcache does after 30 seconds, while
-# no jset on the disk says so yet. The writers stay halted.
+# idle_range: reach a state in which, after a crash, the journal starts with buckets that
+# nothing needs any more: a long_range whose btree nodes have been written, which bcache
+# does after 30 seconds, while no jset on disk says so yet. The writers stay halted.
 idle_range()
 {
 	# writeback would add keys during the wait
@@ -469,7 +470,7 @@ snapshots()
 	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
 }
 
-# through N M: the same without snapshots, over disks N and M
+# through N M: like snapshots, but directly on disks N and M
 through()
 {
 	local n=$1 name
@@ -570,10 +571,10 @@ show_log()
 # format of "journal damage". EXPECT is one of
 #   whole    registered, no acknowledged write lost
 #   some     registered, at most the writes of the damaged entry lost
-#   less     registered, acknowledged writes lost: shows a fault of stock
+#   less     registered, acknowledged writes lost: shows a bug of stock
 #   refused  not registered; the log names bucket, sector and entry; nothing written; the
-#            device released. "refused:entry": the log must name only the entry;
-#            "refused:place": all but the entry
+#            device released. "refused:entry": the log need only name the entry;
+#            "refused:place": everything except the entry
 #   clean    registered or refused, without a BUG or a hang
 # A wrong outcome does not end the case: trials_done fails at the end.
 trial()
@@ -651,12 +652,12 @@ gpu_port()
 }
 [ ! "${OUTRIGGER_GPU-}" ] || GPU_PORT=$(gpu_port)
 
-# gpu COMMAND...: tell the emulated GPU, print what it answers, if anything
+# gpu COMMAND...: send COMMAND to the emulated GPU, print its answer, if any
 gpu()
 {
 	local reply='' port
 
-	# nobody else can have it open
+	# the port can be open only once
 	until { exec {port}<>"$GPU_PORT"; } 2>/dev/null; do
 		sleep 0.1
 	done
@@ -667,7 +668,7 @@ gpu()
 	[ "$reply" = ok ] || echo "${reply#ok }"
 }
 
-# count KEY: one of the GPU's counters
+# count KEY: print one of the counters of the GPU
 count()
 {
 	local stat
@@ -677,7 +678,7 @@ count()
 	echo "${BASH_REMATCH[1]}"
 }
 
-# be_gpu: load xe, and our module on the side where it is ours
+# be_gpu: load xe and, if the side is ours, our module
 be_gpu()
 {
 	modprobe xe || fail "modprobe xe"
@@ -686,8 +687,8 @@ be_gpu()
 	[ "$(side)" = "$SIDE" ] || fail "it is not $SIDE"
 }
 
-# faults N UNSUCCESSFUL <SCRIPT: the client runs SCRIPT, and the GPU has to have
-# counted just so many page faults, all of them answered
+# faults N UNSUCCESSFUL <SCRIPT: the client runs SCRIPT, and the GPU must have counted
+# exactly N page faults, all of them answered, UNSUCCESSFUL of them "unsuccessful"
 faults()
 {
 	local f r u
@@ -707,14 +708,14 @@ has_svm()
 	[ -e /sys/module/drm_gpusvm_helper ]
 }
 
-# leave_gpu: detached, and xe unloaded
+# leave_gpu: detach, and unload xe
 leave_gpu()
 {
 	[ "$SIDE" = stock ] || detach
 	rmmod_xe
 }
 
-# rmmod_xe: on 7.3 the coredump of a job that failed holds it for minutes
+# rmmod_xe: on 7.3 the coredump of a failed job holds a reference for minutes
 rmmod_xe()
 {
 	local dump
@@ -725,13 +726,13 @@ rmmod_xe()
 	wait_for 60 rmmod xe || fail "rmmod xe"
 }
 
-# counted KEY N: the GPU has come to that number
+# counted KEY N: the counter KEY of the GPU has reached N
 counted()
 {
 	(($(count "$1") >= $2))
 }
 
-# client_start [COMMAND...]: a client that stays, run by COMMAND; then client LINE...
+# client_start [COMMAND...]: start a client that stays, run by COMMAND; then client LINE...
 client_start()
 {
 	coproc CLIENT { exec "$@" /job/xe-client; }
@@ -764,7 +765,7 @@ client_stop()
 	wait "$pid" || fail "the client"
 }
 
-# gt_reset GT: through debugfs; 6.12 does it when the file is read
+# gt_reset GT: reset through debugfs; 6.12 resets when the file is read
 gt_reset()
 {
 	local file
@@ -776,7 +777,7 @@ gt_reset()
 	esac
 }
 
-# lost N: so many page faults will never be answered, and that is what was to be shown
+# lost N: N page faults will never be answered, as the case expects
 lost()
 {
 	gpu expect what=missing n="$1"
@@ -788,7 +789,7 @@ no_device()
 	! compgen -G '/dev/dri/renderD*' >/dev/null
 }
 
-# ours FILE: a counter of our module's in sysfs, of all GTs
+# ours FILE: sum of a sysfs counter of our module over all GTs
 ours()
 {
 	local file n sum=0

@@ -1,15 +1,15 @@
 # shellcheck shell=bash disable=SC2034,SC2120 # for the cases
 # SPDX-License-Identifier: GPL-2.0
-# What the cases share. A case is a bash script on the host that says what becomes of
-# one machine: it begins as MACHINE/root (see mkmachine), gets layers over it, disks made
-# of that, and is booted. run sets
-#   SUITE     of Debian
-#   MACHINE   the directory of mkmachine
+# Functions for cases. A case is a bash script on the host that describes the life of one
+# machine: it begins as MACHINE/root (see mkmachine), gets layers on top, disks made from
+# these, and is booted. run sets
+#   SUITE     the Debian suite
+#   MACHINE   the directory made by mkmachine
 #   DEBS      a directory with the packages to test
-#   RUN       this run's directory
-#   LONG      with --long
-#   BIN       what is built for the guests
-# It ends with the first thing that is not as it should be.
+#   RUN       the directory of this run
+#   LONG      not empty with --long
+#   BIN       the programs built for the guests
+# A case ends at the first failure.
 
 set -euo pipefail
 # shellcheck source=../qemu/common.sh
@@ -40,16 +40,16 @@ fail()
 '
 key="$MACHINE $prelude"	# identifies a layer; covers everything that goes into it
 
-# native [--online] <SCRIPT: done on the machine while it is switched off
+# native [--online] <SCRIPT: run SCRIPT on the machine while it is switched off
 native()
 {
 	{ echo "$prelude"; cat; } |
 		"$tests/life/native" "$@" "$layers" "$RUN/upper" "$kver" "$DEBS" ||
-		fail "on the machine" >&2	# stdout may be read by the case
+		fail "on the machine" >&2	# the case may be reading stdout
 }
 
-# layer NAME [--online] <SCRIPT: the same, but what it changes is kept for all that want
-# to begin there
+# layer NAME [--online] <SCRIPT: the same, but keep the changes for every case that begins
+# with them
 layer()
 {
 	local name=$1 script dir
@@ -78,8 +78,8 @@ depends=$(for deb in "$DEBS"/*.deb; do
 	dpkg-deb -f "$deb" Depends Recommends | sed 's/^[^:]*: //; s/, */\n/g'
 done | sed 's/[ (|].*//; /^outrigger-/d' | sort -u | xargs)
 
-# fetched: all that the packages and the kernels need is in the machine's apt cache, and
-# from now on it is offline
+# fetched: get everything that the packages and the kernels need into the machine's apt
+# cache; from then on the machine is offline
 fetched()
 {
 	layer fetched --online <<-END
@@ -92,14 +92,14 @@ fetched()
 	END
 }
 
-# prepared: what the packages need is installed
+# prepared: install the dependencies of the packages
 prepared()
 {
 	fetched
 	layer prepared <<<"apt-get -y install $depends; initramfs_make"
 }
 
-# older: a machine that has the older kernel instead of the newest
+# older: give the machine the older kernel instead of the newest
 older()
 {
 	layer older --online <<-END
@@ -110,7 +110,7 @@ older()
 	kver=$OLDER
 }
 
-# installed: our packages, as a user installs them
+# installed: install our packages as a user does
 installed()
 {
 	layer installed <<-END
@@ -120,21 +120,21 @@ installed()
 	END
 }
 
-# exists PATTERN: there is such a file
+# exists PATTERN: the machine has such a file
 exists()
 {
 	native <<<"compgen -G '$1' || echo none" >exists
 	! grep -qx none exists
 }
 
-# in_initramfs MODULE: it has it
+# in_initramfs MODULE: the initramfs contains MODULE
 in_initramfs()
 {
 	native <<<initramfs_list >initramfs.list
 	grep "/${1//_/-}[.]ko" initramfs.list
 }
 
-# next_version: the same packages with a later version; in there they are /job/next
+# next_version: make the same packages with a later version, in /job/next on the machine
 next_version()
 {
 	local deb tree=$RUN/tree version next
@@ -156,7 +156,7 @@ next_version()
 	done
 }
 
-# disks [bcache]: of the machine as it is now
+# disks [bcache]: make disks from the current state of the machine
 disks()
 {
 	mkdir -p upper
@@ -164,8 +164,8 @@ disks()
 		fail "no disks: $RUN/image.log"
 }
 
-# boot [--kernel KVER] [--with PARAMETERS] [--crash] <SCRIPT: which runs in there. It may
-# use tests/guest/lib.sh. With --crash it has to end by crash_now.
+# boot [--kernel KVER] [--with PARAMETERS] [--crash] <SCRIPT: boot the machine and run SCRIPT
+# on it, which may use tests/guest/lib.sh. With --crash it has to end with crash_now.
 boot()
 {
 	local kver='' with='' crash=0 status=0 wrong start=$SECONDS
@@ -196,8 +196,8 @@ boot()
 	say "boot $boots: $((SECONDS - start)) s"
 }
 
-# root_on_bcache: the machine as it is now, with its root there; our module is in the
-# initramfs. The plug is pulled, and the recovery is ours
+# root_on_bcache: boot the current machine with its root file system on bcache and our module
+# in the initramfs, pull the plug, and check that our module did the recovery
 root_on_bcache()
 {
 	in_initramfs bcache-journal || fail "our module is not in the initramfs"
@@ -219,8 +219,8 @@ root_on_bcache()
 	kept_out 'file_verify'
 }
 
-# kept_out SCRIPT: with --long, the machine is on stock when its user says so on the
-# kernel's command line; SCRIPT runs in both such boots
+# kept_out SCRIPT: with --long, check that the kernel command line can keep the machine on
+# stock, in both ways; SCRIPT runs in each of these boots
 kept_out()
 {
 	[ "$LONG" ] || return 0
