@@ -21,8 +21,7 @@ END
 disks
 next_version
 
-# What the case does on a machine where the other livepatch waits for a task that sleeps in
-# the function it replaces.
+# Makes another livepatch wait for a task that sleeps in the function that it replaces.
 stuck='
 	other=/sys/kernel/livepatch/other
 	wait_set
@@ -43,7 +42,7 @@ stuck='
 	user outriggerctl doctor bcache_journal
 '
 
-# The build takes most of an hour in an emulated machine, and waits for nothing.
+# Only with --long: the build takes most of an hour on an emulated machine.
 [ ! "$LONG" ] || boot <<END
 	$stuck
 	user apt -y install /job/next/outrigger-*.deb | tee /run/apt

@@ -7,8 +7,8 @@
 . "$LIFE/lib.sh"
 
 prepared
-# Not what others keep account of, DKMS its key too; of an initramfs, which has times in
-# it, only the names.
+# Skips the records of other programs, including the key of DKMS; of an initramfs, which
+# contains timestamps, compares only the names.
 listing='
 	listing()
 	{

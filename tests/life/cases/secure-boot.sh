@@ -9,8 +9,9 @@
 fetched
 installed
 
-# Firmware with Microsoft's keys, an EFI system partition with what these have signed for
-# Debian, and there GRUB's way to /boot, where tests/life/boot says what to load.
+# Firmware with Microsoft's keys; an EFI system partition with the files that they signed for
+# Debian, and a GRUB configuration that leads to /boot, where tests/life/boot says what to
+# load.
 layer secure-boot --online <<'END'
 	apt-get -y install mokutil
 	mkdir /srv/efi /tmp/get
@@ -43,13 +44,13 @@ cp "${layers%%:*}"/srv/efi/* .
 mkfifo keys
 exec 8<>keys
 
-# drawn: the console's text; the menus move the cursor about
+# drawn: print the console's text; the menus move the cursor around
 drawn()
 {
 	sed 's/\x1b\[[0-9;?=]*[a-zA-Z]//g' "console.$boots" 2>/dev/null
 }
 
-# screen TITLE KEYS: wait for TITLE, after what the last screen had, and type KEYS
+# screen TITLE KEYS: wait for TITLE to appear after the last screen, and type KEYS
 screen()
 {
 	local end=$((SECONDS + 300))
@@ -117,7 +118,7 @@ boot <<'END'
 	for f in "$(set_dir)"/journal/* /sys/kernel/debug/bcache_journal/*/ring; do
 		cat "$f" >view || fail "cannot read $f"
 	done
-	if [[ $(uname -r) != 6.1.* ]]; then	# which lets no livepatch module have any
+	if [[ $(uname -r) != 6.1.* ]]; then	# which creates none for a livepatch module
 		tracing=/sys/kernel/tracing
 		echo 1 >$tracing/events/bcache_journal/enable || fail "no tracepoints"
 		/job/ackwrite write /dev/bcache0 9000000 >writes &

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What the cases' scripts share in there, beside tests/guest/lib.sh.
+# Functions for the scripts that run on the machine, in addition to tests/guest/lib.sh.
 
 . /job/guest-lib.sh
 . /job/common.sh
 
-# wait_set: udev registers it; nobody else
+# wait_set: wait until udev has registered the set; the case does not register it
 wait_set()
 {
 	wait_for 120 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
 		fail "the set did not come up"
 }
 
-# status: what a user looks at
+# status: show what a user looks at
 status()
 {
 	if command -v outriggerctl >/dev/null; then
@@ -22,7 +22,7 @@ status()
 	fi
 }
 
-# ack_gently: ack_start that leaves the emulated CPUs to others
+# ack_gently: like ack_start, but leaves CPU time to other tasks
 ack_gently()
 {
 	ack_start
@@ -30,7 +30,7 @@ ack_gently()
 	renice -n 19 $(pgrep ackwrite) >/run/renice
 }
 
-# root_is_ours: it is on bcache, and our livepatch was there before it was mounted; the
+# root_is_ours: root is on bcache, and our livepatch was in place before it was mounted; the
 # last tasks may switch to our functions a moment later
 root_is_ours()
 {
@@ -41,7 +41,7 @@ root_is_ours()
 		fail "attached only after the root was mounted"
 }
 
-# file_start, file_verify: as ack_start and ack_verify, into a file of the root
+# file_start, file_verify: like ack_start and ack_verify, in a file on the root file system
 file_start()
 {
 	truncate -s 64M /var/acks
