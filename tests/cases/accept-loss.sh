@@ -28,7 +28,7 @@ accept()
 given_up()
 {
 	! grep -q "$(uuid)" "$ACCEPT" || wrong "$1: the acceptance is still there"
-	logged "$(uuid)" 'lost|given up|abandoned|accept' || wrong "$1: lost without a word"
+	logged "$(uuid)" 'lost|given up|abandoned|accept' || wrong "$1: lost without a message"
 }
 
 # copy FROM TO: copy a disk
@@ -65,7 +65,7 @@ not_registered()	# WHY
 		wrong "$what: registered, $1"
 		return 1
 	fi
-	wait_for 60 sets_gone || fail "$what: the set does not go"
+	wait_for 60 sets_gone || fail "$what: the set does not go away"
 }
 
 # accepted SECONDS WHAT BUCKET ENTRY KIND: the set is refused, then accepted; writes follow

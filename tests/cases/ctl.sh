@@ -127,7 +127,7 @@ ctl 0 doctor bcache_journal
 says '^(warn|ok) +other live patches: other'
 wait_for 120 grep -q 0 /sys/kernel/livepatch/other/transition || fail "it does not settle"
 echo 0 >/sys/kernel/livepatch/other/enabled
-wait_for 60 test ! -e /sys/kernel/livepatch/other || fail "the other patch does not go"
+wait_for 60 test ! -e /sys/kernel/livepatch/other || fail "the other patch does not go away"
 
 say "a registration sleeps in our scan: a detach has to be taken back"
 stop_set

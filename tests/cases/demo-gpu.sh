@@ -51,7 +51,7 @@ note attach_ds $((10#${after/./} / 10 - 10#${before/./} / 10))
 dmesg | sed -n "s/^[^]]*\] \($MODULE: attached\)/kernel: \1/p"
 sysfs=$(echo /sys/bus/pci/devices/*/xe_pagefault-gt0)
 n=$(count faults)
-wait_for 60 counted replies $((n + 2000)) || fail "the storm does not go on"
+wait_for 60 counted replies $((n + 2000)) || fail "the storm stalls"
 touch /run/stop
 wait $pid || fail "the storm: $(cat /run/storm.out)"
 gpu wait outstanding=0 timeout=60 >/dev/null

@@ -33,7 +33,7 @@ unstick()
 unload_other()
 {
 	echo 0 >"$other/enabled"
-	wait_for 60 test ! -e "$other" || fail "the other patch does not go"
+	wait_for 60 test ! -e "$other" || fail "the other patch does not go away"
 	wait_for 10 rmmod other || fail "rmmod other"
 }
 

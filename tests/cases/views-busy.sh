@@ -81,7 +81,7 @@ echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
 wait_for 120 test ! -e "$views" -a ! -e "$ring" || fail "the views stay"
 state_is detaching || fail "not detaching: $(state)"
 dm resume cache
-wait_for 240 unpatched || fail "the patch does not go"
+wait_for 240 unpatched || fail "the patch does not go away"
 wait "$pid"
 wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
 fio_verify --size=1M

@@ -18,10 +18,10 @@ n=$(rounds 6 50)
 for ((i = 1; i <= n; i++)); do
 	attach
 	f=$(count faults)
-	wait_for 60 counted replies $((f + 200)) || fail "the storm does not go on, attached"
+	wait_for 60 counted replies $((f + 200)) || fail "the storm stalls, attached"
 	detach
 	f=$(count faults)
-	wait_for 60 counted replies $((f + 200)) || fail "the storm does not go on, detached"
+	wait_for 60 counted replies $((f + 200)) || fail "the storm stalls, detached"
 	((i % 5)) || say "$i times, $f faults"
 done
 

@@ -33,7 +33,7 @@ if [ "$SIDE" = stock ]; then
 	done
 	n=$(count outstanding)
 	say "$((replies - first)) were answered, $n never will be"
-	((n > 0)) || fail "stock is said to lose some"
+	((n > 0)) || fail "stock was expected to lose some"
 	client stalled a 0
 	dmesg | grep -E 'ull, shouldn|G2H action' | head -n 4
 	lost "$n"

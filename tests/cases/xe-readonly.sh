@@ -18,7 +18,7 @@ if [[ $SIDE/$(uname -r) = stock/6.12.* ]]; then
 	client userptr a 0x100000000 64K readonly
 	n=$(count faults) u=$(count unsuccessful)
 	client start write a 0x100000000 1
-	wait_for 60 counted faults $((n + 100)) || fail "stock does not go round and round"
+	wait_for 60 counted faults $((n + 100)) || fail "stock does not repeat the fault"
 	client stalled a 0
 	[ "$(count unsuccessful)" = "$u" ] || fail "stock refuses it"
 	say "$(($(count faults) - n)) faults of one write"

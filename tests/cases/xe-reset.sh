@@ -27,7 +27,7 @@ for ((i = 1; i <= n; i++)); do
 	gt_reset $((i % 2))
 	wait_for 30 counted resets $((r + 1)) || fail "no reset"
 	r=$(count replies)
-	wait_for 60 counted replies $((r + 500)) || fail "the storm does not go on"
+	wait_for 60 counted replies $((r + 500)) || fail "the storm stalls"
 done
 touch /run/stop
 wait $pid || fail "the storm"

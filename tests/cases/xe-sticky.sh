@@ -31,7 +31,7 @@ gpu wait outstanding=0 timeout=60
 bad=$(($(count unsuccessful) - before))
 say "$bad of 21 were answered \"unsuccessful\""
 if [ "$sticks" ]; then
-	((bad > 1)) || fail "stock is said to get this wrong"
+	((bad > 1)) || fail "stock was expected to get this wrong"
 else
 	[ "$bad" = 1 ] || fail "it is to be one"
 fi

@@ -183,7 +183,7 @@ unpatched()
 detach()
 {
 	echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
-	wait_for 240 unpatched || fail "the patch does not go"
+	wait_for 240 unpatched || fail "the patch does not go away"
 	wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
 }
 
@@ -211,7 +211,7 @@ ctl()
 
 says()
 {
-	grep -qE "$1" /run/ctl || fail "it does not say '$1'"
+	grep -qE "$1" /run/ctl || fail "outriggerctl does not print '$1'"
 }
 
 # unpack MODULE FILE: write the plain ELF file of the installed module to FILE
@@ -451,7 +451,7 @@ idle_range()
 	acks_until 300 long_range
 	cat /run/until
 	sleep 45
-	long_range || fail "the journal went on"
+	long_range || fail "the journal has moved on"
 }
 
 # snapshots: create /dev/mapper/cache and /dev/mapper/backing over $ORIGINS (disks 1 and 2
@@ -528,7 +528,7 @@ register()
 	pid=$!
 	wait_for 90 test ! -e "/proc/$pid" || {
 		cat "/proc/$pid/stack"
-		fail "registering hangs"
+		fail "registration hangs"
 	}
 	wait "$pid"
 }
@@ -620,7 +620,7 @@ trial()
 	less:registered) ((${lost:-0} > 0)) || wrong "$what: nothing lost" ;;
 	refused*:refused)
 		[ "$before" = 0 ] || wrong "$what: refused, but something was written"
-		logged 'refused|not registered' || wrong "$what: refused without a word"
+		logged 'refused|not registered' || wrong "$what: refused without a message"
 		[[ $expect != *:place ]] || seq=''
 		[ ! "$seq" ] || logged "entr(y|ies) .*\<$seq\>" ||
 			wrong "$what: entry $seq is not named"
@@ -631,7 +631,7 @@ trial()
 	clean:*) ;;
 	*) wrong "$what: $got" ;;
 	esac
-	drop_snapshots || fail "$what: the device is held after it was $got"
+	drop_snapshots || fail "$what: the device is still held after it was $got"
 }
 
 trials_done()
