@@ -10,8 +10,6 @@
  * here because refusals are what this module is for.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/delay.h>
 
 #include "../attach/attach.h"

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Each module has a copy of attach.c of its own, which speaks in its name. */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include "target.h"
 #include "../attach/attach.c"

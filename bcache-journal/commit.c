@@ -15,8 +15,6 @@
  * the keys are inserted into and is dropped when that node is on the disk.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/crc64.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>

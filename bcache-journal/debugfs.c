@@ -6,8 +6,6 @@
  * per bucket, one per pin that holds an entry. See docs/ABI/debugfs-bcache-journal.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/debugfs.h>
 #include <linux/jiffies.h>
 #include <linux/seq_file.h>

@@ -12,8 +12,6 @@
  *	DISCARD_DONE       it came back; discard_idx has yet to go on
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/blkdev.h>
 
 #include "journal.h"

@@ -48,8 +48,6 @@
  * the root does wait, and may have the reserve.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include "journal.h"
 #include "trace.h"
 

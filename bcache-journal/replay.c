@@ -11,8 +11,6 @@
  * check what they get: the list may come from stock's scan.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>

@@ -14,8 +14,6 @@
  * root or a pin.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/jiffies.h>

@@ -13,8 +13,6 @@
  * there. What hangs on the set is looked at between set_get() and set_put().
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>

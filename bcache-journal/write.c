@@ -14,8 +14,6 @@
  * flush, and that one fails.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/blk_types.h>
 #include <linux/blkdev.h>
 #include <linux/mm.h>

@@ -13,8 +13,6 @@
  * which no credit is released either.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 

@@ -7,8 +7,6 @@
  * docs/ABI/debugfs-xe-pagefault.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/debugfs.h>
 #include <linux/math64.h>
 #include <linux/seq_file.h>

@@ -11,8 +11,6 @@
  * A reference on the drm_device keeps stock's structures in memory.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/mutex.h>

@@ -5,8 +5,6 @@
  * module attaches.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/livepatch.h>
 #include <linux/module.h>
 

@@ -7,8 +7,6 @@
  * to send.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/mutex.h>
 #include <linux/timekeeping.h>
 

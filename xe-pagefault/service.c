@@ -6,8 +6,6 @@
  * then made present differs between generations of xe and is in port/.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/err.h>
 #include <linux/rwsem.h>
 #include <linux/xarray.h>

@@ -6,8 +6,6 @@
  * docs/ABI/sysfs-xe-pagefault.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/kobject.h>
 #include <linux/log2.h>
 #include <linux/sysfs.h>

@@ -5,8 +5,6 @@
  * SVM. The rules are those of stock's xe_gt_pagefault.c.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/dma-fence.h>
 #include <linux/err.h>
 #include <linux/ktime.h>

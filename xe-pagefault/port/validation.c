@@ -5,8 +5,6 @@
  * xe_pagefault.c of 7.3.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/dma-fence.h>
 #include <linux/err.h>
 #include <linux/xarray.h>
