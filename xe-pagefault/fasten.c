@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Each module has a copy of attach.c of its own, which speaks in its name. */
+/* attach/attach.c, compiled for this module's target. */
 #include "target.h"
 #include "../attach/attach.c"
