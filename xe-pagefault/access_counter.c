@@ -18,6 +18,7 @@
 
 #include "../attach/attach.h"
 #include "pagefault.h"
+#include "stock.h"
 #include "trace.h"
 
 static void count_malformed(struct xpf_gt *gt, enum decode_result what)

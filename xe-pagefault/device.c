@@ -22,6 +22,7 @@
 
 #include "../attach/attach.h"
 #include "pagefault.h"
+#include "stock.h"
 
 #ifdef HAVE_HOOK_XE_PAGEFAULT_FINI
 OUTRIGGER_STOCK_BODY(xe, xe_pagefault_fini);

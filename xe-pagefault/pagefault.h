@@ -29,6 +29,7 @@
  * access_counter.c  the same way for access counters, which get no reply
  * device.c	GTs come and go; the generation of a GuC
  * stats.c	counters, histogram, failed faults; sysfs. debugfs.c, trace.h
+ * stock.h	inline helpers over the structures of stock xe
  * decode.c	messages to structures and back; pure
  *
  * Stock's own queues and workers are left alone. What they hold when we attach
@@ -258,62 +259,5 @@ void xpf_debugfs_init(void);
 void xpf_debugfs_exit(void);
 void xpf_debugfs_add(struct xpf_gt *gt);
 void xpf_debugfs_remove(struct xpf_gt *gt);
-
-/* Stock's inline helpers, over our slices of its structures. */
-static inline struct xe_gt *ct_to_gt(struct xe_guc_ct *ct)
-{
-	return container_of(ct, struct xe_gt, uc.guc.ct);
-}
-
-static inline struct xe_gt *guc_to_gt(struct xe_guc *guc)
-{
-	return container_of(guc, struct xe_gt, uc.guc);
-}
-
-static inline struct xe_device *gt_to_xe(const struct xe_gt *gt)
-{
-	return gt->tile->xe;
-}
-
-static inline struct xe_vm *vma_to_vm(const struct xe_vma *vma)
-{
-	return container_of(vma->gpuva.vm, struct xe_vm, gpuvm);
-}
-
-static inline struct xe_bo *vma_to_bo(const struct xe_vma *vma)
-{
-	return vma->gpuva.gem.obj ? container_of(vma->gpuva.gem.obj,
-						 struct xe_bo, ttm.base) :
-				    NULL;
-}
-
-/* TTM_PL_*, or XPF_NONE; the BO is locked. */
-static inline u32 bo_placement(const struct xe_bo *bo)
-{
-	return bo && bo->ttm.resource ? bo->ttm.resource->mem_type : XPF_NONE;
-}
-
-static inline bool vma_is_mirror(const struct xe_vma *vma)
-{
-#ifdef XE_VMA_SYSTEM_ALLOCATOR
-	return vma->gpuva.flags & XE_VMA_SYSTEM_ALLOCATOR;
-#else
-	return false;
-#endif
-}
-
-static inline bool vma_is_userptr(const struct xe_vma *vma)
-{
-	return !vma_to_bo(vma) && !(vma->gpuva.flags & DRM_GPUVA_SPARSE) &&
-	       !vma_is_mirror(vma);
-}
-
-/* Mapped for the tile? Bindings change these bits under other locks. */
-static inline bool vma_is_valid(const struct xe_vma *vma,
-				const struct xe_tile *tile)
-{
-	return READ_ONCE(vma->tile_present) &
-	       ~READ_ONCE(vma->tile_invalidated) & BIT(tile->id);
-}
 
 #endif

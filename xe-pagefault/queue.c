@@ -19,6 +19,7 @@
 
 #include "../attach/attach.h"
 #include "pagefault.h"
+#include "stock.h"
 #include "trace.h"
 
 OUTRIGGER_STOCK_BODY(xe, xe_guc_pagefault_handler);

@@ -11,6 +11,7 @@
 #include <linux/xarray.h>
 
 #include "pagefault.h"
+#include "stock.h"
 
 /**
  * xpf_vm_get - the VM behind an ASID

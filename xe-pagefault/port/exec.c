@@ -10,6 +10,7 @@
 #include <linux/ktime.h>
 
 #include "../pagefault.h"
+#include "../stock.h"
 #include "../trace.h"
 
 static struct xe_vma *lookup(struct xe_vm *vm, u64 addr)
@@ -140,7 +141,7 @@ static int migrate(struct xe_gt *gt, struct xe_vma *vma)
 {
 	bool in_vram = intel_device_info_is_dgfx(&gt->tile->xe->info);
 	struct drm_exec exec;
-	u32 was = XPF_NONE;
+	u32 was = BO_NOWHERE;
 	int ret;
 
 	drm_exec_init(&exec, 0, 0);

@@ -10,6 +10,7 @@
 #include <linux/xarray.h>
 
 #include "../pagefault.h"
+#include "../stock.h"
 #include "../trace.h"
 
 static struct xe_vma *lookup(struct xe_vm *vm, u64 addr)
@@ -81,7 +82,7 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 {
 	struct xe_validation_ctx ctx;
 	struct drm_exec exec;
-	u32 was = XPF_NONE;
+	u32 was = BO_NOWHERE;
 	int err;
 
 	/* Not interruptible, so it can't fail. */
