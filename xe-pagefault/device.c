@@ -31,91 +31,8 @@ OUTRIGGER_STOCK_BODY(xe, xe_pagefault_fini);
 static void rescan(struct work_struct *work);
 static DECLARE_WORK(rescan_work, rescan);
 
-/*
- * Changed under gts_lock, read with RCU. The lock is held until the last fault
- * of a GT is answered, so that who unbinds a device waits for that, whoever has
- * begun to remove it. Lock order: device_lock, gts_lock.
- */
-static LIST_HEAD(gts);
-static DEFINE_MUTEX(gts_lock);
-static bool stopping = true; /* no more GTs; written under gts_lock */
+static bool stopping = true; /* no more GTs; written under xpf_gts_lock */
 static bool listening; /* the notifier is registered */
-
-/**
- * xpf_gt_find - our state of a GT
- * @stock: stock's
- *
- * Any context, in an RCU read-side section or under gts_lock. There are a
- * handful of GTs in a machine.
- *
- * Return: the state or NULL.
- */
-struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
-{
-	struct xpf_gt *gt;
-
-	list_for_each_entry_rcu(gt, &gts, node, lockdep_is_held(&gts_lock))
-		if (gt->stock == stock)
-			return gt;
-	return NULL;
-}
-
-/**
- * xpf_generation - which GuC is it that runs on this GT?
- * @gt: GT, locked by its lock
- *
- * Counts the starts of the GuC. The stock driver sets info.tail of the G2H ring
- * to 0 when it registers the ring with a GuC that has been started. This function
- * writes 1 there, so a 0 means that there was a start, also one that came while
- * the module attached or detached.
- *
- * Why this field: the tail of the G2H ring belongs to the GuC, and the stock
- * driver reads it from the descriptor in memory. It uses the copy in info.tail
- * nowhere but in (6.12, 7.2, 7.3 alike):
- *
- * - guc_ct_ctb_g2h_init(), which sets it to 0 and computes info.space from it
- * - guc_ctb_snapshot_capture() and guc_ctb_snapshot_print(), for debugfs and
- *   coredumps, which show 1 instead of 0
- *
- * The worst race: gt_add(), or a reply to a fault of the GuC before, writes the 1
- * between the two steps of guc_ct_ctb_g2h_init(). If the compiler has made that
- * read the field back, which it has no reason to do, info.space is a dword too
- * small until the next start: the stock driver has one of 16,383 credits less.
- * It can't become too large, and nothing underflows. (7.2 and later compare it at
- * runtime suspend, in kernels with DRM_XE_DEBUG.) If the 0 comes after the 1, the start is
- * counted twice, which makes nothing stale: no GuC has reported a fault between.
- *
- * The CT is down when the stock driver registers the ring, and comes up under
- * both ct->lock and ct->fast_lock. So a caller that holds one of them and finds
- * the CT up sees the generation of the GuC that it talks to.
- *
- * Return: the number.
- */
-u32 xpf_generation(struct xpf_gt *gt)
-{
-	u32 *mark = &gt->stock->uc.guc.ct.ctbs.g2h.info.tail;
-
-	lockdep_assert_held(&gt->lock);
-	if (!READ_ONCE(*mark)) {
-		WRITE_ONCE(*mark, 1);
-		gt->stats.guc_starts++;
-		gt->stats.counts_ignored += gt->counts_used;
-		gt->counts_used = 0;
-		gt->generation++;
-	}
-	return gt->generation;
-}
-
-/**
- * xpf_gt_release - free what is left of a GT
- * @gt: nobody refers to it any more
- */
-void xpf_gt_release(struct xpf_gt *gt)
-{
-	vfree(gt->pool);
-	drm_dev_put(gt->drm);
-	kfree(gt);
-}
 
 /* Of a GT at the same time. Stock has four; more than CPUs only contend. */
 static int workers(void)
@@ -123,7 +40,7 @@ static int workers(void)
 	return clamp(num_online_cpus(), 4, 16);
 }
 
-/* Called under gts_lock. */
+/* Called under xpf_gts_lock. */
 static int gt_add(struct xe_gt *stock)
 {
 	struct xe_device *xe = gt_to_xe(stock);
@@ -170,10 +87,10 @@ static int gt_add(struct xe_gt *stock)
 	xpf_debugfs_add(gt);
 
 	spin_lock_irq(&gt->lock);
-	xpf_generation(gt);
+	xpf_note_guc_start(gt);
 	gt->stats.guc_starts = 0;
 	spin_unlock_irq(&gt->lock);
-	list_add_rcu(&gt->node, &gts);
+	list_add_rcu(&gt->node, &xpf_gts);
 	return 0;
 wq:
 	destroy_workqueue(gt->wq);
@@ -187,8 +104,8 @@ static void remove_gts(const struct device *dev)
 {
 	struct xpf_gt *gt, *next;
 
-	mutex_lock(&gts_lock);
-	list_for_each_entry_safe(gt, next, &gts, node) {
+	mutex_lock(&xpf_gts_lock);
+	list_for_each_entry_safe(gt, next, &xpf_gts, node) {
 		if (dev && gt->drm->dev != dev)
 			continue;
 		xpf_debugfs_remove(gt);
@@ -198,7 +115,7 @@ static void remove_gts(const struct device *dev)
 		destroy_workqueue(gt->wq);
 		kobject_put(&gt->kobj);
 	}
-	mutex_unlock(&gts_lock);
+	mutex_unlock(&xpf_gts_lock);
 }
 
 static struct xe_device *dev_to_xe(struct device *dev)
@@ -218,14 +135,14 @@ static void add_gts(struct device *dev)
 	if (!xe || !intel_device_info_has_usm(&xe->info))
 		return;
 
-	mutex_lock(&gts_lock);
+	mutex_lock(&xpf_gts_lock);
 	for (tile = xe->tiles; tile < xe->tiles + xe->info.tile_count; tile++) {
 		if (tile->primary_gt)
 			ret = gt_add(tile->primary_gt) ?: ret;
 		if (tile->media_gt)
 			ret = gt_add(tile->media_gt) ?: ret;
 	}
-	mutex_unlock(&gts_lock);
+	mutex_unlock(&xpf_gts_lock);
 
 	if (ret)
 		dev_err_ratelimited(
@@ -310,9 +227,9 @@ void xpf_start(void)
 		return;
 	}
 
-	mutex_lock(&gts_lock);
+	mutex_lock(&xpf_gts_lock);
 	WRITE_ONCE(stopping, false);
-	mutex_unlock(&gts_lock);
+	mutex_unlock(&xpf_gts_lock);
 	rescan(NULL);
 }
 
@@ -324,9 +241,9 @@ void xpf_start(void)
  */
 void xpf_stop(void)
 {
-	mutex_lock(&gts_lock);
+	mutex_lock(&xpf_gts_lock);
 	WRITE_ONCE(stopping, true);
-	mutex_unlock(&gts_lock);
+	mutex_unlock(&xpf_gts_lock);
 
 	remove_gts(NULL);
 	if (listening)

@@ -27,7 +27,8 @@
  * port/	how that is done, per generation of xe
  * reply.c	exactly one PAGE_FAULT_RES_DESC goes back to the GuC
  * access_counter.c  the same way for access counters, which get no reply
- * device.c	GTs come and go; the generation of a GuC
+ * gt.c		finds a GT; counts the generations of its GuC
+ * device.c	GTs come and go
  * stats.c	counters, histogram, failed faults; sysfs. debugfs.c, trace.h
  * stock.h	inline helpers over the structures of stock xe
  * decode.c	messages to structures and back; pure
@@ -137,7 +138,7 @@ struct xpf_stats {
  * @wq:		our workers
  * @lock:	guards what follows, and the lists of all queues. Taken in hard
  *		IRQ; nothing is called under it
- * @generation:	counts the starts of the GuC, see xpf_generation()
+ * @generation:	counts the starts of the GuC, see xpf_note_guc_start()
  * @pool:	as many faults as the GuC can tell apart, so never too few
  * @free:	those not in use
  * @queues:	by ASID
@@ -234,14 +235,18 @@ int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len);
 #endif
 void xpf_count_work(struct work_struct *work);
 
-/* device.c */
+/* gt.c */
+extern struct list_head xpf_gts;
+extern struct mutex xpf_gts_lock;
 struct xpf_gt *xpf_gt_find(const struct xe_gt *stock);
-u32 xpf_generation(struct xpf_gt *gt);
+u32 xpf_note_guc_start(struct xpf_gt *gt);
+void xpf_gt_release(struct xpf_gt *gt);
+
+/* device.c */
 void xpf_look_around(void);
 #ifdef HAVE_HOOK_XE_PAGEFAULT_FINI
 void xpf_pagefault_fini(void *arg);
 #endif
-void xpf_gt_release(struct xpf_gt *gt);
 void xpf_start(void);
 void xpf_stop(void);
 

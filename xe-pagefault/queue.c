@@ -69,7 +69,7 @@ static bool queue_put(struct xpf_gt *gt, const u32 *msg)
 	gt->free = f->next;
 	memcpy(f->msg, msg, sizeof(f->msg));
 	f->received = ktime_get_ns();
-	f->generation = xpf_generation(gt);
+	f->generation = xpf_note_guc_start(gt);
 	list_push(gt, &q->faults, i);
 
 	s->received[GUC_GET(PFD_ACCESS, msg[2])]++;

@@ -3,7 +3,7 @@
  * DOC: one reply per fault
  *
  * A reply is sent with ct->lock held, and in the generation of its fault only,
- * see xpf_generation(): it finds either the GuC that asked or a CT that refuses
+ * see xpf_note_guc_start(): it finds either the GuC that asked or a CT that refuses
  * to send.
  */
 
@@ -32,7 +32,7 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 	int ret;
 
 	spin_lock_irq(&gt->lock);
-	now = xpf_generation(gt);
+	now = xpf_note_guc_start(gt);
 	spin_unlock_irq(&gt->lock);
 	if (f->generation != now)
 		return STALE;

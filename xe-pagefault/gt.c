@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: the GTs, and the generations of their GuCs
+ *
+ * The ground floor: finds the state of a GT, counts the starts of its GuC, and
+ * frees the state in the end. Nothing here calls another file of the module.
+ */
+
+#include <linux/lockdep.h>
+#include <linux/mutex.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <drm/drm_drv.h>
+
+#include "pagefault.h"
+
+/*
+ * The list is changed under the lock and read with RCU. device.c holds the lock
+ * until the last fault of a GT is answered, so that unbind waits for it, whichever
+ * path started the removal. Lock order: device_lock, xpf_gts_lock.
+ */
+LIST_HEAD(xpf_gts);
+DEFINE_MUTEX(xpf_gts_lock); /* guards xpf_gts */
+
+/**
+ * xpf_gt_find - find the state of a GT
+ * @stock: the stock driver's GT
+ *
+ * Any context, in an RCU read-side section or under xpf_gts_lock. A machine has
+ * a handful of GTs, so a list is good enough.
+ *
+ * Return: the state or NULL.
+ */
+struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
+{
+	struct xpf_gt *gt;
+
+	list_for_each_entry_rcu(gt, &xpf_gts, node,
+				lockdep_is_held(&xpf_gts_lock))
+		if (gt->stock == stock)
+			return gt;
+	return NULL;
+}
+
+#define GUC_SEEN 1 /* the mark: anything but 0 */
+
+/**
+ * xpf_note_guc_start - begin a new generation if the GuC was started
+ * @gt: GT, locked by its lock
+ *
+ * The stock driver sets info.tail of the G2H ring to 0 when it registers the ring
+ * with a GuC that has been started. This function writes GUC_SEEN there and begins
+ * a new generation if it finds the 0. It also finds a start that came while the
+ * module attached or detached.
+ *
+ * Why this field: the tail of the G2H ring belongs to the GuC, and the stock
+ * driver reads it from the descriptor in memory. It uses the copy in info.tail
+ * nowhere but in (6.12, 7.2, 7.3 alike):
+ *
+ * - guc_ct_ctb_g2h_init(), which sets it to 0 and computes info.space from it
+ * - guc_ctb_snapshot_capture() and guc_ctb_snapshot_print(), for debugfs and
+ *   coredumps, which show 1 instead of 0
+ *
+ * The worst race: device.c, or a reply to a fault of the previous GuC, writes the
+ * mark between the two steps of guc_ct_ctb_g2h_init(). If the compiler has made
+ * that read the field back, which it has no reason to do, info.space is a dword too
+ * small until the next start: the stock driver has one of 16,383 credits less.
+ * It can't become too large, and nothing underflows. (7.2 and later compare it at
+ * runtime suspend, in kernels with DRM_XE_DEBUG.) If the 0 comes after the mark, the
+ * start is counted twice, which makes nothing stale: no GuC has reported a fault in
+ * between.
+ *
+ * The CT is down when the stock driver registers the ring, and comes up under
+ * both ct->lock and ct->fast_lock. So a caller that holds one of them and finds
+ * the CT up sees the generation of the GuC that it talks to.
+ *
+ * Return: the generation, as in @gt.
+ */
+u32 xpf_note_guc_start(struct xpf_gt *gt)
+{
+	u32 *mark = &gt->stock->uc.guc.ct.ctbs.g2h.info.tail;
+
+	lockdep_assert_held(&gt->lock);
+	if (!READ_ONCE(*mark)) {
+		WRITE_ONCE(*mark, GUC_SEEN);
+		gt->stats.guc_starts++;
+		gt->stats.counts_ignored += gt->counts_used;
+		gt->counts_used = 0;
+		gt->generation++;
+	}
+	return gt->generation;
+}
+
+/**
+ * xpf_gt_release - free the state of a GT
+ * @gt: state that nothing refers to any more
+ */
+void xpf_gt_release(struct xpf_gt *gt)
+{
+	vfree(gt->pool);
+	drm_dev_put(gt->drm);
+	kfree(gt);
+}
