@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: access counters
  *
- * The GuC tells by ACCESS_COUNTER_NOTIFY that a range is touched often, and xe
- * moves the BO there to where its GPU accesses it best. Nobody waits for that:
- * there is no reply, and what does not fit into the ring is dropped. Stock never
- * arms the counters; who does is user space that writes them into its context.
- *
- * 6.12 has a handler for the message. Newer kernels call it unexpected; there it
- * is taken out of the stream where every G2H message passes, g2h_read().
- * dequeue_one_g2h() then sees in its place one that stock ignores, and with
- * which no credit is released either.
+ * The GuC reports by ACCESS_COUNTER_NOTIFY that a range is touched often, and xe
+ * moves the BO there to where its GPU accesses it best. Nothing waits for that:
+ * there is no reply, and a notification that does not fit into the ring is
+ * dropped. The stock driver never arms the counters; user space does, if it writes
+ * them into its context.
  */
 
-#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 
-#include "../attach/attach.h"
 #include "pagefault.h"
 #include "stock.h"
 #include "trace.h"
@@ -32,10 +26,23 @@ static void count_malformed(struct xpf_gt *gt, enum decode_result what)
 		 decode_error(what));
 }
 
-static void count_put(struct xpf_gt *gt, const u32 *msg)
+/**
+ * xpf_access_counter_put - queue an access-counter notification
+ * @gt: GT that sent it
+ * @msg: payload of ACCESS_COUNTER_NOTIFY
+ * @len: its length in dwords
+ *
+ * Any context.
+ */
+void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len)
 {
 	unsigned long flags;
 	bool room;
+
+	if (len != ACC_DWORDS) {
+		count_malformed(gt, DECODE_LENGTH);
+		return;
+	}
 
 	spin_lock_irqsave(&gt->lock, flags);
 	room = gt->counts_used < XPF_COUNTS;
@@ -51,77 +58,6 @@ static void count_put(struct xpf_gt *gt, const u32 *msg)
 	if (room)
 		queue_work(gt->wq, &gt->counts_work);
 }
-
-/* Any context. Returns false if the GT is not ours. */
-static bool take(const struct xe_gt *stock, const u32 *msg, u32 len)
-{
-	struct xpf_gt *gt;
-
-	rcu_read_lock();
-	gt = xpf_gt_find(stock);
-	if (gt) {
-		if (len == ACC_DWORDS)
-			count_put(gt, msg);
-		else
-			count_malformed(gt, DECODE_LENGTH);
-	}
-	rcu_read_unlock();
-	return gt;
-}
-
-#ifdef HAVE_HOOK_G2H_READ
-OUTRIGGER_STOCK_BODY(xe, g2h_read);
-
-/* The HXG header: abi/guc_messages_abi.h of xe */
-#define HXG_TYPE GUC_BITS(30, 28)
-#define HXG_TYPE_EVENT 1
-#define HXG_ACTION GUC_BITS(15, 0)
-
-/**
- * xpf_g2h_read - read the next G2H message
- * @ct: channel
- * @msg: for the message, its CT header first
- * @fast_path: only what is urgent, which access counters are not
- *
- * Stands in for g2h_read(), whose body does the work. Called under
- * ct->fast_lock with interrupts off.
- *
- * Return: length of the message in dwords, 0 or a negative errno.
- */
-int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path)
-{
-	int len = stock_g2h_read(ct, msg, fast_path);
-
-	if (!fast_path && len >= 2 &&
-	    GUC_GET(HXG_TYPE, msg[1]) == HXG_TYPE_EVENT &&
-	    GUC_GET(HXG_ACTION, msg[1]) ==
-		    XE_GUC_ACTION_ACCESS_COUNTER_NOTIFY &&
-	    take(ct_to_gt(ct), msg + 2, len - 2))
-		msg[1] = (msg[1] & ~HXG_ACTION) |
-			 XE_GUC_ACTION_NOTIFY_FLUSH_LOG_BUFFER_TO_FILE;
-	return len;
-}
-#else
-OUTRIGGER_STOCK_BODY(xe, xe_guc_access_counter_notify_handler);
-
-/**
- * xpf_access_counter_handler - G2H ACCESS_COUNTER_NOTIFY
- * @guc: whose it is
- * @msg: payload
- * @len: its length in dwords
- *
- * Stands in for xe_guc_access_counter_notify_handler(). Called in process
- * context under ct->lock.
- *
- * Return: 0, as xpf_pagefault_handler().
- */
-int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len)
-{
-	if (take(guc_to_gt(guc), msg, len))
-		return 0;
-	return stock_xe_guc_access_counter_notify_handler(guc, msg, len);
-}
-#endif
 
 /* Returns 1 if something moved, 0 if there was no need, or an error. */
 static int serve(struct xpf_gt *gt, const struct access_count *ac,

@@ -71,6 +71,7 @@ static int gt_add(struct xe_gt *stock)
 		goto put;
 	}
 	xpf_queues_init(gt);
+	xpf_workers_init(gt);
 
 	gt->wq = alloc_workqueue("xe-pagefault-%s-gt%u",
 				 WQ_UNBOUND | WQ_HIGHPRI, workers(),

@@ -20,10 +20,11 @@
  * DOC: the way of a fault
  *
  * patch.c	what is replaced in stock xe: two or three functions
- * queue.c	the G2H handler (hard IRQ or under ct->lock) puts the fault into
+ * g2h.c	the G2H handlers (hard IRQ or under ct->lock) put each fault into
  *		the queue of its ASID
- * service.c	a worker finds the VM and the VMA, and lets port/ make the page
- *		present
+ * queue.c	the pool of faults and the queues
+ * worker.c	takes faults from a queue, has them served, and answers them
+ * service.c	finds the VM and the VMA, and lets port/ make the page present
  * port/	how that is done, per generation of xe
  * reply.c	exactly one PAGE_FAULT_RES_DESC goes back to the GuC
  * access_counter.c  the same way for access counters, which get no reply
@@ -215,7 +216,20 @@ extern const struct xpf_port xpf_port;
 
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
+struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const u32 *msg);
+u32 xpf_queue_take(struct xpf_queue *q);
+void xpf_queue_free(struct xpf_gt *gt, u32 first);
+
+/* g2h.c */
 int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len);
+#ifdef HAVE_HOOK_G2H_READ
+int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path);
+#else
+int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len);
+#endif
+
+/* worker.c */
+void xpf_workers_init(struct xpf_gt *gt);
 
 /* service.c */
 int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
@@ -228,11 +242,7 @@ int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause);
 void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict);
 
 /* access_counter.c */
-#ifdef HAVE_HOOK_G2H_READ
-int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path);
-#else
-int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len);
-#endif
+void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len);
 void xpf_count_work(struct work_struct *work);
 
 /* gt.c */

@@ -58,7 +58,7 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 }
 
 /**
- * xpf_reply - answer a list of faults and free them
+ * xpf_reply - answer a list of faults
  * @gt: the GT
  * @first: index of the first, which xpf_fault.next links
  * @verdict: XPF_OK if the access may be tried again, else why not
@@ -69,7 +69,7 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict)
 {
 	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
-	u32 i, last = first, n = 0;
+	u32 i;
 
 	for (i = first; i != XPF_NONE; i = gt->pool[i].next) {
 		const struct xpf_fault *f = &gt->pool[i];
@@ -97,13 +97,5 @@ void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict)
 			break;
 		}
 		spin_unlock_irq(&gt->lock);
-		last = i;
-		n++;
 	}
-
-	spin_lock_irq(&gt->lock);
-	gt->pool[last].next = gt->free;
-	gt->free = first;
-	gt->stats.queued -= n;
-	spin_unlock_irq(&gt->lock);
 }

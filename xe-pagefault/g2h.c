@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: G2H handlers
+ *
+ * The functions that stand in for the stock driver's handlers of G2H messages. A
+ * page fault goes to the queue of its ASID, an access-counter notification to the
+ * ring of its GT. A GT without state here is served by the stock driver.
+ *
+ * They run in hard IRQ under ct->fast_lock, or in process context under ct->lock,
+ * then also from within the send of a reply of this module. So they take no lock
+ * but the irq-safe one of the GT, and send nothing.
+ *
+ * 6.12 has a handler for access counters. Newer kernels call that message
+ * unexpected; there it is taken out of the stream where every G2H message passes,
+ * g2h_read(). dequeue_one_g2h() then sees in its place a message that it ignores,
+ * and that releases no credit either.
+ */
+
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+#include "../attach/attach.h"
+#include "pagefault.h"
+#include "stock.h"
+#include "trace.h"
+
+OUTRIGGER_STOCK_BODY(xe, xe_guc_pagefault_handler);
+
+static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
+{
+	struct xpf_queue *q;
+	unsigned long flags;
+
+	if (len != PFD_DWORDS) {
+		spin_lock_irqsave(&gt->lock, flags);
+		gt->stats.malformed++;
+		spin_unlock_irqrestore(&gt->lock, flags);
+		xpf_tell(
+			gt, err,
+			"page fault with %u dwords instead of %u ignored: the GuC is out of order, reset the GT\n",
+			len, PFD_DWORDS);
+		return;
+	}
+
+	trace_xpf_fault(gt, msg);
+	q = xpf_queue_put(gt, msg);
+	if (q)
+		queue_work(gt->wq, &q->work);
+	else
+		xpf_tell(
+			gt, err,
+			"page fault dropped, ASID %u: %u are open already, more than the GuC can tell apart; reset the GT\n",
+			pagefault_asid(msg), PFD_PDATA_SPACE);
+}
+
+/**
+ * xpf_pagefault_handler - handle G2H REPORT_PAGE_FAULT_REQ_DESC
+ * @guc: GuC that reports the fault
+ * @msg: payload
+ * @len: its length in dwords
+ *
+ * Stands in for xe_guc_pagefault_handler().
+ *
+ * Return: 0. A fault that can't be queued is reported here; an error would only
+ * make the CT print one more line, and end it on a kernel with DRM_XE_DEBUG.
+ */
+int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len)
+{
+	struct xpf_gt *gt;
+	int ret = 0;
+
+	rcu_read_lock();
+	gt = xpf_gt_find(guc_to_gt(guc));
+	if (gt) {
+		xpf_take_fault(gt, msg, len);
+	} else {
+		/* Just probed, or about to be removed. */
+		xpf_look_around();
+		ret = stock_xe_guc_pagefault_handler(guc, msg, len);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/* Returns false if there is no state for the GT. */
+static bool xpf_take_access_counter(const struct xe_gt *stock, const u32 *msg,
+				    u32 len)
+{
+	struct xpf_gt *gt;
+
+	rcu_read_lock();
+	gt = xpf_gt_find(stock);
+	if (gt)
+		xpf_access_counter_put(gt, msg, len);
+	rcu_read_unlock();
+	return gt;
+}
+
+#ifdef HAVE_HOOK_G2H_READ
+OUTRIGGER_STOCK_BODY(xe, g2h_read);
+
+/* In a G2H message, the CT header and the HXG header come before the payload. */
+#define G2H_HXG 1
+#define G2H_PAYLOAD 2
+
+/* The HXG header: abi/guc_messages_abi.h of xe */
+#define HXG_TYPE GUC_BITS(30, 28)
+#define HXG_TYPE_EVENT 1
+#define HXG_ACTION GUC_BITS(15, 0)
+
+/**
+ * xpf_g2h_read - read the next G2H message
+ * @ct: channel
+ * @msg: buffer for the message, its CT header first
+ * @fast_path: read urgent messages only, which access counters are not
+ *
+ * Stands in for g2h_read(), whose body does the work. Called under
+ * ct->fast_lock with interrupts off.
+ *
+ * Return: length of the message in dwords, 0 or a negative errno.
+ */
+int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path)
+{
+	int len = stock_g2h_read(ct, msg, fast_path);
+
+	if (!fast_path && len >= G2H_PAYLOAD &&
+	    GUC_GET(HXG_TYPE, msg[G2H_HXG]) == HXG_TYPE_EVENT &&
+	    GUC_GET(HXG_ACTION, msg[G2H_HXG]) ==
+		    XE_GUC_ACTION_ACCESS_COUNTER_NOTIFY &&
+	    xpf_take_access_counter(ct_to_gt(ct), msg + G2H_PAYLOAD,
+				    len - G2H_PAYLOAD))
+		msg[G2H_HXG] = (msg[G2H_HXG] & ~HXG_ACTION) |
+			       XE_GUC_ACTION_NOTIFY_FLUSH_LOG_BUFFER_TO_FILE;
+	return len;
+}
+#else
+OUTRIGGER_STOCK_BODY(xe, xe_guc_access_counter_notify_handler);
+
+/**
+ * xpf_access_counter_handler - handle G2H ACCESS_COUNTER_NOTIFY
+ * @guc: GuC that sends the notification
+ * @msg: payload
+ * @len: its length in dwords
+ *
+ * Stands in for xe_guc_access_counter_notify_handler(). Called in process
+ * context under ct->lock.
+ *
+ * Return: 0, as xpf_pagefault_handler().
+ */
+int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len)
+{
+	if (xpf_take_access_counter(guc_to_gt(guc), msg, len))
+		return 0;
+	return stock_xe_guc_access_counter_notify_handler(guc, msg, len);
+}
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: the workers
+ *
+ * A worker takes faults from a queue, has them served, answers them and gives them
+ * back to the pool, until the queue is empty or its time slice is over.
+ */
+
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+#include <linux/workqueue.h>
+
+#include "pagefault.h"
+#include "stock.h"
+#include "trace.h"
+
+static unsigned int time_slice = 20;
+module_param(time_slice, uint, 0644);
+MODULE_PARM_DESC(
+	time_slice,
+	"ms that a worker may serve one queue before others get a turn (default 20)");
+
+static enum xpf_cause xpf_serve(struct xpf_gt *gt, const u32 *msg)
+{
+	enum xpf_cause cause = XPF_MALFORMED;
+	struct pagefault pf;
+	int err = -EPROTO;
+
+	if (pagefault_decode(msg, PFD_DWORDS, xpf_port.prefetch, &pf) ==
+	    DECODE_OK)
+		err = xpf_service(gt, &pf, &cause);
+	trace_xpf_service(gt, &pf, cause, err);
+	if (!err)
+		return XPF_OK;
+	xpf_fault_failed(gt, &pf, cause, err);
+	return cause;
+}
+
+/* Is the time slice over, with faults left in the queue? */
+static bool xpf_slice_over(struct xpf_queue *q, unsigned long end)
+{
+	struct xpf_gt *gt = q->gt;
+	bool over;
+
+	if (time_before_eq(jiffies, end))
+		return false;
+	spin_lock_irq(&gt->lock);
+	over = q->faults.head != XPF_NONE;
+	gt->stats.slices += over;
+	spin_unlock_irq(&gt->lock);
+	return over;
+}
+
+/* A queue with faults left after its time slice goes behind the others. */
+static void xpf_worker(struct work_struct *work)
+{
+	struct xpf_queue *q = container_of(work, struct xpf_queue, work);
+	struct xpf_gt *gt = q->gt;
+	struct xe_device *xe = gt_to_xe(gt->stock);
+	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(time_slice));
+	u32 i;
+
+	/* A VM keeps the device awake; a fault that outlives its VM does not. */
+	xe_pm_runtime_get(xe);
+	while ((i = xpf_queue_take(q)) != XPF_NONE) {
+		/* Skip faults reported by a GuC that has since been reset. */
+		bool ask = gt->pool[i].generation == READ_ONCE(gt->generation);
+
+		xpf_reply(gt, i, ask ? xpf_serve(gt, gt->pool[i].msg) : XPF_OK);
+		xpf_queue_free(gt, i);
+
+		if (xpf_slice_over(q, end)) {
+			queue_work(gt->wq, work);
+			break;
+		}
+	}
+	xe_pm_runtime_put(xe);
+}
+
+/**
+ * xpf_workers_init - set up the work items of a GT's queues
+ * @gt: GT
+ */
+void xpf_workers_init(struct xpf_gt *gt)
+{
+	struct xpf_queue *q;
+
+	for (q = gt->queues; q < gt->queues + XPF_QUEUES; q++)
+		INIT_WORK(&q->work, xpf_worker);
+}
