@@ -3,7 +3,7 @@
  * DOC: a GT, for people
  *
  * /sys/kernel/debug/xe_pagefault/<device>-gt<N>: queues, faults by kind and
- * verdict, latency, the last faults that failed. See
+ * verdict, latency, the last refused faults. See
  * docs/ABI/debugfs-xe-pagefault.
  */
 
@@ -20,8 +20,8 @@ static struct dentry *root;
 /* What is shown, copied out under the lock. */
 struct snapshot {
 	struct xpf_stats stats;
-	struct xpf_failed failed[XPF_FAILED];
-	unsigned int nr_failed;
+	struct xpf_refused refused[XPF_REFUSED];
+	unsigned int nr_refused;
 	u32 generation;
 };
 
@@ -68,17 +68,17 @@ static void show_latency(struct seq_file *m, const struct xpf_stats *s)
 			   1UL << min(i, XPF_HISTOGRAM - 2U), s->latency[i]);
 }
 
-static void show_failed(struct seq_file *m, const struct snapshot *snap)
+static void show_refused(struct seq_file *m, const struct snapshot *snap)
 {
-	unsigned int n = min_t(unsigned int, snap->nr_failed, XPF_FAILED), i;
+	unsigned int n = min_t(unsigned int, snap->nr_refused, XPF_REFUSED), i;
 
 	seq_printf(
 		m,
 		"\nrefused: the last %u of %u\n      time (s)    ASID             address  access   engine  errno  cause\n",
-		n, snap->nr_failed);
+		n, snap->nr_refused);
 	for (i = 0; i < n; i++) {
-		const struct xpf_failed *f =
-			&snap->failed[(snap->nr_failed - 1 - i) % XPF_FAILED];
+		const struct xpf_refused *f =
+			&snap->refused[(snap->nr_refused - 1 - i) % XPF_REFUSED];
 		u32 ns;
 		u64 s = div_u64_rem(f->when, NSEC_PER_SEC, &ns);
 
@@ -103,9 +103,9 @@ static int gt_show(struct seq_file *m, void *unused)
 
 	spin_lock_irq(&gt->lock);
 	snap->stats = gt->stats;
-	snap->nr_failed = gt->nr_failed;
+	snap->nr_refused = gt->nr_refused;
 	snap->generation = gt->generation;
-	memcpy(snap->failed, gt->failed, sizeof(snap->failed));
+	memcpy(snap->refused, gt->refused, sizeof(snap->refused));
 	spin_unlock_irq(&gt->lock);
 
 	seq_printf(m, "%s GT%u, generation %u of its GuC\n",
@@ -119,7 +119,7 @@ static int gt_show(struct seq_file *m, void *unused)
 		s->counts_refused, s->counts_dropped);
 	show_faults(m, s);
 	show_latency(m, s);
-	show_failed(m, snap);
+	show_refused(m, snap);
 	kfree(snap);
 	return 0;
 }

@@ -30,7 +30,8 @@
  * access_counter.c  the same way for access counters, which get no reply
  * gt.c		finds a GT; counts the generations of its GuC
  * device.c	GTs come and go
- * stats.c	counters, histogram, failed faults; sysfs. debugfs.c, trace.h
+ * refuse.c	what happens to a refused fault
+ * stats.c	words and figures for sysfs.c, debugfs.c and the log; trace.h
  * stock.h	inline helpers over the structures of stock xe
  * decode.c	messages to structures and back; pure
  *
@@ -49,7 +50,7 @@
 #define XPF_BATCH 32 /* faults that share one service */
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* powers of two of a microsecond */
-#define XPF_FAILED 32 /* failed faults remembered */
+#define XPF_REFUSED 32 /* refused faults remembered */
 #define XPF_PATIENCE (3 * HZ) /* with memory that keeps changing */
 #define XPF_COUNTS 256 /* access-counter notifications queued */
 
@@ -98,8 +99,8 @@ struct xpf_queue {
 	struct work_struct work;
 };
 
-/* A fault that could not be made good. */
-struct xpf_failed {
+/* A fault that was refused. */
+struct xpf_refused {
 	u64 when; /* ns, CLOCK_MONOTONIC */
 	struct pagefault pf;
 	enum xpf_cause cause;
@@ -148,8 +149,8 @@ struct xpf_stats {
  * @counts_used: how many there are
  * @counts_work: their worker
  * @stats:	figures
- * @failed:	ring of the last failed faults
- * @nr_failed:	of them ever
+ * @refused:	ring of the last refused faults
+ * @nr_refused:	how many there were in all
  * @err_limit:	rate limit of messages about what should not happen
  * @info_limit:	the same, about what applications do
  * @debugfs:	file
@@ -172,8 +173,8 @@ struct xpf_gt {
 	unsigned int counts_used;
 	struct work_struct counts_work;
 	struct xpf_stats stats;
-	struct xpf_failed failed[XPF_FAILED];
-	unsigned int nr_failed;
+	struct xpf_refused refused[XPF_REFUSED];
+	unsigned int nr_refused;
 	struct ratelimit_state err_limit;
 	struct ratelimit_state info_limit;
 	struct dentry *debugfs;
@@ -197,8 +198,8 @@ struct xpf_gt {
  * @migrate:	move a VMA with a BO to where the tile's GPU accesses it best.
  *		vm->lock is held for reading. 1 if it moved, 0 if it may stay, or
  *		an error
- * @failed:	tell stock of a fault that was refused; may be NULL. No lock is
- *		held
+ * @refused:	report a refused fault to the stock driver; may be NULL. No lock
+ *		is held
  *
  * All run in a worker and may sleep.
  */
@@ -208,7 +209,7 @@ struct xpf_port {
 	int (*populate)(struct xe_gt *gt, struct xe_vma *vma,
 			const struct pagefault *pf, enum xpf_cause *cause);
 	int (*migrate)(struct xe_gt *gt, struct xe_vma *vma);
-	void (*failed)(struct xe_gt *gt, const struct pagefault *pf);
+	void (*refused)(struct xe_gt *gt, const struct pagefault *pf);
 };
 
 /* port/<generation>.c, of which the build takes the one that fits. */
@@ -260,14 +261,18 @@ void xpf_pagefault_fini(void *arg);
 void xpf_start(void);
 void xpf_stop(void);
 
+/* refuse.c */
+void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
+		enum xpf_cause cause, int err);
+
 /* stats.c */
-extern struct kobj_type xpf_gt_ktype;
 extern const char *const xpf_accesses[];
 extern const char *const xpf_types[];
 const char *xpf_cause_name(enum xpf_cause cause);
-void xpf_fault_failed(struct xpf_gt *gt, const struct pagefault *pf,
-		      enum xpf_cause cause, int err);
 void xpf_count_latency(struct xpf_gt *gt, u64 ns);
+
+/* sysfs.c */
+extern struct kobj_type xpf_gt_ktype;
 
 /* debugfs.c */
 void xpf_debugfs_init(void);

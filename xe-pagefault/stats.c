@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * DOC: figures
+/**
+ * DOC: statistics
  *
- * <device>/xe_pagefault-gt<N>/ in sysfs, one value per file: see
- * docs/ABI/sysfs-xe-pagefault.
+ * Words and a histogram for what sysfs, debugfs and the log show.
  */
 
-#include <linux/kobject.h>
 #include <linux/log2.h>
-#include <linux/sysfs.h>
-#include <linux/timekeeping.h>
+#include <linux/time64.h>
 
 #include "pagefault.h"
 
@@ -18,7 +15,7 @@ const char *const xpf_types[] = { "not present", "write violation",
 				  "atomic violation", "reserved" };
 
 /**
- * xpf_cause_name - why a fault was refused, in words
+ * xpf_cause_name - say in words why a fault was refused
  * @cause: cause
  *
  * Return: the words.
@@ -46,43 +43,7 @@ const char *xpf_cause_name(enum xpf_cause cause)
 }
 
 /**
- * xpf_fault_failed - a fault is refused: remember and tell
- * @gt: GT
- * @pf: fault
- * @cause: why
- * @err: errno
- *
- * In a worker, without locks.
- */
-void xpf_fault_failed(struct xpf_gt *gt, const struct pagefault *pf,
-		      enum xpf_cause cause, int err)
-{
-	struct xpf_failed *f;
-
-	spin_lock_irq(&gt->lock);
-	f = &gt->failed[gt->nr_failed++ % XPF_FAILED];
-	f->when = ktime_get_mono_fast_ns();
-	f->pf = *pf;
-	f->cause = cause;
-	f->err = err;
-	spin_unlock_irq(&gt->lock);
-
-	if (xpf_port.failed)
-		xpf_port.failed(gt->stock, pf);
-
-	/* A prefetch that misses harms nobody. */
-	if (pf->prefetch)
-		return;
-	xpf_tell(
-		gt, info,
-		"page fault refused, ASID %u address 0x%llx: %s (%d); %s, %s, level %u, engine class %u instance %u\n",
-		pf->asid, pf->addr, xpf_cause_name(cause), err,
-		xpf_accesses[pf->access], xpf_types[pf->type], pf->level,
-		pf->engine_class, pf->engine_instance);
-}
-
-/**
- * xpf_count_latency - a fault was answered
+ * xpf_count_latency - count an answered fault in the histogram
  * @gt: GT, locked
  * @ns: from the G2H message to the reply in the H2G ring
  */
@@ -92,90 +53,3 @@ void xpf_count_latency(struct xpf_gt *gt, u64 ns)
 
 	gt->stats.latency[us ? min(ilog2(us) + 1, XPF_HISTOGRAM - 1) : 0]++;
 }
-
-struct gt_attr {
-	struct attribute attr;
-	u64 (*get)(const struct xpf_stats *s);
-};
-
-static u64 sum(const u64 *v, size_t n)
-{
-	u64 total = 0;
-
-	while (n--)
-		total += v[n];
-	return total;
-}
-
-#define GT_ATTR(_name, _value)                                        \
-	static u64 get_##_name(const struct xpf_stats *s)             \
-	{                                                             \
-		return _value;                                        \
-	}                                                             \
-	static struct gt_attr _name##_attr = {                        \
-		.attr = { .name = __stringify(_name), .mode = 0444 }, \
-		.get = get_##_name,                                   \
-	}
-
-GT_ATTR(faults, sum(s->received, ARRAY_SIZE(s->received)));
-GT_ATTR(served, s->verdicts[XPF_OK]);
-GT_ATTR(refused, sum(s->verdicts + 1, XPF_CAUSES - 1));
-GT_ATTR(replies, sum(s->verdicts, XPF_CAUSES));
-GT_ATTR(coalesced, s->coalesced);
-GT_ATTR(malformed, s->malformed);
-GT_ATTR(dropped, s->dropped);
-GT_ATTR(stale, s->stale);
-GT_ATTR(unsent, s->unsent);
-GT_ATTR(queued, s->queued);
-GT_ATTR(queued_max, s->queued_max);
-GT_ATTR(guc_starts, s->guc_starts);
-GT_ATTR(access_counters, s->counts);
-GT_ATTR(access_counters_migrated, s->counts_migrated);
-GT_ATTR(access_counters_ignored, s->counts_ignored);
-GT_ATTR(access_counters_refused, s->counts_refused);
-GT_ATTR(access_counters_dropped, s->counts_dropped);
-
-static struct attribute *gt_attrs[] = { &faults_attr.attr,
-					&served_attr.attr,
-					&refused_attr.attr,
-					&replies_attr.attr,
-					&coalesced_attr.attr,
-					&malformed_attr.attr,
-					&dropped_attr.attr,
-					&stale_attr.attr,
-					&unsent_attr.attr,
-					&queued_attr.attr,
-					&queued_max_attr.attr,
-					&guc_starts_attr.attr,
-					&access_counters_attr.attr,
-					&access_counters_migrated_attr.attr,
-					&access_counters_ignored_attr.attr,
-					&access_counters_refused_attr.attr,
-					&access_counters_dropped_attr.attr,
-					NULL };
-ATTRIBUTE_GROUPS(gt);
-
-static ssize_t gt_show(struct kobject *kobj, struct attribute *attr, char *buf)
-{
-	struct xpf_gt *gt = container_of(kobj, struct xpf_gt, kobj);
-	struct gt_attr *a = container_of(attr, struct gt_attr, attr);
-	u64 value;
-
-	spin_lock_irq(&gt->lock);
-	value = a->get(&gt->stats);
-	spin_unlock_irq(&gt->lock);
-	return sysfs_emit(buf, "%llu\n", value);
-}
-
-static const struct sysfs_ops gt_sysfs_ops = { .show = gt_show };
-
-static void gt_release(struct kobject *kobj)
-{
-	xpf_gt_release(container_of(kobj, struct xpf_gt, kobj));
-}
-
-struct kobj_type xpf_gt_ktype = {
-	.sysfs_ops = &gt_sysfs_ops,
-	.default_groups = gt_groups,
-	.release = gt_release,
-};

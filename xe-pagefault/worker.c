@@ -32,7 +32,7 @@ static enum xpf_cause xpf_serve(struct xpf_gt *gt, const u32 *msg)
 	trace_xpf_service(gt, &pf, cause, err);
 	if (!err)
 		return XPF_OK;
-	xpf_fault_failed(gt, &pf, cause, err);
+	xpf_refuse(gt, &pf, cause, err);
 	return cause;
 }
 

@@ -161,7 +161,7 @@ static int migrate(struct xe_gt *gt, struct xe_vma *vma)
 
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
 /* For DRM_IOCTL_XE_VM_GET_PROPERTY, whatever mode the VM is in. */
-static void failed(struct xe_gt *gt, const struct pagefault *pf)
+static void xpf_report_refused(struct xe_gt *gt, const struct pagefault *pf)
 {
 	struct xe_device *xe = gt_to_xe(gt);
 	struct xe_pagefault stock = {
@@ -202,6 +202,6 @@ const struct xpf_port xpf_port = {
 	.populate = populate,
 	.migrate = migrate,
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
-	.failed = failed,
+	.refused = xpf_report_refused,
 #endif
 };

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: refused faults
+ *
+ * A refused fault is remembered for debugfs, reported to the stock driver where
+ * that keeps such faults for user space, and logged.
+ */
+
+#include <linux/timekeeping.h>
+
+#include "pagefault.h"
+
+/**
+ * xpf_refuse - remember and report a fault that is refused
+ * @gt: GT
+ * @pf: fault
+ * @cause: why
+ * @err: errno
+ *
+ * Called in a worker, without locks. The reply is the caller's.
+ */
+void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
+		enum xpf_cause cause, int err)
+{
+	struct xpf_refused *f;
+
+	spin_lock_irq(&gt->lock);
+	f = &gt->refused[gt->nr_refused++ % XPF_REFUSED];
+	f->when = ktime_get_mono_fast_ns();
+	f->pf = *pf;
+	f->cause = cause;
+	f->err = err;
+	spin_unlock_irq(&gt->lock);
+
+	if (xpf_port.refused)
+		xpf_port.refused(gt->stock, pf);
+
+	/* A prefetch that misses does no harm. */
+	if (pf->prefetch)
+		return;
+	xpf_tell(
+		gt, info,
+		"page fault refused, ASID %u address 0x%llx: %s (%d); %s, %s, level %u, engine class %u instance %u\n",
+		pf->asid, pf->addr, xpf_cause_name(cause), err,
+		xpf_accesses[pf->access], xpf_types[pf->type], pf->level,
+		pf->engine_class, pf->engine_instance);
+}
