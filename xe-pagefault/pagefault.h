@@ -25,7 +25,7 @@
  * queue.c	the pool of faults and the queues
  * worker.c	takes faults from a queue, has them served, and answers them
  * service.c	finds the VM and the VMA, and lets port/ make the page present
- * port/	how that is done, per generation of xe
+ * port/	how that is done: one file per generation of xe, and common.c
  * reply.c	exactly one PAGE_FAULT_RES_DESC goes back to the GuC
  * access_counter.c  the same way for access counters, which get no reply
  * gt.c		finds a GT; counts the generations of its GuC
@@ -215,6 +215,9 @@ struct xpf_port {
 /* port/<generation>.c, of which the build takes the one that fits. */
 extern const struct xpf_port xpf_port;
 
+/* port/common.c */
+int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause);
+
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
 struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const u32 *msg);
@@ -237,7 +240,6 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 		enum xpf_cause *cause);
 struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_cause *cause);
 void xpf_vm_put(struct xe_vm *vm);
-int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause);
 
 /* reply.c */
 void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict);

@@ -48,32 +48,6 @@ void xpf_vm_put(struct xe_vm *vm)
 	drm_gpuvm_put(&vm->gpuvm);
 }
 
-/**
- * xpf_repin - have the pages of a userptr
- * @vma: VMA of any kind, its vm->lock is held
- * @cause: set if something is to be done
- *
- * Return: 0, -EAGAIN if they were invalidated meanwhile, upon which to try again
- * for XPF_PATIENCE, or another errno.
- */
-int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause)
-{
-	struct xe_userptr_vma *uvma =
-		container_of(vma, struct xe_userptr_vma, vma);
-	int err;
-
-	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
-		return 0;
-	*cause = XPF_USERPTR;
-	err = xe_vma_userptr_pin_pages(uvma);
-
-	/*
-	 * Invalidated over and over for a second. Stock fails the fault, and so a
-	 * job whose only fault is to share a slow machine with mprotect().
-	 */
-	return err == -EBUSY ? -EAGAIN : err;
-}
-
 static int service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 			  const struct pagefault *pf, enum xpf_cause *cause)
 {
