@@ -61,11 +61,10 @@ enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
 		.level = GUC_GET(PFD_LEVEL, msg[0]),
 		.engine_class = GUC_GET(PFD_ENGINE_CLASS, msg[0]),
 		.engine_instance = GUC_GET(PFD_ENGINE_INSTANCE, msg[0]),
-		.source = GUC_GET(PFD_SOURCE, msg[0]),
-		.trtt = msg[0] & PFD_TRTT,
+		.trtt = GUC_GET(PFD_TRTT, msg[0]),
 		.prefetch = prefetch && (msg[2] & PFD_PREFETCH),
 	};
-	/* Stock serves it like a read; what it is meant to be nobody knows. */
+	/* The stock driver serves the reserved value like a read. */
 	return pf->access < PAGEFAULT_ACCESSES ? DECODE_OK : DECODE_ACCESS;
 }
 

@@ -34,31 +34,33 @@ enum pagefault_access {
  * struct pagefault - a page fault as the GuC reports it
  * @addr:	address of the 4 KiB page in the address space @asid
  * @asid:	address space: names a VM of the device
- * @pdata:	what the GuC knows the fault by; handed back in the reply
  * @vfid:	virtual function, 0 is the physical one
- * @access:	enum pagefault_access
- * @type:	PFD_TYPE_*: not present, write or atomic access violation
  * @level:	level of the page table that lacked an entry
- * @engine_class: class in the hardware's numbers
- * @engine_instance: instance within the class
- * @source:	unit within the GPU
+ * @access:	enum pagefault_access
  * @trtt:	in the range of a tiled resource (TRTT), which has its own tables
- * @prefetch:	asked for ahead of use: nobody waits
+ * @pdata:	what the GuC knows the fault by; handed back in the reply
+ * @engine_instance: instance within the class
+ * @engine_class: class in the hardware's numbers
+ * @type:	PFD_TYPE_*: not present, write or atomic access violation
+ * @prefetch:	asked for ahead of use: nothing waits for it
+ *
+ * As large as the descriptor, since the pool of a GT has PFD_PDATA_SPACE of them.
  */
 struct pagefault {
 	u64 addr;
-	u32 asid;
+	u32 asid : 20;
+	u32 vfid : 6;
+	u32 level : 3;
+	u32 access : 2;
+	u32 trtt : 1;
 	u16 pdata;
-	u8 vfid;
-	u8 access;
-	u8 type;
-	u8 level;
-	u8 engine_class;
-	u8 engine_instance;
-	u8 source;
-	bool trtt;
-	bool prefetch;
+	u16 engine_instance : 6;
+	u16 engine_class : 3;
+	u16 type : 2;
+	u16 prefetch : 1;
 };
+
+_Static_assert(sizeof(struct pagefault) == 16, "a fault has grown");
 
 /**
  * struct access_count - a range that the GPU has touched often
@@ -98,12 +100,6 @@ void pagefault_reply(const struct pagefault *pf, bool failed,
 		     u32 reply[PFR_DWORDS]);
 enum decode_result access_count_decode(const u32 *msg, size_t len,
 				       struct access_count *ac);
-
-/* Of a descriptor, without decoding the rest. */
-static inline u32 pagefault_asid(const u32 *msg)
-{
-	return GUC_GET(PFD_ASID, msg[1]);
-}
 
 /* The first block that was touched: where a VMA is looked for. */
 static inline u64 access_count_addr(const struct access_count *ac)

@@ -28,10 +28,13 @@ OUTRIGGER_STOCK_BODY(xe, xe_guc_pagefault_handler);
 
 static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
 {
+	struct pagefault pf;
 	struct xpf_queue *q;
 	unsigned long flags;
 
-	if (len != PFD_DWORDS) {
+	/* xpf_service() refuses a reserved access; that fault can be answered. */
+	if (pagefault_decode(msg, len, xpf_port.prefetch, &pf) ==
+	    DECODE_LENGTH) {
 		spin_lock_irqsave(&gt->lock, flags);
 		gt->stats.malformed++;
 		spin_unlock_irqrestore(&gt->lock, flags);
@@ -42,15 +45,15 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
 		return;
 	}
 
-	trace_xpf_fault(gt, msg);
-	q = xpf_queue_put(gt, msg);
+	trace_xpf_fault(gt, &pf);
+	q = xpf_queue_put(gt, &pf);
 	if (q)
 		queue_work(gt->wq, &q->work);
 	else
 		xpf_tell(
 			gt, err,
 			"page fault dropped, ASID %u: %u are open already, more than the GuC can tell apart; reset the GT\n",
-			pagefault_asid(msg), PFD_PDATA_SPACE);
+			pf.asid, PFD_PDATA_SPACE);
 }
 
 /**

@@ -75,13 +75,13 @@ enum xpf_cause {
 
 /**
  * struct xpf_fault - a fault from G2H to reply
- * @msg:	the descriptor
+ * @pf:		what the GuC reported
  * @received:	when, CLOCK_MONOTONIC in ns
  * @generation:	xpf_gt.generation at that time
  * @next:	index of the next in its list, or XPF_NONE
  */
 struct xpf_fault {
-	u32 msg[PFD_DWORDS];
+	struct pagefault pf;
 	u64 received;
 	u32 generation;
 	u32 next;
@@ -220,7 +220,7 @@ int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause);
 
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
-struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const u32 *msg);
+struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf);
 u32 xpf_queue_take(struct xpf_queue *q);
 void xpf_queue_free(struct xpf_gt *gt, u32 first);
 

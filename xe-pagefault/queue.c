@@ -39,15 +39,15 @@ static void xpf_list_push(struct xpf_gt *gt, struct xpf_list *list, u32 i)
 /**
  * xpf_queue_put - queue a fault
  * @gt: GT that reported it
- * @msg: the descriptor
+ * @pf: the fault
  *
  * Any context, under ct->lock or ct->fast_lock.
  *
  * Return: the queue, for a worker to serve, or NULL if the pool is empty.
  */
-struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const u32 *msg)
+struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
 {
-	struct xpf_queue *q = &gt->queues[pagefault_asid(msg) % XPF_QUEUES];
+	struct xpf_queue *q = &gt->queues[pf->asid % XPF_QUEUES];
 	struct xpf_stats *s = &gt->stats;
 	struct xpf_fault *f;
 	unsigned long flags;
@@ -62,15 +62,14 @@ struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const u32 *msg)
 	}
 	f = &gt->pool[i];
 	gt->free = f->next;
-	memcpy(f->msg, msg, sizeof(f->msg));
+	f->pf = *pf;
 	f->received = ktime_get_ns();
 	f->generation = xpf_note_guc_start(gt);
 	xpf_list_push(gt, &q->faults, i);
 
-	s->received[GUC_GET(PFD_ACCESS, msg[2])]++;
-	s->types[GUC_GET(PFD_TYPE, msg[2])]++;
-	if (xpf_port.prefetch && (msg[2] & PFD_PREFETCH))
-		s->prefetches++;
+	s->received[pf->access]++;
+	s->types[pf->type]++;
+	s->prefetches += pf->prefetch;
 	s->queued_max = max(s->queued_max, ++s->queued);
 	spin_unlock_irqrestore(&gt->lock, flags);
 	return q;
@@ -79,12 +78,9 @@ struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const u32 *msg)
 /* Can one service cure both? Engine, PDATA and VFID matter to the reply only. */
 static bool xpf_alike(const struct xpf_fault *a, const struct xpf_fault *b)
 {
-	return a->generation == b->generation &&
-	       !((a->msg[0] ^ b->msg[0]) & PFD_TRTT) &&
-	       !((a->msg[1] ^ b->msg[1]) & PFD_ASID) &&
-	       !((a->msg[2] ^ b->msg[2]) &
-		 (PFD_ACCESS | PFD_PREFETCH | PFD_ADDR_LO)) &&
-	       a->msg[3] == b->msg[3];
+	return a->generation == b->generation && a->pf.asid == b->pf.asid &&
+	       a->pf.addr == b->pf.addr && a->pf.access == b->pf.access &&
+	       a->pf.trtt == b->pf.trtt && a->pf.prefetch == b->pf.prefetch;
 }
 
 /**

@@ -27,7 +27,6 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 			 bool failed)
 {
 	u32 action[1 + PFR_DWORDS] = { XE_GUC_ACTION_PAGE_FAULT_RES_DESC };
-	struct pagefault pf;
 	u32 now;
 	int ret;
 
@@ -37,8 +36,7 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 	if (f->generation != now)
 		return STALE;
 
-	pagefault_decode(f->msg, PFD_DWORDS, xpf_port.prefetch, &pf);
-	pagefault_reply(&pf, failed, action + 1);
+	pagefault_reply(&f->pf, failed, action + 1);
 	ret = xe_guc_ct_send_locked(&gt->stock->uc.guc.ct, action,
 				    ARRAY_SIZE(action), 0, 0);
 	switch (ret) {
@@ -53,7 +51,7 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 	xpf_tell(
 		gt, err,
 		"page fault not answered, ASID %u address 0x%llx PDATA 0x%04x: sending failed (%d); its engine waits until the GT is reset\n",
-		pf.asid, pf.addr, pf.pdata, ret);
+		f->pf.asid, f->pf.addr, f->pf.pdata, ret);
 	return UNSENT;
 }
 
@@ -81,7 +79,7 @@ void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict)
 		mutex_unlock(&ct->lock);
 
 		ns = ktime_get_ns() - f->received;
-		trace_xpf_ack(gt, f->msg, verdict, outcome == SENT, ns);
+		trace_xpf_ack(gt, &f->pf, verdict, outcome == SENT, ns);
 
 		spin_lock_irq(&gt->lock);
 		switch (outcome) {

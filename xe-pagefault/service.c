@@ -106,6 +106,11 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 
 	*cause = XPF_OK;
 
+	if (pf->access >= PAGEFAULT_ACCESSES) {
+		*cause = XPF_MALFORMED;
+		return -EPROTO;
+	}
+
 	/* The tables of tiled resources are user space's own. */
 	if (pf->trtt) {
 		*cause = XPF_TRTT;

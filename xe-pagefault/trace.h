@@ -14,8 +14,8 @@
 
 /* A fault came in. */
 TRACE_EVENT(xpf_fault,
-	TP_PROTO(const struct xpf_gt *gt, const u32 *msg),
-	TP_ARGS(gt, msg),
+	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf),
+	TP_ARGS(gt, pf),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(gt->drm->dev))
 		__field(unsigned int, gt)
@@ -27,11 +27,10 @@ TRACE_EVENT(xpf_fault,
 	TP_fast_assign(
 		__assign_str(dev);
 		__entry->gt = gt->id;
-		__entry->asid = pagefault_asid(msg);
-		__entry->addr = (u64)msg[3] << 32 | (msg[2] & PFD_ADDR_LO);
-		__entry->access = GUC_GET(PFD_ACCESS, msg[2]);
-		__entry->pdata = GUC_GET(PFD_PDATA_HI, msg[1]) <<
-			PFD_PDATA_HI_SHIFT | GUC_GET(PFD_PDATA_LO, msg[0]);
+		__entry->asid = pf->asid;
+		__entry->addr = pf->addr;
+		__entry->access = pf->access;
+		__entry->pdata = pf->pdata;
 	),
 	TP_printk("%s gt%u ASID %u addr 0x%llx access %u PDATA 0x%04x",
 		  __get_str(dev), __entry->gt, __entry->asid, __entry->addr,
@@ -68,9 +67,9 @@ TRACE_EVENT(xpf_service,
 
 /* It was answered; sent: the GuC that asked is still there. */
 TRACE_EVENT(xpf_ack,
-	TP_PROTO(const struct xpf_gt *gt, const u32 *msg, bool failed,
+	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf, bool failed,
 		 bool sent, u64 ns),
-	TP_ARGS(gt, msg, failed, sent, ns),
+	TP_ARGS(gt, pf, failed, sent, ns),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(gt->drm->dev))
 		__field(unsigned int, gt)
@@ -83,9 +82,8 @@ TRACE_EVENT(xpf_ack,
 	TP_fast_assign(
 		__assign_str(dev);
 		__entry->gt = gt->id;
-		__entry->asid = pagefault_asid(msg);
-		__entry->pdata = GUC_GET(PFD_PDATA_HI, msg[1]) <<
-			PFD_PDATA_HI_SHIFT | GUC_GET(PFD_PDATA_LO, msg[0]);
+		__entry->asid = pf->asid;
+		__entry->pdata = pf->pdata;
 		__entry->failed = failed;
 		__entry->sent = sent;
 		__entry->ns = ns;

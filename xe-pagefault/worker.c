@@ -20,19 +20,15 @@ MODULE_PARM_DESC(
 	time_slice,
 	"ms that a worker may serve one queue before others get a turn (default 20)");
 
-static enum xpf_cause xpf_serve(struct xpf_gt *gt, const u32 *msg)
+static enum xpf_cause xpf_serve(struct xpf_gt *gt, const struct pagefault *pf)
 {
-	enum xpf_cause cause = XPF_MALFORMED;
-	struct pagefault pf;
-	int err = -EPROTO;
+	enum xpf_cause cause;
+	int err = xpf_service(gt, pf, &cause);
 
-	if (pagefault_decode(msg, PFD_DWORDS, xpf_port.prefetch, &pf) ==
-	    DECODE_OK)
-		err = xpf_service(gt, &pf, &cause);
-	trace_xpf_service(gt, &pf, cause, err);
+	trace_xpf_service(gt, pf, cause, err);
 	if (!err)
 		return XPF_OK;
-	xpf_refuse(gt, &pf, cause, err);
+	xpf_refuse(gt, pf, cause, err);
 	return cause;
 }
 
@@ -66,7 +62,7 @@ static void xpf_worker(struct work_struct *work)
 		/* Skip faults reported by a GuC that has since been reset. */
 		bool ask = gt->pool[i].generation == READ_ONCE(gt->generation);
 
-		xpf_reply(gt, i, ask ? xpf_serve(gt, gt->pool[i].msg) : XPF_OK);
+		xpf_reply(gt, i, ask ? xpf_serve(gt, &gt->pool[i].pf) : XPF_OK);
 		xpf_queue_free(gt, i);
 
 		if (xpf_slice_over(q, end)) {

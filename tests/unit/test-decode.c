@@ -49,8 +49,7 @@ static void fault_fields(void **state)
 		struct pagefault pf;
 	} t[] = {
 		{ { 7 << 0 }, { .level = 7 } },
-		{ { 0xff << 3 }, { .source = 0xff } },
-		{ { 0x7f << 11 }, { 0 } },
+		{ { 0x7fff << 3 }, { 0 } },
 		{ { 1 << 18 }, { .trtt = true } },
 		{ { 0x3f << 19 }, { .engine_instance = 0x3f } },
 		{ { 7 << 25 }, { .engine_class = 7 } },
@@ -81,7 +80,6 @@ static void fault_fields(void **state)
 		assert_int_equal(pf.level, t[i].pf.level);
 		assert_int_equal(pf.engine_class, t[i].pf.engine_class);
 		assert_int_equal(pf.engine_instance, t[i].pf.engine_instance);
-		assert_int_equal(pf.source, t[i].pf.source);
 		assert_int_equal(pf.trtt, t[i].pf.trtt);
 		assert_int_equal(pf.prefetch, t[i].pf.prefetch);
 	}
