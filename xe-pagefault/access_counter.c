@@ -61,9 +61,9 @@ void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len)
 
 /* Returns 1 if something moved, 0 if there was no need, or an error. */
 static int serve(struct xpf_gt *gt, const struct access_count *ac,
-		 enum xpf_cause *cause)
+		 enum xpf_verdict *why)
 {
-	struct xe_vm *vm = xpf_vm_get(gt_to_xe(gt->stock), ac->asid, cause);
+	struct xe_vm *vm = xpf_vm_get(gt_to_xe(gt->stock), ac->asid, why);
 	struct xe_vma *vma = NULL;
 	int ret = 0;
 
@@ -75,12 +75,12 @@ static int serve(struct xpf_gt *gt, const struct access_count *ac,
 		vma = xe_vm_find_overlapping_vma(vm, access_count_addr(ac),
 						 SZ_4K);
 	if (!vma) {
-		*cause = vm->size ? XPF_NO_VMA : XPF_VM_CLOSED;
+		*why = vm->size ? XPF_NO_VMA : XPF_VM_CLOSED;
 		ret = -EINVAL;
 	} else if (vma_to_bo(vma)) {
 		/* There is nothing else that could be moved. */
 		stock_trace_xe_vma_acc(vma);
-		*cause = XPF_MEMORY;
+		*why = XPF_MEMORY;
 		ret = xpf_port.migrate(gt->stock, vma);
 		/* It may not be in VRAM, or not move now: so be it. */
 		if (ret == -EINVAL || ret == -EBUSY)
@@ -94,7 +94,7 @@ static int serve(struct xpf_gt *gt, const struct access_count *ac,
 
 static void serve_message(struct xpf_gt *gt, const u32 *msg)
 {
-	enum xpf_cause cause = XPF_MALFORMED;
+	enum xpf_verdict why = XPF_MALFORMED;
 	struct access_count ac;
 	enum decode_result bad;
 	int ret;
@@ -105,13 +105,13 @@ static void serve_message(struct xpf_gt *gt, const u32 *msg)
 		return;
 	}
 
-	ret = ac.notify ? 0 : serve(gt, &ac, &cause);
+	ret = ac.notify ? 0 : serve(gt, &ac, &why);
 	trace_xpf_count(gt, &ac, ret);
 	if (ret < 0)
 		xpf_tell(
 			gt, info,
 			"hot range at 0x%llx of ASID %u not migrated: %s (%d)\n",
-			access_count_addr(&ac), ac.asid, xpf_cause_name(cause),
+			access_count_addr(&ac), ac.asid, xpf_verdict_name(why),
 			ret);
 
 	spin_lock_irq(&gt->lock);

@@ -41,11 +41,11 @@ static void show_faults(struct seq_file *m, const struct xpf_stats *s)
 		   s->coalesced);
 
 	seq_puts(m, "\nverdicts\n");
-	seq_printf(m, "  %-36s %llu\n", "served", s->verdicts[XPF_OK]);
-	for (i = XPF_OK + 1; i < XPF_CAUSES; i++)
+	seq_printf(m, "  %-36s %llu\n", "served", s->verdicts[XPF_SERVED]);
+	for (i = XPF_SERVED + 1; i < XPF_VERDICTS; i++)
 		if (s->verdicts[i])
 			seq_printf(m, "  refused: %-27s %llu\n",
-				   xpf_cause_name(i), s->verdicts[i]);
+				   xpf_verdict_name(i), s->verdicts[i]);
 	seq_printf(m, "  %-36s %llu\n",
 		   "no reply: the GuC is gone or suspended", s->stale);
 	seq_printf(m, "  %-36s %llu\n", "no reply: sending failed", s->unsent);
@@ -87,7 +87,7 @@ static void show_refused(struct seq_file *m, const struct snapshot *snap)
 			   s, ns / 1000, f->pf.asid, f->pf.addr,
 			   xpf_accesses[f->pf.access], f->pf.engine_class,
 			   f->pf.engine_instance, f->err,
-			   xpf_cause_name(f->cause));
+			   xpf_verdict_name(f->verdict));
 	}
 }
 

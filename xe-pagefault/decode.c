@@ -69,20 +69,20 @@ enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
 }
 
 /**
- * pagefault_reply - write the answer to a page fault
+ * pagefault_reply - write the reply to a page fault
  * @pf: the fault
- * @failed: the access can't be made good: the GuC is not to try it again
+ * @refused: the access can't be made good: the GPU must not try it again
  * @reply: the payload of PAGE_FAULT_RES_DESC
  */
-void pagefault_reply(const struct pagefault *pf, bool failed,
+void pagefault_reply(const struct pagefault *pf, bool refused,
 		     u32 reply[PFR_DWORDS])
 {
-	reply[0] = PFR_VALID | GUC_PUT(PFR_FAILED, failed) |
+	reply[0] = PFR_VALID | GUC_PUT(PFR_REFUSED, refused) |
 		   GUC_PUT(PFR_REPLY, PFR_REPLY_ACCESS) |
 		   GUC_PUT(PFR_DESC_TYPE, PFR_DESC_FAULT) |
 		   GUC_PUT(PFR_ASID, pf->asid);
 	reply[1] = GUC_PUT(PFR_VFID, pf->vfid) |
-		   GUC_PUT(PFR_PREFETCH, failed && pf->prefetch) |
+		   GUC_PUT(PFR_PREFETCH, refused && pf->prefetch) |
 		   GUC_PUT(PFR_ENGINE_INSTANCE, pf->engine_instance) |
 		   GUC_PUT(PFR_ENGINE_CLASS, pf->engine_class) |
 		   GUC_PUT(PFR_PDATA, pf->pdata);

@@ -96,7 +96,7 @@ enum decode_result {
 const char *decode_error(enum decode_result result);
 enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
 				    struct pagefault *pf);
-void pagefault_reply(const struct pagefault *pf, bool failed,
+void pagefault_reply(const struct pagefault *pf, bool refused,
 		     u32 reply[PFR_DWORDS]);
 enum decode_result access_count_decode(const u32 *msg, size_t len,
 				       struct access_count *ac);

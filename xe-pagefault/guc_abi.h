@@ -41,7 +41,7 @@
 #define PFR_DWORDS 2
 /* dw0 */
 #define PFR_VALID GUC_BITS(0, 0)
-#define PFR_FAILED GUC_BITS(1, 1)
+#define PFR_REFUSED GUC_BITS(1, 1)
 #define PFR_REPLY GUC_BITS(4, 2)
 #define PFR_REPLY_ACCESS 0
 #define PFR_DESC_TYPE GUC_BITS(11, 10)

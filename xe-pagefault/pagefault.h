@@ -54,10 +54,13 @@
 #define XPF_PATIENCE (3 * HZ) /* with memory that keeps changing */
 #define XPF_COUNTS 256 /* access-counter notifications queued */
 
-/* Why a fault was refused. */
-enum xpf_cause {
-	XPF_OK,
-	XPF_MALFORMED,
+/*
+ * What becomes of a fault: it is served, or refused for a cause, or it gets no
+ * reply. A function that can refuse it returns an error and sets *why.
+ */
+enum xpf_verdict {
+	XPF_SERVED,
+	XPF_MALFORMED, /* refused, from here to XPF_BIND */
 	XPF_TRTT,
 	XPF_UNKNOWN_ASID,
 	XPF_NOT_FAULT_MODE,
@@ -70,8 +73,14 @@ enum xpf_cause {
 	XPF_SVM,
 	XPF_MEMORY,
 	XPF_BIND,
-	XPF_CAUSES
+	XPF_VERDICTS, /* number of those that are replies */
+	XPF_NO_REPLY = XPF_VERDICTS, /* the GuC that asked is gone */
 };
+
+static inline bool xpf_is_refused(enum xpf_verdict verdict)
+{
+	return verdict > XPF_SERVED && verdict < XPF_VERDICTS;
+}
 
 /**
  * struct xpf_fault - a fault from G2H to reply
@@ -103,7 +112,7 @@ struct xpf_queue {
 struct xpf_refused {
 	u64 when; /* ns, CLOCK_MONOTONIC */
 	struct pagefault pf;
-	enum xpf_cause cause;
+	enum xpf_verdict verdict;
 	int err;
 };
 
@@ -112,7 +121,7 @@ struct xpf_stats {
 	u64 received[PAGEFAULT_ACCESSES + 1]; /* by access; last: reserved */
 	u64 types[4];
 	u64 prefetches;
-	u64 verdicts[XPF_CAUSES]; /* replies sent */
+	u64 verdicts[XPF_VERDICTS]; /* replies sent */
 	u64 coalesced;
 	u64 malformed;
 	u64 dropped;
@@ -194,7 +203,7 @@ struct xpf_gt {
  * @find_vma:	the VMA at an address, or NULL. vm->lock is held
  * @populate:	make what a fault asks for present in the page tables of the
  *		GT's tile. vm->lock is held for writing. 0, or an error with
- *		its cause set
+ *		*why set
  * @migrate:	move a VMA with a BO to where the tile's GPU accesses it best.
  *		vm->lock is held for reading. 1 if it moved, 0 if it may stay, or
  *		an error
@@ -207,7 +216,7 @@ struct xpf_port {
 	bool prefetch;
 	struct xe_vma *(*find_vma)(struct xe_vm *vm, u64 addr);
 	int (*populate)(struct xe_gt *gt, struct xe_vma *vma,
-			const struct pagefault *pf, enum xpf_cause *cause);
+			const struct pagefault *pf, enum xpf_verdict *why);
 	int (*migrate)(struct xe_gt *gt, struct xe_vma *vma);
 	void (*refused)(struct xe_gt *gt, const struct pagefault *pf);
 };
@@ -216,7 +225,7 @@ struct xpf_port {
 extern const struct xpf_port xpf_port;
 
 /* port/common.c */
-int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause);
+int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
 
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
@@ -237,12 +246,12 @@ void xpf_workers_init(struct xpf_gt *gt);
 
 /* service.c */
 int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
-		enum xpf_cause *cause);
-struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_cause *cause);
+		enum xpf_verdict *why);
+struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_verdict *why);
 void xpf_vm_put(struct xe_vm *vm);
 
 /* reply.c */
-void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict);
+void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict);
 
 /* access_counter.c */
 void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len);
@@ -265,12 +274,12 @@ void xpf_stop(void);
 
 /* refuse.c */
 void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
-		enum xpf_cause cause, int err);
+		enum xpf_verdict verdict, int err);
 
 /* stats.c */
 extern const char *const xpf_accesses[];
 extern const char *const xpf_types[];
-const char *xpf_cause_name(enum xpf_cause cause);
+const char *xpf_verdict_name(enum xpf_verdict verdict);
 void xpf_count_latency(struct xpf_gt *gt, u64 ns);
 
 /* sysfs.c */

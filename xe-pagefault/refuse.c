@@ -14,13 +14,13 @@
  * xpf_refuse - remember and report a fault that is refused
  * @gt: GT
  * @pf: fault
- * @cause: why
+ * @verdict: why
  * @err: errno
  *
  * Called in a worker, without locks. The reply is the caller's.
  */
 void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
-		enum xpf_cause cause, int err)
+		enum xpf_verdict verdict, int err)
 {
 	struct xpf_refused *f;
 
@@ -28,7 +28,7 @@ void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
 	f = &gt->refused[gt->nr_refused++ % XPF_REFUSED];
 	f->when = ktime_get_mono_fast_ns();
 	f->pf = *pf;
-	f->cause = cause;
+	f->verdict = verdict;
 	f->err = err;
 	spin_unlock_irq(&gt->lock);
 
@@ -41,7 +41,7 @@ void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
 	xpf_tell(
 		gt, info,
 		"page fault refused, ASID %u address 0x%llx: %s (%d); %s, %s, level %u, engine class %u instance %u\n",
-		pf->asid, pf->addr, xpf_cause_name(cause), err,
+		pf->asid, pf->addr, xpf_verdict_name(verdict), err,
 		xpf_accesses[pf->access], xpf_types[pf->type], pf->level,
 		pf->engine_class, pf->engine_instance);
 }

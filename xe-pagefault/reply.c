@@ -24,7 +24,7 @@ enum outcome {
  * for room in the H2G ring, a second or more, and then has the GT reset.
  */
 static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
-			 bool failed)
+			 enum xpf_verdict verdict)
 {
 	u32 action[1 + PFR_DWORDS] = { XE_GUC_ACTION_PAGE_FAULT_RES_DESC };
 	u32 now;
@@ -33,10 +33,10 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
 	spin_lock_irq(&gt->lock);
 	now = xpf_note_guc_start(gt);
 	spin_unlock_irq(&gt->lock);
-	if (f->generation != now)
+	if (verdict == XPF_NO_REPLY || f->generation != now)
 		return STALE;
 
-	pagefault_reply(&f->pf, failed, action + 1);
+	pagefault_reply(&f->pf, xpf_is_refused(verdict), action + 1);
 	ret = xe_guc_ct_send_locked(&gt->stock->uc.guc.ct, action,
 				    ARRAY_SIZE(action), 0, 0);
 	switch (ret) {
@@ -59,12 +59,12 @@ static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
  * xpf_reply - answer a list of faults
  * @gt: the GT
  * @first: index of the first, which xpf_fault.next links
- * @verdict: XPF_OK if the access may be tried again, else why not
+ * @verdict: of all of them
  *
  * In a worker, with no lock held: sends, which waits for room in the H2G ring,
  * and may run the G2H handler.
  */
-void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict)
+void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict)
 {
 	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
 	u32 i;
@@ -79,7 +79,8 @@ void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_cause verdict)
 		mutex_unlock(&ct->lock);
 
 		ns = ktime_get_ns() - f->received;
-		trace_xpf_ack(gt, &f->pf, verdict, outcome == SENT, ns);
+		trace_xpf_ack(gt, &f->pf, xpf_is_refused(verdict),
+			      outcome == SENT, ns);
 
 		spin_lock_irq(&gt->lock);
 		switch (outcome) {

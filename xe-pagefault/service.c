@@ -17,20 +17,20 @@
  * xpf_vm_get - the VM behind an ASID
  * @xe: the device
  * @asid: address space
- * @cause: set on failure
+ * @why: set on failure
  *
  * Return: the VM, referenced and in fault mode, or NULL.
  */
-struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_cause *cause)
+struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_verdict *why)
 {
 	struct xe_vm *vm;
 
 	down_read(&xe->usm.lock);
 	vm = xa_load(&xe->usm.asid_to_vm, asid);
 	if (!vm) {
-		*cause = XPF_UNKNOWN_ASID;
+		*why = XPF_UNKNOWN_ASID;
 	} else if (!(vm->flags & XE_VM_FLAG_FAULT_MODE)) {
-		*cause = XPF_NOT_FAULT_MODE;
+		*why = XPF_NOT_FAULT_MODE;
 		vm = NULL;
 	} else {
 		drm_gpuvm_get(&vm->gpuvm);
@@ -49,32 +49,32 @@ void xpf_vm_put(struct xe_vm *vm)
 }
 
 static int service_locked(struct xpf_gt *gt, struct xe_vm *vm,
-			  const struct pagefault *pf, enum xpf_cause *cause)
+			  const struct pagefault *pf, enum xpf_verdict *why)
 {
 	struct xe_vma *vma;
 	bool mirror;
 	int err;
 
 	if (!vm->size || (vm->flags & XE_VM_FLAG_BANNED)) {
-		*cause = XPF_VM_CLOSED;
+		*why = XPF_VM_CLOSED;
 		return -ENOENT;
 	}
 
 	vma = xpf_port.find_vma(vm, pf->addr);
 	if (!vma) {
-		*cause = XPF_NO_VMA;
+		*why = XPF_NO_VMA;
 		return -EINVAL;
 	}
 
 	/* 6.12 calls it served and gets the same fault again, for ever. */
 	if ((vma->gpuva.flags & XE_VMA_READ_ONLY) &&
 	    pf->access != PAGEFAULT_READ) {
-		*cause = XPF_READ_ONLY;
+		*why = XPF_READ_ONLY;
 		return -EPERM;
 	}
 
 	mirror = vma_is_mirror(vma);
-	err = xpf_port.populate(gt->stock, vma, pf, cause);
+	err = xpf_port.populate(gt->stock, vma, pf, why);
 
 	/*
 	 * A hint that the stock driver looks up, and clears in xe_vm_remove_vma()
@@ -88,10 +88,10 @@ static int service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 }
 
 /**
- * xpf_service - make good what a fault complains about
+ * xpf_service - serve a fault
  * @gt: its GT
  * @pf: the fault
- * @cause: XPF_OK, or why it was refused
+ * @why: set to the verdict
  *
  * In a worker with the device awake and no lock held. Takes vm->lock for
  * writing, as stock does: bindings and page tables of the VM change under it.
@@ -99,31 +99,31 @@ static int service_locked(struct xpf_gt *gt, struct xe_vm *vm,
  * Return: 0 if the access may be tried again, else a negative errno.
  */
 int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
-		enum xpf_cause *cause)
+		enum xpf_verdict *why)
 {
 	struct xe_vm *vm;
 	int err;
 
-	*cause = XPF_OK;
-
 	if (pf->access >= PAGEFAULT_ACCESSES) {
-		*cause = XPF_MALFORMED;
+		*why = XPF_MALFORMED;
 		return -EPROTO;
 	}
 
 	/* The tables of tiled resources are user space's own. */
 	if (pf->trtt) {
-		*cause = XPF_TRTT;
+		*why = XPF_TRTT;
 		return -EFAULT;
 	}
 
-	vm = xpf_vm_get(gt_to_xe(gt->stock), pf->asid, cause);
+	vm = xpf_vm_get(gt_to_xe(gt->stock), pf->asid, why);
 	if (!vm)
 		return -EINVAL;
 
 	down_write(&vm->lock);
-	err = service_locked(gt, vm, pf, cause);
+	err = service_locked(gt, vm, pf, why);
 	up_write(&vm->lock);
+	if (!err)
+		*why = XPF_SERVED;
 
 	xpf_vm_put(vm);
 	return err;

@@ -15,15 +15,15 @@ const char *const xpf_types[] = { "not present", "write violation",
 				  "atomic violation", "reserved" };
 
 /**
- * xpf_cause_name - say in words why a fault was refused
- * @cause: cause
+ * xpf_verdict_name - say in words why a fault was refused
+ * @verdict: verdict that is a reply
  *
  * Return: the words.
  */
-const char *xpf_cause_name(enum xpf_cause cause)
+const char *xpf_verdict_name(enum xpf_verdict verdict)
 {
-	static const char *const names[XPF_CAUSES] = {
-		[XPF_OK] = "ok",
+	static const char *const names[XPF_VERDICTS] = {
+		[XPF_SERVED] = "ok",
 		[XPF_MALFORMED] = "malformed descriptor",
 		[XPF_TRTT] = "tiled resource",
 		[XPF_UNKNOWN_ASID] = "unknown ASID",
@@ -39,7 +39,7 @@ const char *xpf_cause_name(enum xpf_cause cause)
 		[XPF_BIND] = "page tables not updated",
 	};
 
-	return names[cause];
+	return names[verdict];
 }
 
 /**

@@ -36,9 +36,9 @@ static u64 sum(const u64 *v, size_t n)
 	}
 
 GT_ATTR(faults, sum(s->received, ARRAY_SIZE(s->received)));
-GT_ATTR(served, s->verdicts[XPF_OK]);
-GT_ATTR(refused, sum(s->verdicts + 1, XPF_CAUSES - 1));
-GT_ATTR(replies, sum(s->verdicts, XPF_CAUSES));
+GT_ATTR(served, s->verdicts[XPF_SERVED]);
+GT_ATTR(refused, sum(s->verdicts + 1, XPF_VERDICTS - 1));
+GT_ATTR(replies, sum(s->verdicts, XPF_VERDICTS));
 GT_ATTR(coalesced, s->coalesced);
 GT_ATTR(malformed, s->malformed);
 GT_ATTR(dropped, s->dropped);

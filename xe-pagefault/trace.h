@@ -39,9 +39,9 @@ TRACE_EVENT(xpf_fault,
 
 /* Its service is through, and that of others that share it. */
 TRACE_EVENT(xpf_service,
-	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf, int cause,
-		 int err),
-	TP_ARGS(gt, pf, cause, err),
+	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf,
+		 enum xpf_verdict verdict, int err),
+	TP_ARGS(gt, pf, verdict, err),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(gt->drm->dev))
 		__field(unsigned int, gt)
@@ -57,7 +57,7 @@ TRACE_EVENT(xpf_service,
 		__entry->asid = pf->asid;
 		__entry->addr = pf->addr;
 		__entry->access = pf->access;
-		__entry->cause = cause;
+		__entry->cause = verdict;
 		__entry->err = err;
 	),
 	TP_printk("%s gt%u ASID %u addr 0x%llx access %u cause %d error %d",
@@ -67,9 +67,9 @@ TRACE_EVENT(xpf_service,
 
 /* It was answered; sent: the GuC that asked is still there. */
 TRACE_EVENT(xpf_ack,
-	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf, bool failed,
+	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf, bool refused,
 		 bool sent, u64 ns),
-	TP_ARGS(gt, pf, failed, sent, ns),
+	TP_ARGS(gt, pf, refused, sent, ns),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(gt->drm->dev))
 		__field(unsigned int, gt)
@@ -84,7 +84,7 @@ TRACE_EVENT(xpf_ack,
 		__entry->gt = gt->id;
 		__entry->asid = pf->asid;
 		__entry->pdata = pf->pdata;
-		__entry->failed = failed;
+		__entry->failed = refused;
 		__entry->sent = sent;
 		__entry->ns = ns;
 	),

@@ -20,16 +20,20 @@ MODULE_PARM_DESC(
 	time_slice,
 	"ms that a worker may serve one queue before others get a turn (default 20)");
 
-static enum xpf_cause xpf_serve(struct xpf_gt *gt, const struct pagefault *pf)
+static enum xpf_verdict xpf_judge(struct xpf_gt *gt, const struct xpf_fault *f)
 {
-	enum xpf_cause cause;
-	int err = xpf_service(gt, pf, &cause);
+	enum xpf_verdict verdict;
+	int err;
 
-	trace_xpf_service(gt, pf, cause, err);
-	if (!err)
-		return XPF_OK;
-	xpf_refuse(gt, pf, cause, err);
-	return cause;
+	/* Skip faults reported by a GuC that has since been reset. */
+	if (f->generation != READ_ONCE(gt->generation))
+		return XPF_NO_REPLY;
+
+	err = xpf_service(gt, &f->pf, &verdict);
+	trace_xpf_service(gt, &f->pf, verdict, err);
+	if (err)
+		xpf_refuse(gt, &f->pf, verdict, err);
+	return verdict;
 }
 
 /* Is the time slice over, with faults left in the queue? */
@@ -59,10 +63,7 @@ static void xpf_worker(struct work_struct *work)
 	/* A VM keeps the device awake; a fault that outlives its VM does not. */
 	xe_pm_runtime_get(xe);
 	while ((i = xpf_queue_take(q)) != XPF_NONE) {
-		/* Skip faults reported by a GuC that has since been reset. */
-		bool ask = gt->pool[i].generation == READ_ONCE(gt->generation);
-
-		xpf_reply(gt, i, ask ? xpf_serve(gt, &gt->pool[i].pf) : XPF_OK);
+		xpf_reply(gt, i, xpf_judge(gt, &gt->pool[i]));
 		xpf_queue_free(gt, i);
 
 		if (xpf_slice_over(q, end)) {

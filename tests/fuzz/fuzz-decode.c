@@ -29,11 +29,11 @@ static void fault(const u32 *msg, size_t len, bool prefetch)
 	must(pf.level == (msg[0] & 7) && pf.type == (msg[2] >> 2 & 3));
 	must(pf.prefetch == (prefetch && msg[2] >> 11 & 1));
 
-	for (int failed = 0; failed < 2; failed++) {
-		pagefault_reply(&pf, failed, reply);
-		must(reply[0] == (msg[1] >> 12 << 12 | 0x401 | failed << 1));
+	for (int refused = 0; refused < 2; refused++) {
+		pagefault_reply(&pf, refused, reply);
+		must(reply[0] == (msg[1] >> 12 << 12 | 0x401 | refused << 1));
 		must((reply[1] & 0x3f) == (msg[2] >> 4 & 0x3f));
-		must((reply[1] >> 6 & 1) == (failed && pf.prefetch));
+		must((reply[1] >> 6 & 1) == (refused && pf.prefetch));
 		must((reply[1] >> 7 & 0x3f) == (msg[0] >> 19 & 0x3f));
 		must((reply[1] >> 13 & 7) == (msg[0] >> 25 & 7));
 		must(reply[1] >> 16 == ((msg[1] & 0xfff) << 4 | msg[0] >> 28));

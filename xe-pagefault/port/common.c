@@ -9,12 +9,12 @@
 /**
  * xpf_repin - get the pages of a userptr
  * @vma: VMA of any kind, its vm->lock is held
- * @cause: set to XPF_USERPTR if pages are to be got
+ * @why: set to XPF_USERPTR if pages are to be got
  *
  * Return: 0, -EAGAIN if they were invalidated in the meantime, upon which to try
  * again for XPF_PATIENCE, or another errno.
  */
-int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause)
+int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why)
 {
 	struct xe_userptr_vma *uvma =
 		container_of(vma, struct xe_userptr_vma, vma);
@@ -22,7 +22,7 @@ int xpf_repin(struct xe_vma *vma, enum xpf_cause *cause)
 
 	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
 		return 0;
-	*cause = XPF_USERPTR;
+	*why = XPF_USERPTR;
 	err = xe_vma_userptr_pin_pages(uvma);
 
 	/*

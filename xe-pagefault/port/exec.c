@@ -83,7 +83,7 @@ static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
 }
 
 static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
-	       ktime_t *end, enum xpf_cause *cause)
+	       ktime_t *end, enum xpf_verdict *why)
 {
 	struct drm_exec exec;
 	u32 was;
@@ -91,11 +91,11 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 
 	drm_exec_init(&exec, 0, 0);
 	drm_exec_until_all_locked(&exec) {
-		*cause = XPF_MEMORY;
+		*why = XPF_MEMORY;
 		err = lock_and_back(&exec, tile, vma, in_vram, &was);
 		drm_exec_retry_on_contention(&exec);
 		if (!err) {
-			*cause = XPF_BIND;
+			*why = XPF_BIND;
 			err = bind(&exec, tile, vma);
 		}
 		if (err) {
@@ -109,7 +109,7 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 }
 
 static int populate(struct xe_gt *gt, struct xe_vma *vma,
-		    const struct pagefault *pf, enum xpf_cause *cause)
+		    const struct pagefault *pf, enum xpf_verdict *why)
 {
 	struct xe_tile *tile = gt->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
@@ -124,14 +124,14 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 		return 0;
 
 	if (in_vram && vma_is_userptr(vma)) {
-		*cause = XPF_ATOMIC;
+		*why = XPF_ATOMIC;
 		return -EACCES;
 	}
 
 	do {
-		err = xpf_repin(vma, cause);
+		err = xpf_repin(vma, why);
 		if (!err)
-			err = try(tile, vma, in_vram, &end, cause);
+			err = try(tile, vma, in_vram, &end, why);
 	} while (err == -EAGAIN && time_before(jiffies, until));
 
 	return err == -EAGAIN ? -EBUSY : err;

@@ -32,7 +32,7 @@ static bool is_purgeable(const struct xe_bo *bo)
 /* Locks what the VMA is made of, and gives it pages. *was: where it was. */
 static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			 struct xe_vma *vma, bool in_vram, u32 *was,
-			 enum xpf_cause *cause)
+			 enum xpf_verdict *why)
 {
 	struct xe_bo *bo = vma_to_bo(vma);
 	int err = xe_vm_lock_vma(exec, vma);
@@ -45,7 +45,7 @@ static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 	if (is_purgeable(bo)) {
 		if (vma_to_vm(vma)->flags & XE_VM_FLAG_SCRATCH_PAGE)
 			return 0;
-		*cause = XPF_PURGED;
+		*why = XPF_PURGED;
 		return -EACCES;
 	}
 
@@ -78,7 +78,7 @@ static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
 
 /* One transaction; binds, or returns 1 if the BO was moved. */
 static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
-	       bool rebind, enum xpf_cause *cause)
+	       bool rebind, enum xpf_verdict *why)
 {
 	struct xe_validation_ctx ctx;
 	struct drm_exec exec;
@@ -89,11 +89,11 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	xe_validation_ctx_init(&ctx, &tile->xe->val, &exec,
 			       (struct xe_val_flags){});
 	drm_exec_until_all_locked(&exec) {
-		*cause = XPF_MEMORY;
-		err = lock_and_back(&exec, tile, vma, in_vram, &was, cause);
+		*why = XPF_MEMORY;
+		err = lock_and_back(&exec, tile, vma, in_vram, &was, why);
 		drm_exec_retry_on_contention(&exec);
 		if (!err && rebind) {
-			*cause = XPF_BIND;
+			*why = XPF_BIND;
 			err = bind(&exec, tile, vma);
 		} else if (!err) {
 			err = bo_placement(vma_to_bo(vma)) != was;
@@ -117,7 +117,7 @@ static void count(struct xe_gt *gt, const struct xe_vma *vma)
 }
 
 static int populate(struct xe_gt *gt, struct xe_vma *vma,
-		    const struct pagefault *pf, enum xpf_cause *cause)
+		    const struct pagefault *pf, enum xpf_verdict *why)
 {
 	struct xe_tile *tile = gt->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
@@ -125,14 +125,14 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 	int in_vram, err;
 
 	if (vma_is_mirror(vma)) {
-		*cause = XPF_SVM;
+		*why = XPF_SVM;
 		return xe_svm_handle_pagefault(vma_to_vm(vma), vma, gt,
 					       pf->addr, atomic);
 	}
 
 	in_vram = xe_vma_need_vram_for_atomic(tile->xe, vma, atomic);
 	if (in_vram < 0 || (in_vram && vma_is_userptr(vma))) {
-		*cause = XPF_ATOMIC;
+		*why = XPF_ATOMIC;
 		return in_vram < 0 ? in_vram : -EACCES;
 	}
 
@@ -142,9 +142,9 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 		return 0;
 
 	do {
-		err = xpf_repin(vma, cause);
+		err = xpf_repin(vma, why);
 		if (!err)
-			err = try(tile, vma, in_vram, true, cause);
+			err = try(tile, vma, in_vram, true, why);
 	} while (err == -EAGAIN && time_before(jiffies, until));
 
 	return err == -EAGAIN ? -EBUSY : err;
@@ -154,9 +154,9 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 static int migrate(struct xe_gt *gt, struct xe_vma *vma)
 {
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
-	enum xpf_cause cause;
+	enum xpf_verdict why;
 
-	return in_vram > 0 ? try(gt->tile, vma, true, false, &cause) : 0;
+	return in_vram > 0 ? try(gt->tile, vma, true, false, &why) : 0;
 }
 
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
