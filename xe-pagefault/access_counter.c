@@ -15,13 +15,9 @@
 #include "stock.h"
 #include "trace.h"
 
-static void count_malformed(struct xpf_gt *gt, enum decode_result what)
+static void xpf_ignore(struct xpf_gt *gt, enum decode_result what)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&gt->lock, flags);
-	gt->stats.malformed++;
-	spin_unlock_irqrestore(&gt->lock, flags);
+	xpf_count_malformed(gt);
 	xpf_tell(gt, err, "access-counter notification ignored: %s\n",
 		 decode_error(what));
 }
@@ -40,27 +36,27 @@ void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len)
 	bool room;
 
 	if (len != ACC_DWORDS) {
-		count_malformed(gt, DECODE_LENGTH);
+		xpf_ignore(gt, DECODE_LENGTH);
 		return;
 	}
 
 	spin_lock_irqsave(&gt->lock, flags);
-	room = gt->counts_used < XPF_COUNTS;
+	room = gt->acc_used < XPF_ACCESS_COUNTERS;
 	if (room) {
-		memcpy(gt->counts[gt->counts_head], msg, sizeof(gt->counts[0]));
-		gt->counts_head = (gt->counts_head + 1) % XPF_COUNTS;
-		gt->counts_used++;
-		gt->stats.counts++;
+		memcpy(gt->acc[gt->acc_head], msg, sizeof(gt->acc[0]));
+		gt->acc_head = (gt->acc_head + 1) % XPF_ACCESS_COUNTERS;
+		gt->acc_used++;
+		gt->stats.acc++;
 	} else {
-		gt->stats.counts_dropped++;
+		gt->stats.acc_dropped++;
 	}
 	spin_unlock_irqrestore(&gt->lock, flags);
 	if (room)
-		queue_work(gt->wq, &gt->counts_work);
+		queue_work(gt->wq, &gt->acc_work);
 }
 
 /* Returns 1 if something moved, 0 if there was no need, or an error. */
-static int serve(struct xpf_gt *gt, const struct access_count *ac,
+static int serve(struct xpf_gt *gt, const struct access_counter *ac,
 		 enum xpf_verdict *why)
 {
 	struct xe_vm *vm = xpf_vm_get(gt_to_xe(gt->stock), ac->asid, why);
@@ -72,7 +68,7 @@ static int serve(struct xpf_gt *gt, const struct access_count *ac,
 
 	down_read(&vm->lock);
 	if (vm->size)
-		vma = xe_vm_find_overlapping_vma(vm, access_count_addr(ac),
+		vma = xe_vm_find_overlapping_vma(vm, access_counter_addr(ac),
 						 SZ_4K);
 	if (!vma) {
 		*why = vm->size ? XPF_NO_VMA : XPF_VM_CLOSED;
@@ -95,13 +91,13 @@ static int serve(struct xpf_gt *gt, const struct access_count *ac,
 static void serve_message(struct xpf_gt *gt, const u32 *msg)
 {
 	enum xpf_verdict why = XPF_MALFORMED;
-	struct access_count ac;
+	struct access_counter ac;
 	enum decode_result bad;
 	int ret;
 
-	bad = access_count_decode(msg, ACC_DWORDS, &ac);
+	bad = access_counter_decode(msg, ACC_DWORDS, &ac);
 	if (bad) {
-		count_malformed(gt, bad);
+		xpf_ignore(gt, bad);
 		return;
 	}
 
@@ -111,27 +107,27 @@ static void serve_message(struct xpf_gt *gt, const u32 *msg)
 		xpf_tell(
 			gt, info,
 			"hot range at 0x%llx of ASID %u not migrated: %s (%d)\n",
-			access_count_addr(&ac), ac.asid, xpf_verdict_name(why),
-			ret);
+			access_counter_addr(&ac), ac.asid,
+			xpf_verdict_name(why), ret);
 
 	spin_lock_irq(&gt->lock);
-	gt->stats.counts_refused += ret < 0;
-	gt->stats.counts_migrated += ret > 0;
-	gt->stats.counts_ignored += !ret;
+	gt->stats.acc_refused += ret < 0;
+	gt->stats.acc_migrated += ret > 0;
+	gt->stats.acc_ignored += !ret;
 	spin_unlock_irq(&gt->lock);
 }
 
 /**
- * xpf_count_work - serve the access-counter notifications of a GT
- * @work: xpf_gt.counts_work
+ * xpf_access_counter_work - serve the notifications in the ring of a GT
+ * @work: xpf_gt.acc_work
  *
  * A device that sleeps is not woken for them: nothing is hot there any more.
  */
-void xpf_count_work(struct work_struct *work)
+void xpf_access_counter_work(struct work_struct *work)
 {
-	struct xpf_gt *gt = container_of(work, struct xpf_gt, counts_work);
+	struct xpf_gt *gt = container_of(work, struct xpf_gt, acc_work);
 	struct xe_device *xe = gt_to_xe(gt->stock);
-	unsigned int left = XPF_COUNTS;
+	unsigned int left = XPF_ACCESS_COUNTERS;
 	bool awake = xe_pm_runtime_get_if_active(xe);
 
 	while (left--) {
@@ -139,13 +135,14 @@ void xpf_count_work(struct work_struct *work)
 		unsigned int used;
 
 		spin_lock_irq(&gt->lock);
-		used = gt->counts_used;
+		used = gt->acc_used;
 		if (used) {
-			gt->stats.counts_ignored += !awake;
+			gt->stats.acc_ignored += !awake;
 			memcpy(msg,
-			       gt->counts[(gt->counts_head - used) % XPF_COUNTS],
+			       gt->acc[(gt->acc_head - used) %
+				       XPF_ACCESS_COUNTERS],
 			       sizeof(msg));
-			gt->counts_used--;
+			gt->acc_used--;
 		}
 		spin_unlock_irq(&gt->lock);
 		if (!used)
@@ -153,7 +150,7 @@ void xpf_count_work(struct work_struct *work)
 		if (awake)
 			serve_message(gt, msg);
 	}
-	if (READ_ONCE(gt->counts_used))
+	if (READ_ONCE(gt->acc_used))
 		queue_work(gt->wq, work);
 	if (awake)
 		xe_pm_runtime_put(xe);

@@ -115,8 +115,8 @@ static int gt_show(struct seq_file *m, void *unused)
 	seq_printf(
 		m,
 		"access counters: %llu, migrated %llu, ignored %llu, refused %llu, dropped %llu\n",
-		s->counts, s->counts_migrated, s->counts_ignored,
-		s->counts_refused, s->counts_dropped);
+		s->acc, s->acc_migrated, s->acc_ignored, s->acc_refused,
+		s->acc_dropped);
 	show_faults(m, s);
 	show_latency(m, s);
 	show_refused(m, snap);

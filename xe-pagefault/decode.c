@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Messages to structures and back; see decode.h. */
+/* See decode.h. */
 #include "decode.h"
 
 /* bytes, by ACC_GRANULARITY */
@@ -33,14 +33,14 @@ const char *decode_error(enum decode_result result)
 }
 
 /**
- * pagefault_decode - read a page-fault descriptor
+ * pagefault_decode - decode a page-fault descriptor
  * @msg: the payload of REPORT_PAGE_FAULT_REQ_DESC
  * @len: its length in dwords
- * @prefetch: the GuC marks prefetches; else the bit is reserved and ignored
+ * @prefetch: the GuC marks prefetches; otherwise ignore the bit, which is reserved
  * @pf: filled in, unless the result is DECODE_LENGTH
  *
- * Whatever the result is, @pf holds what a reply needs, unless it is
- * DECODE_LENGTH: then there is no fault that could be answered.
+ * A fault with a reserved access can still be answered; a message of the wrong
+ * length can't.
  *
  * Return: DECODE_OK, DECODE_LENGTH or DECODE_ACCESS.
  */
@@ -61,7 +61,7 @@ enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
 		.level = GUC_GET(PFD_LEVEL, msg[0]),
 		.engine_class = GUC_GET(PFD_ENGINE_CLASS, msg[0]),
 		.engine_instance = GUC_GET(PFD_ENGINE_INSTANCE, msg[0]),
-		.trtt = GUC_GET(PFD_TRTT, msg[0]),
+		.trva_fault = GUC_GET(PFD_TRVA_FAULT, msg[0]),
 		.prefetch = prefetch && (msg[2] & PFD_PREFETCH),
 	};
 	/* The stock driver serves the reserved value like a read. */
@@ -89,15 +89,15 @@ void pagefault_reply(const struct pagefault *pf, bool refused,
 }
 
 /**
- * access_count_decode - read an access-counter notification
+ * access_counter_decode - decode an access-counter notification
  * @msg: the payload of ACCESS_COUNTER_NOTIFY
  * @len: its length in dwords
  * @ac: filled in if the result is DECODE_OK
  *
  * Return: DECODE_OK or what is wrong.
  */
-enum decode_result access_count_decode(const u32 *msg, size_t len,
-				       struct access_count *ac)
+enum decode_result access_counter_decode(const u32 *msg, size_t len,
+					 struct access_counter *ac)
 {
 	u32 granularity;
 
@@ -107,18 +107,18 @@ enum decode_result access_count_decode(const u32 *msg, size_t len,
 	if (granularity >= GRANULARITIES)
 		return DECODE_GRANULARITY;
 
-	*ac = (struct access_count){
+	*ac = (struct access_counter){
 		.base = (u64)msg[3] << 32 | (msg[2] & ACC_BASE_LO),
 		.range = granularities[granularity],
-		.hot = GUC_GET(ACC_HOT_HI, msg[1]) << ACC_HOT_HI_SHIFT |
-		       GUC_GET(ACC_HOT_LO, msg[0]),
+
+		.sub_granularity = GUC_GET(ACC_SUBG_HI, msg[1])
+					   << ACC_SUBG_HI_SHIFT |
+				   GUC_GET(ACC_SUBG_LO, msg[0]),
 		.asid = GUC_GET(ACC_ASID, msg[1]),
-		.vfid = GUC_GET(ACC_VFID, msg[2]),
-		.engine_class = GUC_GET(ACC_ENGINE_CLASS, msg[1]),
-		.engine_instance = GUC_GET(ACC_ENGINE_INSTANCE, msg[1]),
-		.notify = GUC_GET(ACC_TYPE, msg[0]) == ACC_TYPE_NOTIFY,
+
+		.notify = GUC_GET(ACC_TYPE, msg[0]) == ACC_NOTIFY,
 	};
-	if (!ac->hot)
+	if (!ac->sub_granularity)
 		return DECODE_BLOCKS;
 	if (ac->base > ~0ULL - ac->range)
 		return DECODE_RANGE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What the GuC reports and is answered, as words of its messages.
+/**
+ * DOC: messages of the GuC, decoded and encoded
  *
  * This file, guc_abi.h and decode.c are pure: the kernel module, the unit tests
  * and the fuzzer compile the very same text. Nothing here allocates, sleeps,
@@ -37,7 +37,8 @@ enum pagefault_access {
  * @vfid:	virtual function, 0 is the physical one
  * @level:	level of the page table that lacked an entry
  * @access:	enum pagefault_access
- * @trtt:	in the range of a tiled resource (TRTT), which has its own tables
+ * @trva_fault:	in the address range of tiled resources (TRVA), whose tables are
+ *		user space's own
  * @pdata:	what the GuC knows the fault by; handed back in the reply
  * @engine_instance: instance within the class
  * @engine_class: class in the hardware's numbers
@@ -52,7 +53,7 @@ struct pagefault {
 	u32 vfid : 6;
 	u32 level : 3;
 	u32 access : 2;
-	u32 trtt : 1;
+	u32 trva_fault : 1;
 	u16 pdata;
 	u16 engine_instance : 6;
 	u16 engine_class : 3;
@@ -63,30 +64,24 @@ struct pagefault {
 _Static_assert(sizeof(struct pagefault) == 16, "a fault has grown");
 
 /**
- * struct access_count - a range that the GPU has touched often
+ * struct access_counter - a notification that the GPU touches a range often
  * @base:	start of the range, aligned to 128 KiB
  * @range:	its length in bytes, one of four
- * @hot:	bit n: the n-th of its 32 blocks was touched; never 0
+ * @sub_granularity: bit n: the n-th of its 32 blocks was touched; never 0
  * @asid:	address space
- * @vfid:	virtual function
- * @engine_class: class in the hardware's numbers
- * @engine_instance: instance within the class
- * @notify:	a mere notice (ACC_NOTIFY); else the counter asks for migration
+ * @notify:	ACC_NOTIFY, not ACC_TRIGGER: does not ask for migration
  */
-struct access_count {
+struct access_counter {
 	u64 base;
 	u32 range;
-	u32 hot;
+	u32 sub_granularity;
 	u32 asid;
-	u8 vfid;
-	u8 engine_class;
-	u8 engine_instance;
 	bool notify;
 };
 
 enum decode_result {
 	DECODE_OK,
-	DECODE_LENGTH, /* nothing in it can be relied on */
+	DECODE_LENGTH, /* nothing is decoded */
 	DECODE_ACCESS,
 	DECODE_GRANULARITY,
 	DECODE_BLOCKS,
@@ -98,14 +93,14 @@ enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
 				    struct pagefault *pf);
 void pagefault_reply(const struct pagefault *pf, bool refused,
 		     u32 reply[PFR_DWORDS]);
-enum decode_result access_count_decode(const u32 *msg, size_t len,
-				       struct access_count *ac);
+enum decode_result access_counter_decode(const u32 *msg, size_t len,
+					 struct access_counter *ac);
 
-/* The first block that was touched: where a VMA is looked for. */
-static inline u64 access_count_addr(const struct access_count *ac)
+/* The first block that was touched: the address to look for a VMA at. */
+static inline u64 access_counter_addr(const struct access_counter *ac)
 {
-	return ac->base +
-	       (u64)__builtin_ctz(ac->hot) * (ac->range / ACC_BLOCKS);
+	return ac->base + (u64)__builtin_ctz(ac->sub_granularity) *
+				  (ac->range / ACC_BLOCKS);
 }
 
 #endif

@@ -62,7 +62,7 @@ static int gt_add(struct xe_gt *stock)
 			     DEFAULT_RATELIMIT_BURST);
 	ratelimit_state_init(&gt->info_limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
-	INIT_WORK(&gt->counts_work, xpf_count_work);
+	INIT_WORK(&gt->acc_work, xpf_access_counter_work);
 	kobject_init(&gt->kobj, &xpf_gt_ktype);
 
 	gt->pool = vzalloc(array_size(PFD_PDATA_SPACE, sizeof(*gt->pool)));

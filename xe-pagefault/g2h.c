@@ -30,14 +30,11 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
 {
 	struct pagefault pf;
 	struct xpf_queue *q;
-	unsigned long flags;
 
 	/* xpf_service() refuses a reserved access; that fault can be answered. */
 	if (pagefault_decode(msg, len, xpf_port.prefetch, &pf) ==
 	    DECODE_LENGTH) {
-		spin_lock_irqsave(&gt->lock, flags);
-		gt->stats.malformed++;
-		spin_unlock_irqrestore(&gt->lock, flags);
+		xpf_count_malformed(gt);
 		xpf_tell(
 			gt, err,
 			"page fault with %u dwords instead of %u ignored: the GuC is out of order, reset the GT\n",

@@ -85,8 +85,8 @@ u32 xpf_note_guc_start(struct xpf_gt *gt)
 	if (!READ_ONCE(*mark)) {
 		WRITE_ONCE(*mark, GUC_SEEN);
 		gt->stats.guc_starts++;
-		gt->stats.counts_ignored += gt->counts_used;
-		gt->counts_used = 0;
+		gt->stats.acc_ignored += gt->acc_used;
+		gt->acc_used = 0;
 		gt->generation++;
 	}
 	return gt->generation;

@@ -15,7 +15,7 @@
 #define PFD_DWORDS 4
 /* dw0 */
 #define PFD_LEVEL GUC_BITS(2, 0)
-#define PFD_TRTT GUC_BITS(18, 18)
+#define PFD_TRVA_FAULT GUC_BITS(18, 18)
 #define PFD_ENGINE_INSTANCE GUC_BITS(24, 19)
 #define PFD_ENGINE_CLASS GUC_BITS(27, 25)
 #define PFD_PDATA_LO GUC_BITS(31, 28)
@@ -32,6 +32,7 @@
 #define PFD_TYPE_NOT_PRESENT 0
 #define PFD_TYPE_WRITE_VIOLATION 1
 #define PFD_TYPE_ATOMIC_VIOLATION 2
+#define PFD_TYPES 4 /* with a reserved one */
 #define PFD_VFID GUC_BITS(9, 4)
 #define PFD_PREFETCH GUC_BITS(11, 11) /* Xe3 and later, reserved before */
 #define PFD_ADDR_LO GUC_BITS(31, 12)
@@ -54,27 +55,25 @@
 #define PFR_ENGINE_CLASS GUC_BITS(15, 13)
 #define PFR_PDATA GUC_BITS(31, 16)
 
-/* As many faults can be open at once as PDATA can tell apart. */
+/* PDATA tells so many open faults apart. */
 #define PFD_PDATA_SPACE 65536U
 
 /* ACCESS_COUNTER_NOTIFY, GuC to host */
 #define ACC_DWORDS 4
 /* dw0 */
 #define ACC_TYPE GUC_BITS(0, 0)
-#define ACC_TYPE_NOTIFY 1
-#define ACC_HOT_LO GUC_BITS(31, 1)
+#define ACC_TRIGGER 0
+#define ACC_NOTIFY 1
+#define ACC_SUBG_LO GUC_BITS(31, 1)
 /* dw1 */
-#define ACC_HOT_HI GUC_BITS(0, 0)
-#define ACC_HOT_HI_SHIFT 31
-#define ACC_ENGINE_INSTANCE GUC_BITS(8, 3)
-#define ACC_ENGINE_CLASS GUC_BITS(11, 9)
+#define ACC_SUBG_HI GUC_BITS(0, 0)
+#define ACC_SUBG_HI_SHIFT 31
 #define ACC_ASID GUC_BITS(31, 12)
 /* dw2 */
-#define ACC_VFID GUC_BITS(5, 0)
 #define ACC_GRANULARITY GUC_BITS(10, 8)
 #define ACC_BASE_LO GUC_BITS(31, 17)
 /* dw3: the base, bits 63 to 32 */
 
-#define ACC_BLOCKS 32 /* of a range, one bit each */
+#define ACC_BLOCKS 32 /* in a range, a bit of the sub-granularity for each */
 
 #endif

@@ -52,7 +52,7 @@
 #define XPF_HISTOGRAM 24 /* powers of two of a microsecond */
 #define XPF_REFUSED 32 /* refused faults remembered */
 #define XPF_PATIENCE (3 * HZ) /* with memory that keeps changing */
-#define XPF_COUNTS 256 /* access-counter notifications queued */
+#define XPF_ACCESS_COUNTERS 256 /* notifications in the ring */
 
 /*
  * What becomes of a fault: it is served, or refused for a cause, or it gets no
@@ -61,7 +61,7 @@
 enum xpf_verdict {
 	XPF_SERVED,
 	XPF_MALFORMED, /* refused, from here to XPF_BIND */
-	XPF_TRTT,
+	XPF_TRVA,
 	XPF_UNKNOWN_ASID,
 	XPF_NOT_FAULT_MODE,
 	XPF_VM_CLOSED,
@@ -119,7 +119,7 @@ struct xpf_refused {
 /* Guarded by xpf_gt.lock; unless said otherwise, counts since we attached. */
 struct xpf_stats {
 	u64 received[PAGEFAULT_ACCESSES + 1]; /* by access; last: reserved */
-	u64 types[4];
+	u64 types[PFD_TYPES];
 	u64 prefetches;
 	u64 verdicts[XPF_VERDICTS]; /* replies sent */
 	u64 coalesced;
@@ -132,11 +132,11 @@ struct xpf_stats {
 	u64 slices; /* a worker's time was up with faults left */
 	u64 latency[XPF_HISTOGRAM];
 	u64 guc_starts;
-	u64 counts;
-	u64 counts_migrated;
-	u64 counts_ignored;
-	u64 counts_refused;
-	u64 counts_dropped;
+	u64 acc; /* access-counter notifications */
+	u64 acc_migrated;
+	u64 acc_ignored;
+	u64 acc_refused;
+	u64 acc_dropped;
 };
 
 /**
@@ -153,10 +153,10 @@ struct xpf_stats {
  * @pool:	as many faults as the GuC can tell apart, so never too few
  * @free:	those not in use
  * @queues:	by ASID
- * @counts:	ring of access-counter notifications
- * @counts_head: where the next one goes
- * @counts_used: how many there are
- * @counts_work: their worker
+ * @acc:	ring of access-counter notifications
+ * @acc_head: where the next one goes
+ * @acc_used: how many there are
+ * @acc_work: their worker
  * @stats:	figures
  * @refused:	ring of the last refused faults
  * @nr_refused:	how many there were in all
@@ -177,10 +177,10 @@ struct xpf_gt {
 	struct xpf_fault *pool;
 	u32 free;
 	struct xpf_queue queues[XPF_QUEUES];
-	u32 counts[XPF_COUNTS][ACC_DWORDS];
-	unsigned int counts_head;
-	unsigned int counts_used;
-	struct work_struct counts_work;
+	u32 acc[XPF_ACCESS_COUNTERS][ACC_DWORDS];
+	unsigned int acc_head;
+	unsigned int acc_used;
+	struct work_struct acc_work;
 	struct xpf_stats stats;
 	struct xpf_refused refused[XPF_REFUSED];
 	unsigned int nr_refused;
@@ -255,7 +255,7 @@ void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict);
 
 /* access_counter.c */
 void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len);
-void xpf_count_work(struct work_struct *work);
+void xpf_access_counter_work(struct work_struct *work);
 
 /* gt.c */
 extern struct list_head xpf_gts;
@@ -281,6 +281,7 @@ extern const char *const xpf_accesses[];
 extern const char *const xpf_types[];
 const char *xpf_verdict_name(enum xpf_verdict verdict);
 void xpf_count_latency(struct xpf_gt *gt, u64 ns);
+void xpf_count_malformed(struct xpf_gt *gt);
 
 /* sysfs.c */
 extern struct kobj_type xpf_gt_ktype;

@@ -80,7 +80,8 @@ static bool xpf_alike(const struct xpf_fault *a, const struct xpf_fault *b)
 {
 	return a->generation == b->generation && a->pf.asid == b->pf.asid &&
 	       a->pf.addr == b->pf.addr && a->pf.access == b->pf.access &&
-	       a->pf.trtt == b->pf.trtt && a->pf.prefetch == b->pf.prefetch;
+	       a->pf.trva_fault == b->pf.trva_fault &&
+	       a->pf.prefetch == b->pf.prefetch;
 }
 
 /**

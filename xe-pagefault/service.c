@@ -110,8 +110,8 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 	}
 
 	/* The tables of tiled resources are user space's own. */
-	if (pf->trtt) {
-		*why = XPF_TRTT;
+	if (pf->trva_fault) {
+		*why = XPF_TRVA;
 		return -EFAULT;
 	}
 

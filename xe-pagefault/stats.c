@@ -10,9 +10,19 @@
 
 #include "pagefault.h"
 
-const char *const xpf_accesses[] = { "read", "write", "atomic", "reserved" };
-const char *const xpf_types[] = { "not present", "write violation",
-				  "atomic violation", "reserved" };
+const char *const xpf_accesses[PAGEFAULT_ACCESSES + 1] = {
+	[PAGEFAULT_READ] = "read",
+	[PAGEFAULT_WRITE] = "write",
+	[PAGEFAULT_ATOMIC] = "atomic",
+	[PAGEFAULT_ACCESSES] = "reserved",
+};
+
+const char *const xpf_types[PFD_TYPES] = {
+	[PFD_TYPE_NOT_PRESENT] = "not present",
+	[PFD_TYPE_WRITE_VIOLATION] = "write violation",
+	[PFD_TYPE_ATOMIC_VIOLATION] = "atomic violation",
+	[PFD_TYPES - 1] = "reserved",
+};
 
 /**
  * xpf_verdict_name - say in words why a fault was refused
@@ -25,7 +35,7 @@ const char *xpf_verdict_name(enum xpf_verdict verdict)
 	static const char *const names[XPF_VERDICTS] = {
 		[XPF_SERVED] = "ok",
 		[XPF_MALFORMED] = "malformed descriptor",
-		[XPF_TRTT] = "tiled resource",
+		[XPF_TRVA] = "tiled resource",
 		[XPF_UNKNOWN_ASID] = "unknown ASID",
 		[XPF_NOT_FAULT_MODE] = "VM not in fault mode",
 		[XPF_VM_CLOSED] = "VM closed or banned",
@@ -52,4 +62,19 @@ void xpf_count_latency(struct xpf_gt *gt, u64 ns)
 	u64 us = ns / NSEC_PER_USEC;
 
 	gt->stats.latency[us ? min(ilog2(us) + 1, XPF_HISTOGRAM - 1) : 0]++;
+}
+
+/**
+ * xpf_count_malformed - count a message that is ignored
+ * @gt: GT, not locked
+ *
+ * Any context.
+ */
+void xpf_count_malformed(struct xpf_gt *gt)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&gt->lock, flags);
+	gt->stats.malformed++;
+	spin_unlock_irqrestore(&gt->lock, flags);
 }

@@ -47,11 +47,11 @@ GT_ATTR(unsent, s->unsent);
 GT_ATTR(queued, s->queued);
 GT_ATTR(queued_max, s->queued_max);
 GT_ATTR(guc_starts, s->guc_starts);
-GT_ATTR(access_counters, s->counts);
-GT_ATTR(access_counters_migrated, s->counts_migrated);
-GT_ATTR(access_counters_ignored, s->counts_ignored);
-GT_ATTR(access_counters_refused, s->counts_refused);
-GT_ATTR(access_counters_dropped, s->counts_dropped);
+GT_ATTR(access_counters, s->acc);
+GT_ATTR(access_counters_migrated, s->acc_migrated);
+GT_ATTR(access_counters_ignored, s->acc_ignored);
+GT_ATTR(access_counters_refused, s->acc_refused);
+GT_ATTR(access_counters_dropped, s->acc_dropped);
 
 static struct attribute *gt_attrs[] = { &faults_attr.attr,
 					&served_attr.attr,

@@ -95,7 +95,7 @@ TRACE_EVENT(xpf_ack,
 
 /* An access-counter notification was served. */
 TRACE_EVENT(xpf_count,
-	TP_PROTO(const struct xpf_gt *gt, const struct access_count *ac, int ret),
+	TP_PROTO(const struct xpf_gt *gt, const struct access_counter *ac, int ret),
 	TP_ARGS(gt, ac, ret),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(gt->drm->dev))
@@ -113,7 +113,7 @@ TRACE_EVENT(xpf_count,
 		__entry->asid = ac->asid;
 		__entry->base = ac->base;
 		__entry->range = ac->range;
-		__entry->hot = ac->hot;
+		__entry->hot = ac->sub_granularity;
 		__entry->notify = ac->notify;
 		__entry->ret = ret;
 	),

@@ -40,21 +40,22 @@ static void fault(const u32 *msg, size_t len, bool prefetch)
 	}
 }
 
-static void count(const u32 *msg, size_t len)
+static void access_counter(const u32 *msg, size_t len)
 {
-	struct access_count ac;
-	enum decode_result r = access_count_decode(msg, len, &ac);
+	struct access_counter ac;
+	enum decode_result r = access_counter_decode(msg, len, &ac);
 	u64 addr;
 
 	must(*decode_error(r));
 	if (r != DECODE_OK)
 		return;
 	must(len == 4);
-	must(ac.hot == (msg[1] << 31 | msg[0] >> 1) && ac.hot);
+	must(ac.sub_granularity == (msg[1] << 31 | msg[0] >> 1) &&
+	     ac.sub_granularity);
 	must(ac.asid == msg[1] >> 12);
 	must(ac.notify == (msg[0] & 1));
 
-	addr = access_count_addr(&ac);
+	addr = access_counter_addr(&ac);
 	must(addr >= ac.base && addr - ac.base < ac.range);
 	must(addr + ac.range / 32 >= addr);
 }
@@ -67,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(msg, data + 1, len * 4);
 	fault(msg, len, size && data[0] & 1);
-	count(msg, len);
+	access_counter(msg, len);
 	free(msg);
 	return 0;
 }

@@ -29,7 +29,7 @@ static void real_fault(void **state)
 	assert_int_equal(pf.level, 2);
 	assert_int_equal(pf.engine_class, 3);
 	assert_int_equal(pf.engine_instance, 0);
-	assert_false(pf.trtt);
+	assert_false(pf.trva_fault);
 	assert_false(pf.prefetch);
 
 	/* what stock xe answers to it */
@@ -50,7 +50,7 @@ static void fault_fields(void **state)
 	} t[] = {
 		{ { 7 << 0 }, { .level = 7 } },
 		{ { 0x7fff << 3 }, { 0 } },
-		{ { 1 << 18 }, { .trtt = true } },
+		{ { 1 << 18 }, { .trva_fault = true } },
 		{ { 0x3f << 19 }, { .engine_instance = 0x3f } },
 		{ { 7 << 25 }, { .engine_class = 7 } },
 		{ { 0xfU << 28 }, { .pdata = 0xf } },
@@ -80,7 +80,7 @@ static void fault_fields(void **state)
 		assert_int_equal(pf.level, t[i].pf.level);
 		assert_int_equal(pf.engine_class, t[i].pf.engine_class);
 		assert_int_equal(pf.engine_instance, t[i].pf.engine_instance);
-		assert_int_equal(pf.trtt, t[i].pf.trtt);
+		assert_int_equal(pf.trva_fault, t[i].pf.trva_fault);
 		assert_int_equal(pf.prefetch, t[i].pf.prefetch);
 	}
 }
@@ -147,71 +147,68 @@ static void reply_fields(void **state)
 	assert_int_equal(reply[1], 0);
 }
 
-static void count_fields(void **state)
+static void access_counter_fields(void **state)
 {
 	static const u32 ranges[] = { 128 << 10, 2 << 20, 16 << 20, 64 << 20 };
 	u32 msg[] = { 0x80000002, 0xabcdeec9, 0x00020015, 0x12 };
-	struct access_count ac;
+	struct access_counter ac;
 
 	for (u32 g = 0; g < 4; g++) {
 		msg[2] = 0x7fe20015 | g << 8;
-		assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
+		assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
 		assert_int_equal(ac.base, 0x127fe20000);
 		assert_int_equal(ac.range, ranges[g]);
-		assert_int_equal(ac.hot, 0xc0000001);
+		assert_int_equal(ac.sub_granularity, 0xc0000001);
 		assert_int_equal(ac.asid, 0xabcde);
-		assert_int_equal(ac.vfid, 0x15);
-		assert_int_equal(ac.engine_class, 7);
-		assert_int_equal(ac.engine_instance, 0x19);
 		assert_false(ac.notify);
-		assert_int_equal(access_count_addr(&ac), ac.base);
+		assert_int_equal(access_counter_addr(&ac), ac.base);
 	}
 }
 
-static void count_first_block(void **state)
+static void access_counter_first_block(void **state)
 {
 	u32 msg[] = { 1 << 5, 0, 1 << 8, 1 };
-	struct access_count ac;
+	struct access_counter ac;
 
 	/* vector 0x10: the fifth of 32 blocks of 64 KiB */
-	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
-	assert_int_equal(access_count_addr(&ac), 0x100040000);
+	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
+	assert_int_equal(access_counter_addr(&ac), 0x100040000);
 
 	/* only bit 31, which lies in the other dword */
 	msg[0] = 1;
 	msg[1] = 1;
-	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
+	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
 	assert_true(ac.notify);
-	assert_int_equal(access_count_addr(&ac), 0x1001f0000);
+	assert_int_equal(access_counter_addr(&ac), 0x1001f0000);
 }
 
-static void count_refused(void **state)
+static void access_counter_refused(void **state)
 {
 	u32 msg[] = { 2, 0, 0, 0, 0 };
-	struct access_count ac;
+	struct access_counter ac;
 
 	for (size_t len = 0; len <= 5; len++)
-		assert_int_equal(access_count_decode(msg, len, &ac),
+		assert_int_equal(access_counter_decode(msg, len, &ac),
 				 len == 4 ? DECODE_OK : DECODE_LENGTH);
 
 	for (u32 g = 4; g < 8; g++) {
 		msg[2] = g << 8;
-		assert_int_equal(access_count_decode(msg, 4, &ac),
+		assert_int_equal(access_counter_decode(msg, 4, &ac),
 				 DECODE_GRANULARITY);
 	}
 
 	/* the last range of all, and one that begins too late for its length */
 	msg[3] = ~0U;
 	msg[2] = 0xfffe0000;
-	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_RANGE);
+	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_RANGE);
 	msg[2] = 0xfffc0000;
-	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_OK);
+	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
 	msg[2] |= 3 << 8;
-	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_RANGE);
+	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_RANGE);
 
 	msg[0] = 1;
 	msg[2] = 0;
-	assert_int_equal(access_count_decode(msg, 4, &ac), DECODE_BLOCKS);
+	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_BLOCKS);
 }
 
 int main(void)
@@ -223,9 +220,9 @@ int main(void)
 		cmocka_unit_test(fault_length),
 		cmocka_unit_test(fault_reserved_access),
 		cmocka_unit_test(reply_fields),
-		cmocka_unit_test(count_fields),
-		cmocka_unit_test(count_first_block),
-		cmocka_unit_test(count_refused),
+		cmocka_unit_test(access_counter_fields),
+		cmocka_unit_test(access_counter_first_block),
+		cmocka_unit_test(access_counter_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

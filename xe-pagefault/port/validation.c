@@ -171,7 +171,7 @@ static void xpf_report_refused(struct xe_gt *gt, const struct pagefault *pf)
 			.asid = pf->asid,
 			.access_type = pf->access |
 				(pf->prefetch ? XE_PAGEFAULT_ACCESS_PREFETCH : 0),
-			.fault_type_level = pf->trtt ?
+			.fault_type_level = pf->trva_fault ?
 				XE_PAGEFAULT_TYPE_LEVEL_NACK :
 				pf->type << 4 | pf->level,
 			.engine_class = pf->engine_class,
