@@ -56,8 +56,9 @@ void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len)
 }
 
 /* Returns 1 if something moved, 0 if there was no need, or an error. */
-static int serve(struct xpf_gt *gt, const struct access_counter *ac,
-		 enum xpf_verdict *why)
+static int xpf_access_counter_serve(struct xpf_gt *gt,
+				    const struct access_counter *ac,
+				    enum xpf_verdict *why)
 {
 	struct xe_vm *vm = xpf_vm_get(gt_to_xe(gt->stock), ac->asid, why);
 	struct xe_vma *vma = NULL;
@@ -88,7 +89,7 @@ static int serve(struct xpf_gt *gt, const struct access_counter *ac,
 	return ret;
 }
 
-static void serve_message(struct xpf_gt *gt, const u32 *msg)
+static void xpf_access_counter_handle(struct xpf_gt *gt, const u32 *msg)
 {
 	enum xpf_verdict why = XPF_MALFORMED;
 	struct access_counter ac;
@@ -101,7 +102,7 @@ static void serve_message(struct xpf_gt *gt, const u32 *msg)
 		return;
 	}
 
-	ret = ac.notify ? 0 : serve(gt, &ac, &why);
+	ret = ac.notify ? 0 : xpf_access_counter_serve(gt, &ac, &why);
 	trace_xpf_count(gt, &ac, ret);
 	if (ret < 0)
 		xpf_tell(
@@ -148,7 +149,7 @@ void xpf_access_counter_work(struct work_struct *work)
 		if (!used)
 			break;
 		if (awake)
-			serve_message(gt, msg);
+			xpf_access_counter_handle(gt, msg);
 	}
 	if (READ_ONCE(gt->acc_used))
 		queue_work(gt->wq, work);

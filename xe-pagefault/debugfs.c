@@ -17,15 +17,17 @@
 
 static struct dentry *root;
 
+#define NAME_LEN 64 /* "<PCI address>-gt<N>", with room to spare */
+
 /* What is shown, copied out under the lock. */
-struct snapshot {
+struct xpf_snapshot {
 	struct xpf_stats stats;
 	struct xpf_refused refused[XPF_REFUSED];
 	unsigned int nr_refused;
 	u32 generation;
 };
 
-static void show_faults(struct seq_file *m, const struct xpf_stats *s)
+static void xpf_show_faults(struct seq_file *m, const struct xpf_stats *s)
 {
 	unsigned int i;
 
@@ -53,7 +55,7 @@ static void show_faults(struct seq_file *m, const struct xpf_stats *s)
 	seq_printf(m, "  %-36s %llu\n", "ignored: malformed", s->malformed);
 }
 
-static void show_latency(struct seq_file *m, const struct xpf_stats *s)
+static void xpf_show_latency(struct seq_file *m, const struct xpf_stats *s)
 {
 	unsigned int i, last = 0;
 
@@ -68,7 +70,8 @@ static void show_latency(struct seq_file *m, const struct xpf_stats *s)
 			   1UL << min(i, XPF_HISTOGRAM - 2U), s->latency[i]);
 }
 
-static void show_refused(struct seq_file *m, const struct snapshot *snap)
+static void xpf_show_refused(struct seq_file *m,
+			     const struct xpf_snapshot *snap)
 {
 	unsigned int n = min_t(unsigned int, snap->nr_refused, XPF_REFUSED), i;
 
@@ -84,17 +87,17 @@ static void show_refused(struct seq_file *m, const struct snapshot *snap)
 
 		seq_printf(m,
 			   "  %5llu.%06u  %6u  %18llx  %-8s %3u:%-3u %5d  %s\n",
-			   s, ns / 1000, f->pf.asid, f->pf.addr,
+			   s, ns / (u32)NSEC_PER_USEC, f->pf.asid, f->pf.addr,
 			   xpf_accesses[f->pf.access], f->pf.engine_class,
 			   f->pf.engine_instance, f->err,
 			   xpf_verdict_name(f->verdict));
 	}
 }
 
-static int gt_show(struct seq_file *m, void *unused)
+static int xpf_gt_show(struct seq_file *m, void *unused)
 {
 	struct xpf_gt *gt = m->private;
-	struct snapshot *snap = kmalloc(sizeof(*snap), GFP_KERNEL);
+	struct xpf_snapshot *snap = kmalloc(sizeof(*snap), GFP_KERNEL);
 	const struct xpf_stats *s;
 
 	if (!snap)
@@ -117,13 +120,13 @@ static int gt_show(struct seq_file *m, void *unused)
 		"access counters: %llu, migrated %llu, ignored %llu, refused %llu, dropped %llu\n",
 		s->acc, s->acc_migrated, s->acc_ignored, s->acc_refused,
 		s->acc_dropped);
-	show_faults(m, s);
-	show_latency(m, s);
-	show_refused(m, snap);
+	xpf_show_faults(m, s);
+	xpf_show_latency(m, s);
+	xpf_show_refused(m, snap);
 	kfree(snap);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(gt);
+DEFINE_SHOW_ATTRIBUTE(xpf_gt);
 
 /**
  * xpf_debugfs_add - show a GT
@@ -131,10 +134,10 @@ DEFINE_SHOW_ATTRIBUTE(gt);
  */
 void xpf_debugfs_add(struct xpf_gt *gt)
 {
-	char name[64];
+	char name[NAME_LEN];
 
 	snprintf(name, sizeof(name), "%s-gt%u", dev_name(gt->drm->dev), gt->id);
-	gt->debugfs = debugfs_create_file(name, 0444, root, gt, &gt_fops);
+	gt->debugfs = debugfs_create_file(name, 0444, root, gt, &xpf_gt_fops);
 }
 
 /**

@@ -28,34 +28,33 @@
 OUTRIGGER_STOCK_BODY(xe, xe_pagefault_fini);
 #endif
 
-static void rescan(struct work_struct *work);
-static DECLARE_WORK(rescan_work, rescan);
+static void xpf_rescan(struct work_struct *work);
+static DECLARE_WORK(rescan_work, xpf_rescan);
 
 static bool stopping = true; /* no more GTs; written under xpf_gts_lock */
 static bool listening; /* the notifier is registered */
 
-/* Of a GT at the same time. Stock has four; more than CPUs only contend. */
-static int workers(void)
+/*
+ * Workers of a GT that run at the same time. The stock driver has four; more than
+ * there are CPUs only contend.
+ */
+#define WORKERS_MIN 4
+#define WORKERS_MAX 16
+
+static int xpf_workers(void)
 {
-	return clamp(num_online_cpus(), 4, 16);
+	return clamp(num_online_cpus(), WORKERS_MIN, WORKERS_MAX);
 }
 
-/* Called under xpf_gts_lock. */
-static int gt_add(struct xe_gt *stock)
+static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 {
-	struct xe_device *xe = gt_to_xe(stock);
-	struct xpf_gt *gt;
-	int ret;
+	struct xpf_gt *gt = kzalloc(sizeof(*gt), GFP_KERNEL);
 
-	if (stopping || xpf_gt_find(stock))
-		return 0;
-
-	gt = kzalloc(sizeof(*gt), GFP_KERNEL);
 	if (!gt)
-		return -ENOMEM;
+		return NULL;
 	gt->stock = stock;
 	gt->id = stock->info.id;
-	gt->drm = &xe->drm;
+	gt->drm = &gt_to_xe(stock)->drm;
 	drm_dev_get(gt->drm);
 	spin_lock_init(&gt->lock);
 	ratelimit_state_init(&gt->err_limit, DEFAULT_RATELIMIT_INTERVAL,
@@ -67,26 +66,40 @@ static int gt_add(struct xe_gt *stock)
 
 	gt->pool = vzalloc(array_size(PFD_PDATA_SPACE, sizeof(*gt->pool)));
 	if (!gt->pool) {
-		ret = -ENOMEM;
-		goto put;
+		kobject_put(&gt->kobj);
+		return NULL;
 	}
 	xpf_queues_init(gt);
 	xpf_workers_init(gt);
+	return gt;
+}
+
+/* Called under xpf_gts_lock. */
+static int xpf_gt_add(struct xe_gt *stock)
+{
+	struct device *dev = gt_to_xe(stock)->drm.dev;
+	struct xpf_gt *gt;
+	int ret = -ENOMEM;
+
+	if (stopping || xpf_gt_find(stock))
+		return 0;
+
+	gt = xpf_gt_alloc(stock);
+	if (!gt)
+		return ret;
 
 	gt->wq = alloc_workqueue("xe-pagefault-%s-gt%u",
-				 WQ_UNBOUND | WQ_HIGHPRI, workers(),
-				 dev_name(xe->drm.dev), gt->id);
-	if (!gt->wq) {
-		ret = -ENOMEM;
+				 WQ_UNBOUND | WQ_HIGHPRI, xpf_workers(),
+				 dev_name(dev), gt->id);
+	if (!gt->wq)
 		goto put;
-	}
 
-	ret = kobject_add(&gt->kobj, &xe->drm.dev->kobj, "xe_pagefault-gt%u",
-			  gt->id);
+	ret = kobject_add(&gt->kobj, &dev->kobj, "xe_pagefault-gt%u", gt->id);
 	if (ret)
 		goto wq;
 	xpf_debugfs_add(gt);
 
+	/* The GuC that runs now does not count as a start. */
 	spin_lock_irq(&gt->lock);
 	xpf_note_guc_start(gt);
 	gt->stats.guc_starts = 0;
@@ -101,7 +114,7 @@ put:
 }
 
 /* The GTs of a device, or all. Returns when every fault of theirs is answered. */
-static void remove_gts(const struct device *dev)
+static void xpf_remove_gts(const struct device *dev)
 {
 	struct xpf_gt *gt, *next;
 
@@ -127,7 +140,7 @@ static struct xe_device *dev_to_xe(struct device *dev)
 }
 
 /* Called with the device locked and bound to xe. */
-static void add_gts(struct device *dev)
+static void xpf_add_gts(struct device *dev)
 {
 	struct xe_device *xe = dev_to_xe(dev);
 	struct xe_tile *tile;
@@ -139,9 +152,9 @@ static void add_gts(struct device *dev)
 	mutex_lock(&xpf_gts_lock);
 	for (tile = xe->tiles; tile < xe->tiles + xe->info.tile_count; tile++) {
 		if (tile->primary_gt)
-			ret = gt_add(tile->primary_gt) ?: ret;
+			ret = xpf_gt_add(tile->primary_gt) ?: ret;
 		if (tile->media_gt)
-			ret = gt_add(tile->media_gt) ?: ret;
+			ret = xpf_gt_add(tile->media_gt) ?: ret;
 	}
 	mutex_unlock(&xpf_gts_lock);
 
@@ -153,36 +166,37 @@ static void add_gts(struct device *dev)
 }
 
 /* The device is locked in both events. */
-static int bus_event(struct notifier_block *nb, unsigned long event, void *data)
+static int xpf_bus_event(struct notifier_block *nb, unsigned long event,
+			 void *data)
 {
 	struct device *dev = data;
 
 	if (dev->driver != &xe_pci_driver.driver)
 		return NOTIFY_DONE;
 	if (event == BUS_NOTIFY_BOUND_DRIVER)
-		add_gts(dev);
+		xpf_add_gts(dev);
 	else if (event == BUS_NOTIFY_UNBIND_DRIVER)
-		remove_gts(dev);
+		xpf_remove_gts(dev);
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block bus_nb = { .notifier_call = bus_event };
+static struct notifier_block bus_nb = { .notifier_call = xpf_bus_event };
 
-static int add_bound(struct device *dev, void *unused)
+static int xpf_add_bound(struct device *dev, void *unused)
 {
 	/* Others may be locked for long; that is not our matter. */
 	if (READ_ONCE(dev->driver) != &xe_pci_driver.driver)
 		return 0;
 	device_lock(dev);
 	if (dev->driver == &xe_pci_driver.driver)
-		add_gts(dev);
+		xpf_add_gts(dev);
 	device_unlock(dev);
 	return 0;
 }
 
-static void rescan(struct work_struct *work)
+static void xpf_rescan(struct work_struct *work)
 {
-	bus_for_each_dev(&pci_bus_type, NULL, NULL, add_bound);
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, xpf_add_bound);
 }
 
 /**
@@ -209,7 +223,7 @@ void xpf_pagefault_fini(void *arg)
 {
 	struct xe_device *xe = arg;
 
-	remove_gts(xe->drm.dev);
+	xpf_remove_gts(xe->drm.dev);
 	stock_xe_pagefault_fini(arg);
 }
 #endif
@@ -231,7 +245,7 @@ void xpf_start(void)
 	mutex_lock(&xpf_gts_lock);
 	WRITE_ONCE(stopping, false);
 	mutex_unlock(&xpf_gts_lock);
-	rescan(NULL);
+	xpf_rescan(NULL);
 }
 
 /**
@@ -246,7 +260,7 @@ void xpf_stop(void)
 	WRITE_ONCE(stopping, true);
 	mutex_unlock(&xpf_gts_lock);
 
-	remove_gts(NULL);
+	xpf_remove_gts(NULL);
 	if (listening)
 		bus_unregister_notifier(&pci_bus_type, &bus_nb);
 	synchronize_rcu(); /* with xpf_look_around() */

@@ -13,7 +13,7 @@
 #include "pagefault.h"
 #include "trace.h"
 
-enum outcome {
+enum xpf_outcome {
 	SENT,
 	STALE, /* the GuC that asked is gone, or its CT is down */
 	UNSENT,
@@ -23,8 +23,8 @@ enum outcome {
  * Called under ct->lock. There is nothing to try again: the send itself waits
  * for room in the H2G ring, a second or more, and then has the GT reset.
  */
-static enum outcome send(struct xpf_gt *gt, const struct xpf_fault *f,
-			 enum xpf_verdict verdict)
+static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
+				 enum xpf_verdict verdict)
 {
 	u32 action[1 + PFR_DWORDS] = { XE_GUC_ACTION_PAGE_FAULT_RES_DESC };
 	u32 now;
@@ -71,11 +71,11 @@ void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict)
 
 	for (i = first; i != XPF_NONE; i = gt->pool[i].next) {
 		const struct xpf_fault *f = &gt->pool[i];
-		enum outcome outcome;
+		enum xpf_outcome outcome;
 		u64 ns;
 
 		mutex_lock(&ct->lock);
-		outcome = send(gt, f, verdict);
+		outcome = xpf_send(gt, f, verdict);
 		mutex_unlock(&ct->lock);
 
 		ns = ktime_get_ns() - f->received;

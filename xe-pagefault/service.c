@@ -48,8 +48,8 @@ void xpf_vm_put(struct xe_vm *vm)
 	drm_gpuvm_put(&vm->gpuvm);
 }
 
-static int service_locked(struct xpf_gt *gt, struct xe_vm *vm,
-			  const struct pagefault *pf, enum xpf_verdict *why)
+static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
+			      const struct pagefault *pf, enum xpf_verdict *why)
 {
 	struct xe_vma *vma;
 	bool mirror;
@@ -120,7 +120,7 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 		return -EINVAL;
 
 	down_write(&vm->lock);
-	err = service_locked(gt, vm, pf, why);
+	err = xpf_service_locked(gt, vm, pf, why);
 	up_write(&vm->lock);
 	if (!err)
 		*why = XPF_SERVED;

@@ -37,7 +37,8 @@ static u64 sum(const u64 *v, size_t n)
 
 GT_ATTR(faults, sum(s->received, ARRAY_SIZE(s->received)));
 GT_ATTR(served, s->verdicts[XPF_SERVED]);
-GT_ATTR(refused, sum(s->verdicts + 1, XPF_VERDICTS - 1));
+GT_ATTR(refused,
+	sum(s->verdicts + XPF_MALFORMED, XPF_VERDICTS - XPF_MALFORMED));
 GT_ATTR(replies, sum(s->verdicts, XPF_VERDICTS));
 GT_ATTR(coalesced, s->coalesced);
 GT_ATTR(malformed, s->malformed);
@@ -73,7 +74,8 @@ static struct attribute *gt_attrs[] = { &faults_attr.attr,
 					NULL };
 ATTRIBUTE_GROUPS(gt);
 
-static ssize_t gt_show(struct kobject *kobj, struct attribute *attr, char *buf)
+static ssize_t xpf_attr_show(struct kobject *kobj, struct attribute *attr,
+			     char *buf)
 {
 	struct xpf_gt *gt = container_of(kobj, struct xpf_gt, kobj);
 	struct gt_attr *a = container_of(attr, struct gt_attr, attr);
@@ -85,9 +87,9 @@ static ssize_t gt_show(struct kobject *kobj, struct attribute *attr, char *buf)
 	return sysfs_emit(buf, "%llu\n", value);
 }
 
-static const struct sysfs_ops gt_sysfs_ops = { .show = gt_show };
+static const struct sysfs_ops gt_sysfs_ops = { .show = xpf_attr_show };
 
-static void gt_release(struct kobject *kobj)
+static void xpf_kobj_release(struct kobject *kobj)
 {
 	xpf_gt_release(container_of(kobj, struct xpf_gt, kobj));
 }
@@ -95,5 +97,5 @@ static void gt_release(struct kobject *kobj)
 struct kobj_type xpf_gt_ktype = {
 	.sysfs_ops = &gt_sysfs_ops,
 	.default_groups = gt_groups,
-	.release = gt_release,
+	.release = xpf_kobj_release,
 };

@@ -13,7 +13,7 @@
 #include "../stock.h"
 #include "../trace.h"
 
-static struct xe_vma *lookup(struct xe_vm *vm, u64 addr)
+static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 {
 	struct xe_vma *vma = vm->usm.last_fault_vma;
 
@@ -24,8 +24,8 @@ static struct xe_vma *lookup(struct xe_vm *vm, u64 addr)
 }
 
 /* Locks what the VMA is made of, and gives it pages. *was: where it was. */
-static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
-			 struct xe_vma *vma, bool in_vram, u32 *was)
+static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
+			     struct xe_vma *vma, bool in_vram, u32 *was)
 {
 	struct xe_bo *bo = vma_to_bo(vma);
 	int err = xe_vm_lock_vma(exec, vma);
@@ -52,7 +52,8 @@ static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
  * safe against all of them. The worst race is one that the stock driver has with
  * itself: its own plain clear overwrites a mark that came in between.
  */
-static bool mark(struct xe_vma *vma, struct xe_tile *tile, bool invalidated)
+static bool xpf_mark_invalidated(struct xe_vma *vma, struct xe_tile *tile,
+				 bool invalidated)
 {
 	u8 old = READ_ONCE(vma->tile_invalidated), new;
 
@@ -62,18 +63,19 @@ static bool mark(struct xe_vma *vma, struct xe_tile *tile, bool invalidated)
 	return old & BIT(tile->id);
 }
 
-static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
+static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
+		    struct xe_vma *vma)
 {
 	struct dma_fence *fence;
 	bool invalidated;
 
 	stock_trace_xe_vma_pf_bind(vma);
 	/* By the change itself: an invalidation may have come just before it. */
-	invalidated = mark(vma, tile, false);
+	invalidated = xpf_mark_invalidated(vma, tile, false);
 	fence = xe_vma_rebind(vma_to_vm(vma), vma, BIT(tile->id));
 	if (IS_ERR(fence)) {
 		if (invalidated)
-			mark(vma, tile, true);
+			xpf_mark_invalidated(vma, tile, true);
 		return PTR_ERR(fence);
 	}
 
@@ -82,8 +84,8 @@ static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
 	return 0;
 }
 
-static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
-	       ktime_t *end, enum xpf_verdict *why)
+static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
+			ktime_t *end, enum xpf_verdict *why)
 {
 	struct drm_exec exec;
 	u32 was;
@@ -92,11 +94,11 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	drm_exec_init(&exec, 0, 0);
 	drm_exec_until_all_locked(&exec) {
 		*why = XPF_MEMORY;
-		err = lock_and_back(&exec, tile, vma, in_vram, &was);
+		err = xpf_lock_and_back(&exec, tile, vma, in_vram, &was);
 		drm_exec_retry_on_contention(&exec);
 		if (!err) {
 			*why = XPF_BIND;
-			err = bind(&exec, tile, vma);
+			err = xpf_bind(&exec, tile, vma);
 		}
 		if (err) {
 			if (xe_vm_validate_should_retry(&exec, err, end))
@@ -108,8 +110,8 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	return err;
 }
 
-static int populate(struct xe_gt *gt, struct xe_vma *vma,
-		    const struct pagefault *pf, enum xpf_verdict *why)
+static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
+			const struct pagefault *pf, enum xpf_verdict *why)
 {
 	struct xe_tile *tile = gt->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
@@ -131,13 +133,13 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 	do {
 		err = xpf_repin(vma, why);
 		if (!err)
-			err = try(tile, vma, in_vram, &end, why);
+			err = xpf_try_once(tile, vma, in_vram, &end, why);
 	} while (err == -EAGAIN && time_before(jiffies, until));
 
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
-static int migrate(struct xe_gt *gt, struct xe_vma *vma)
+static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 {
 	bool in_vram = intel_device_info_is_dgfx(&gt->tile->xe->info);
 	struct drm_exec exec;
@@ -146,7 +148,7 @@ static int migrate(struct xe_gt *gt, struct xe_vma *vma)
 
 	drm_exec_init(&exec, 0, 0);
 	drm_exec_until_all_locked(&exec) {
-		ret = lock_and_back(&exec, gt->tile, vma, in_vram, &was);
+		ret = xpf_lock_and_back(&exec, gt->tile, vma, in_vram, &was);
 		drm_exec_retry_on_contention(&exec);
 		if (!ret)
 			ret = bo_placement(vma_to_bo(vma)) != was;
@@ -158,7 +160,7 @@ static int migrate(struct xe_gt *gt, struct xe_vma *vma)
 }
 
 const struct xpf_port xpf_port = {
-	.find_vma = lookup,
-	.populate = populate,
-	.migrate = migrate,
+	.find_vma = xpf_find_vma,
+	.populate = xpf_populate,
+	.migrate = xpf_migrate,
 };

@@ -13,7 +13,7 @@
 #include "../stock.h"
 #include "../trace.h"
 
-static struct xe_vma *lookup(struct xe_vm *vm, u64 addr)
+static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 {
 	return xe_vm_find_vma_by_addr(vm, addr);
 }
@@ -30,9 +30,9 @@ static bool is_purgeable(const struct xe_bo *bo)
 }
 
 /* Locks what the VMA is made of, and gives it pages. *was: where it was. */
-static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
-			 struct xe_vma *vma, bool in_vram, u32 *was,
-			 enum xpf_verdict *why)
+static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
+			     struct xe_vma *vma, bool in_vram, u32 *was,
+			     enum xpf_verdict *why)
 {
 	struct xe_bo *bo = vma_to_bo(vma);
 	int err = xe_vm_lock_vma(exec, vma);
@@ -53,7 +53,8 @@ static int lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			 xe_bo_validate(bo, vma_to_vm(vma), true, exec);
 }
 
-static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
+static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
+		    struct xe_vma *vma)
 {
 	struct xe_vm *vm = vma_to_vm(vma);
 	struct dma_fence *fence;
@@ -77,8 +78,8 @@ static int bind(struct drm_exec *exec, struct xe_tile *tile, struct xe_vma *vma)
 }
 
 /* One transaction; binds, or returns 1 if the BO was moved. */
-static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
-	       bool rebind, enum xpf_verdict *why)
+static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
+			bool rebind, enum xpf_verdict *why)
 {
 	struct xe_validation_ctx ctx;
 	struct drm_exec exec;
@@ -90,11 +91,11 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 			       (struct xe_val_flags){});
 	drm_exec_until_all_locked(&exec) {
 		*why = XPF_MEMORY;
-		err = lock_and_back(&exec, tile, vma, in_vram, &was, why);
+		err = xpf_lock_and_back(&exec, tile, vma, in_vram, &was, why);
 		drm_exec_retry_on_contention(&exec);
 		if (!err && rebind) {
 			*why = XPF_BIND;
-			err = bind(&exec, tile, vma);
+			err = xpf_bind(&exec, tile, vma);
 		} else if (!err) {
 			err = bo_placement(vma_to_bo(vma)) != was;
 		}
@@ -107,7 +108,7 @@ static int try(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	return err;
 }
 
-static void count(struct xe_gt *gt, const struct xe_vma *vma)
+static void xpf_count_stock(struct xe_gt *gt, const struct xe_vma *vma)
 {
 #ifdef HAVE_XE_GT_STATS_ID_VMA_PAGEFAULT_COUNT
 	xe_gt_stats_incr(gt, XE_GT_STATS_ID_VMA_PAGEFAULT_COUNT, 1);
@@ -116,8 +117,8 @@ static void count(struct xe_gt *gt, const struct xe_vma *vma)
 #endif
 }
 
-static int populate(struct xe_gt *gt, struct xe_vma *vma,
-		    const struct pagefault *pf, enum xpf_verdict *why)
+static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
+			const struct pagefault *pf, enum xpf_verdict *why)
 {
 	struct xe_tile *tile = gt->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
@@ -136,7 +137,7 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 		return in_vram < 0 ? in_vram : -EACCES;
 	}
 
-	count(gt, vma);
+	xpf_count_stock(gt, vma);
 	stock_trace_xe_vma_pagefault(vma);
 	if (vma_is_valid(vma, tile) && !atomic)
 		return 0;
@@ -144,22 +145,24 @@ static int populate(struct xe_gt *gt, struct xe_vma *vma,
 	do {
 		err = xpf_repin(vma, why);
 		if (!err)
-			err = try(tile, vma, in_vram, true, why);
+			err = xpf_try_once(tile, vma, in_vram, true, why);
 	} while (err == -EAGAIN && time_before(jiffies, until));
 
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
 /* madvise() may have a say in where the BO is to be. */
-static int migrate(struct xe_gt *gt, struct xe_vma *vma)
+static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 {
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
 	enum xpf_verdict why;
 
-	return in_vram > 0 ? try(gt->tile, vma, true, false, &why) : 0;
+	return in_vram > 0 ? xpf_try_once(gt->tile, vma, true, false, &why) : 0;
 }
 
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
+#define TYPE_SHIFT 4 /* above XE_PAGEFAULT_LEVEL_MASK */
+
 /* For DRM_IOCTL_XE_VM_GET_PROPERTY, whatever mode the VM is in. */
 static void xpf_report_refused(struct xe_gt *gt, const struct pagefault *pf)
 {
@@ -173,7 +176,7 @@ static void xpf_report_refused(struct xe_gt *gt, const struct pagefault *pf)
 				(pf->prefetch ? XE_PAGEFAULT_ACCESS_PREFETCH : 0),
 			.fault_type_level = pf->trva_fault ?
 				XE_PAGEFAULT_TYPE_LEVEL_NACK :
-				pf->type << 4 | pf->level,
+				pf->type << TYPE_SHIFT | pf->level,
 			.engine_class = pf->engine_class,
 			.engine_instance = pf->engine_instance,
 		},
@@ -198,9 +201,9 @@ static void xpf_report_refused(struct xe_gt *gt, const struct pagefault *pf)
 
 const struct xpf_port xpf_port = {
 	.prefetch = true,
-	.find_vma = lookup,
-	.populate = populate,
-	.migrate = migrate,
+	.find_vma = xpf_find_vma,
+	.populate = xpf_populate,
+	.migrate = xpf_migrate,
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
 	.refused = xpf_report_refused,
 #endif
