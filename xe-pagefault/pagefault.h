@@ -19,7 +19,8 @@
 /**
  * DOC: the way of a fault
  *
- * patch.c	what is replaced in stock xe: two or three functions
+ * patch.c	the two or three replaced functions of stock xe
+ * fasten.c	loading and unloading; attach/attach.c
  * g2h.c	the G2H handlers (hard IRQ or under ct->lock) put each fault into
  *		the queue of its ASID
  * queue.c	the pool of faults and the queues

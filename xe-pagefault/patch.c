@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * xe-pagefault: the table of what is replaced in stock xe, and the life of the
- * module. See pagefault.h for where is what, ../attach/attach.c for how the
- * module attaches.
+/**
+ * DOC: the replaced functions of stock xe
+ *
+ * The tables that attach.c reads: which functions are replaced, and what to call
+ * when the module is attached and before it is detached.
  */
 
 #include <linux/livepatch.h>
-#include <linux/module.h>
 
 #include "../attach/attach.h"
 #include "pagefault.h"
@@ -32,30 +32,3 @@ const struct outrigger outrigger = {
 	.start = xpf_start,
 	.stop = xpf_stop,
 };
-
-static int __init xe_pagefault_init(void)
-{
-	int ret;
-
-	xpf_debugfs_init();
-	ret = outrigger_arm();
-	if (ret)
-		xpf_debugfs_exit();
-	return ret;
-}
-
-static void __exit xe_pagefault_exit(void)
-{
-	outrigger_disarm();
-	xpf_debugfs_exit();
-}
-
-module_init(xe_pagefault_init);
-module_exit(xe_pagefault_exit);
-
-MODULE_DESCRIPTION(
-	"Page faults and access counters of xe, for the stock driver");
-MODULE_AUTHOR("The Outrigger authors");
-MODULE_LICENSE("GPL");
-MODULE_VERSION(OUTRIGGER_VERSION);
-MODULE_INFO(livepatch, "Y");
