@@ -55,7 +55,7 @@ void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len)
 		queue_work(gt->wq, &gt->acc_work);
 }
 
-/* Returns 1 if something moved, 0 if there was no need, or an error. */
+/* Returns 1 if something moved, 0 if there was no need, or an error with *why set. */
 static int xpf_access_counter_serve(struct xpf_gt *gt,
 				    const struct access_counter *ac,
 				    enum xpf_verdict *why)
@@ -75,11 +75,11 @@ static int xpf_access_counter_serve(struct xpf_gt *gt,
 		*why = vm->size ? XPF_NO_VMA : XPF_VM_CLOSED;
 		ret = -EINVAL;
 	} else if (vma_to_bo(vma)) {
-		/* There is nothing else that could be moved. */
+		/* Only BOs can be moved. */
 		stock_trace_xe_vma_acc(vma);
 		*why = XPF_MEMORY;
 		ret = xpf_port.migrate(gt->stock, vma);
-		/* It may not be in VRAM, or not move now: so be it. */
+		/* It may not be in VRAM, or can't be moved now: ignore it. */
 		if (ret == -EINVAL || ret == -EBUSY)
 			ret = 0;
 	}
@@ -122,7 +122,7 @@ static void xpf_access_counter_handle(struct xpf_gt *gt, const u32 *msg)
  * xpf_access_counter_work - serve the notifications in the ring of a GT
  * @work: xpf_gt.acc_work
  *
- * A device that sleeps is not woken for them: nothing is hot there any more.
+ * They do not wake a suspended device: nothing is hot there any more.
  */
 void xpf_access_counter_work(struct work_struct *work)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * DOC: a GT, for people
+/**
+ * DOC: debugfs
  *
- * /sys/kernel/debug/xe_pagefault/<device>-gt<N>: queues, faults by kind and
- * verdict, latency, the last refused faults. See
+ * /sys/kernel/debug/xe_pagefault/<device>-gt<N> shows people the queues, the faults
+ * by kind and verdict, the latency, and the last refused faults. See
  * docs/ABI/debugfs-xe-pagefault.
  */
 
@@ -19,7 +19,7 @@ static struct dentry *root;
 
 #define NAME_LEN 64 /* "<PCI address>-gt<N>", with room to spare */
 
-/* What is shown, copied out under the lock. */
+/* A copy of the figures, made under the lock. */
 struct xpf_snapshot {
 	struct xpf_stats stats;
 	struct xpf_refused refused[XPF_REFUSED];
@@ -141,7 +141,7 @@ void xpf_debugfs_add(struct xpf_gt *gt)
 }
 
 /**
- * xpf_debugfs_remove - stop showing a GT; waits for readers
+ * xpf_debugfs_remove - stop showing a GT, and wait for readers
  * @gt: GT
  */
 void xpf_debugfs_remove(struct xpf_gt *gt)
@@ -151,7 +151,7 @@ void xpf_debugfs_remove(struct xpf_gt *gt)
 }
 
 /**
- * xpf_debugfs_init - make our directory
+ * xpf_debugfs_init - make the directory of the module
  */
 void xpf_debugfs_init(void)
 {

@@ -8,7 +8,7 @@ static const u32 granularities[GRANULARITIES] = { 128 << 10, 2 << 20, 16 << 20,
 						  64 << 20 };
 
 /**
- * decode_error - what is wrong with a message
+ * decode_error - say what is wrong with a message
  * @result: any result but DECODE_OK
  *
  * Return: a few words for a log line.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * DOC: GTs come and go
+/**
+ * DOC: devices and their GTs
  *
- * We learn of devices from the PCI bus: those that are bound to xe when we
- * attach, and those that are bound later, once their probe is through. A GT
- * that we have no state for, for whatever reason, is served by stock; its first
- * fault has us look for it. Before a device is unbound its GTs are drained and
- * given back to stock, and so are all as soon as we begin to detach.
+ * The PCI bus reports devices: those that are bound to xe when the module
+ * attaches, and those that are bound later, once their probe is through. A GT
+ * without state here, for whatever reason, is served by the stock driver; its
+ * first fault starts a search. Before a device is unbound its GTs are drained and
+ * given back to the stock driver, and so are all GTs when the module detaches.
  *
- * A reference on the drm_device keeps stock's structures in memory.
+ * A reference on the drm_device keeps the stock driver's structures in memory.
  */
 
 #include <linux/cpumask.h>
@@ -113,7 +113,7 @@ put:
 	return ret;
 }
 
-/* The GTs of a device, or all. Returns when every fault of theirs is answered. */
+/* Remove the GTs of a device, or all. Returns when all their faults are answered. */
 static void xpf_remove_gts(const struct device *dev)
 {
 	struct xpf_gt *gt, *next;
@@ -125,7 +125,7 @@ static void xpf_remove_gts(const struct device *dev)
 		xpf_debugfs_remove(gt);
 		kobject_del(&gt->kobj);
 		list_del_rcu(&gt->node);
-		synchronize_rcu(); /* from now on the handler leaves it to stock */
+		synchronize_rcu(); /* the stock driver has the GT now */
 		destroy_workqueue(gt->wq);
 		kobject_put(&gt->kobj);
 	}
@@ -184,7 +184,10 @@ static struct notifier_block bus_nb = { .notifier_call = xpf_bus_event };
 
 static int xpf_add_bound(struct device *dev, void *unused)
 {
-	/* Others may be locked for long; that is not our matter. */
+	/*
+	 * Skip devices bound to other drivers: their lock may be held for a long
+	 * time.
+	 */
 	if (READ_ONCE(dev->driver) != &xe_pci_driver.driver)
 		return 0;
 	device_lock(dev);
@@ -200,10 +203,10 @@ static void xpf_rescan(struct work_struct *work)
 }
 
 /**
- * xpf_look_around - a GT is not known to us: look for it
+ * xpf_look_around - look for GTs that have no state
  *
- * Any context, in an RCU read-side section. The bus does not tell of a device
- * that is probed again after a PCIe slot reset.
+ * Any context, in an RCU read-side section. The bus does not report a device that
+ * is probed again after a PCIe slot reset.
  */
 void xpf_look_around(void)
 {
@@ -213,11 +216,11 @@ void xpf_look_around(void)
 
 #ifdef HAVE_HOOK_XE_PAGEFAULT_FINI
 /**
- * xpf_pagefault_fini - the fault service of a device comes to its end
+ * xpf_pagefault_fini - end the fault service of a device
  * @arg: struct xe_device
  *
- * Stands in for xe_pagefault_fini(), a devm action. The bus has told us before,
- * unless a PCIe slot reset removes the device.
+ * Stands in for xe_pagefault_fini(), a devm action. The bus notifier has
+ * removed the GTs before, unless a PCIe slot reset removes the device.
  */
 void xpf_pagefault_fini(void *arg)
 {
@@ -229,13 +232,13 @@ void xpf_pagefault_fini(void *arg)
 #endif
 
 /**
- * xpf_start - take over the devices that are there, and those that come
+ * xpf_start - take over present and future devices
  *
  * See struct outrigger.
  */
 void xpf_start(void)
 {
-	/* Without it a device could go behind our back: then take none. */
+	/* Without the notifier a device could vanish unnoticed: take none. */
 	listening = !bus_register_notifier(&pci_bus_type, &bus_nb);
 	if (!listening) {
 		pr_err("page faults stay with stock xe: no notice of devices\n");
@@ -249,10 +252,11 @@ void xpf_start(void)
 }
 
 /**
- * xpf_stop - give all devices back to stock
+ * xpf_stop - give all devices back to the stock driver
  *
- * See struct outrigger. Returns when every fault that we hold is answered. Our
- * handler may still be called by who has not switched sides; it finds no GT.
+ * See struct outrigger. Returns when every fault in the queues is answered. Tasks
+ * that livepatch has not switched yet may still call the handlers, which then
+ * find no GT.
  */
 void xpf_stop(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Bits of the GuC's page-fault and access-counter messages, without the headers
- * of CT and HXG. The same on all GuC firmware that stock xe of the vetted
- * kernels loads (70.29 and later); facts from xe_guc_fwif.h of these kernels.
+ * of CT and HXG. They are the same on all GuC firmware that stock xe of the vetted
+ * kernels loads (70.29 and later); see xe_guc_fwif.h of these kernels.
  */
 #ifndef XE_PAGEFAULT_GUC_ABI_H
 #define XE_PAGEFAULT_GUC_ABI_H
@@ -34,11 +34,11 @@
 #define PFD_TYPE_ATOMIC_VIOLATION 2
 #define PFD_TYPES 4 /* with a reserved one */
 #define PFD_VFID GUC_BITS(9, 4)
-#define PFD_PREFETCH GUC_BITS(11, 11) /* Xe3 and later, reserved before */
+#define PFD_PREFETCH GUC_BITS(11, 11) /* Xe3 and later, otherwise reserved */
 #define PFD_ADDR_LO GUC_BITS(31, 12)
 /* dw3: the address, bits 63 to 32 */
 
-/* PAGE_FAULT_RES_DESC, host to GuC; the third dword of the ABI is never sent */
+/* PAGE_FAULT_RES_DESC, host to GuC; xe never sends the third dword of the ABI */
 #define PFR_DWORDS 2
 /* dw0 */
 #define PFR_VALID GUC_BITS(0, 0)
@@ -50,12 +50,12 @@
 #define PFR_ASID GUC_BITS(31, 12)
 /* dw1 */
 #define PFR_VFID GUC_BITS(5, 0)
-#define PFR_PREFETCH GUC_BITS(6, 6) /* Xe3 and later, reserved before */
+#define PFR_PREFETCH GUC_BITS(6, 6) /* Xe3 and later, otherwise reserved */
 #define PFR_ENGINE_INSTANCE GUC_BITS(12, 7)
 #define PFR_ENGINE_CLASS GUC_BITS(15, 13)
 #define PFR_PDATA GUC_BITS(31, 16)
 
-/* PDATA tells so many open faults apart. */
+/* How many open faults PDATA can tell apart */
 #define PFD_PDATA_SPACE 65536U
 
 /* ACCESS_COUNTER_NOTIFY, GuC to host */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * xe-pagefault: page faults and access counters of the xe driver, serviced here.
+ * xe-pagefault: what its files share.
  */
 #ifndef XE_PAGEFAULT_H
 #define XE_PAGEFAULT_H
@@ -19,40 +19,45 @@
 /**
  * DOC: the way of a fault
  *
- * patch.c	the two or three replaced functions of stock xe
  * fasten.c	loading and unloading; attach/attach.c
- * g2h.c	the G2H handlers (hard IRQ or under ct->lock) put each fault into
- *		the queue of its ASID
- * queue.c	the pool of faults and the queues
+ * patch.c	the two or three replaced functions of stock xe
+ * g2h.c	the G2H handlers (hard IRQ or under ct->lock) decode each fault and
+ *		put it into the queue of its ASID
+ * device.c	sets up the GTs of a device, drains them before it goes
  * worker.c	takes faults from a queue, has them served, and answers them
+ * queue.c	the pool of faults and the queues
+ * access_counter.c  serves access counters, which get no reply
  * service.c	finds the VM and the VMA, and lets port/ make the page present
- * port/	how that is done: one file per generation of xe, and common.c
- * reply.c	exactly one PAGE_FAULT_RES_DESC goes back to the GuC
- * access_counter.c  the same way for access counters, which get no reply
- * gt.c		finds a GT; counts the generations of its GuC
- * device.c	GTs come and go
- * refuse.c	what happens to a refused fault
- * stats.c	words and figures for sysfs.c, debugfs.c and the log; trace.h
+ * refuse.c	remembers and reports refused faults
+ * port/	makes pages present: one file per generation of xe, and common.c
+ * reply.c	sends exactly one PAGE_FAULT_RES_DESC to the GuC
+ * sysfs.c, debugfs.c, trace.h  show it
+ * stats.c	words and figures for these and for the log
+ * gt.c		finds a GT; counts the starts of its GuC
+ * decode.c	decodes and encodes messages; pure
  * stock.h	inline helpers over the structures of stock xe
- * decode.c	messages to structures and back; pure
  *
- * Stock's own queues and workers are left alone. What they hold when we attach
- * they finish themselves; what we hold when we detach, we do.
+ * A file calls only files further down, never back up.
  *
- * Each fault that the handler has accepted is answered once, by one of:
- * - the reply of the worker that serviced it, or serviced one just like it that
- *   was queued at the same time;
- * - nobody, if the GuC that reported it is gone: every start of a GuC begins a
- *   new generation, and a reply leaves under ct->lock and in its own only;
- * - nobody, if the CT does not take it, which is told and counted.
+ * Stock's own queues and workers are left alone. They finish the faults that they
+ * hold when the module attaches; the module finishes those that it holds when it
+ * detaches.
+ *
+ * Each fault that the handler has accepted is answered once, by the reply of the
+ * worker that served it, or served one just like it that was queued at the same
+ * time. There is no reply if
+ * - the GuC that reported it is gone: every start of a GuC begins a new
+ *   generation, and a reply leaves under ct->lock and in the generation of its
+ *   fault only; or
+ * - the CT does not take the reply, which is logged and counted.
  */
 
-#define XPF_QUEUES 64 /* by ASID; each is worked on by one worker at a time */
+#define XPF_QUEUES 64 /* by ASID; one worker at a time serves each */
 #define XPF_BATCH 32 /* faults that share one service */
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* powers of two of a microsecond */
 #define XPF_REFUSED 32 /* refused faults remembered */
-#define XPF_PATIENCE (3 * HZ) /* with memory that keeps changing */
+#define XPF_PATIENCE (3 * HZ) /* for memory that keeps changing */
 #define XPF_ACCESS_COUNTERS 256 /* notifications in the ring */
 
 /*
@@ -86,7 +91,7 @@ static inline bool xpf_is_refused(enum xpf_verdict verdict)
 /**
  * struct xpf_fault - a fault from G2H to reply
  * @pf:		what the GuC reported
- * @received:	when, CLOCK_MONOTONIC in ns
+ * @received:	when it was reported, CLOCK_MONOTONIC in ns
  * @generation:	xpf_gt.generation at that time
  * @next:	index of the next in its list, or XPF_NONE
  */
@@ -117,7 +122,7 @@ struct xpf_refused {
 	int err;
 };
 
-/* Guarded by xpf_gt.lock; unless said otherwise, counts since we attached. */
+/* Guarded by xpf_gt.lock. Unless noted, these count since the module attached. */
 struct xpf_stats {
 	u64 received[PAGEFAULT_ACCESSES + 1]; /* by access; last: reserved */
 	u64 types[PFD_TYPES];
@@ -130,7 +135,7 @@ struct xpf_stats {
 	u64 unsent;
 	u32 queued; /* now */
 	u32 queued_max;
-	u64 slices; /* a worker's time was up with faults left */
+	u64 slices; /* time slices that ended with faults left */
 	u64 latency[XPF_HISTOGRAM];
 	u64 guc_starts;
 	u64 acc; /* access-counter notifications */
@@ -141,18 +146,18 @@ struct xpf_stats {
 };
 
 /**
- * struct xpf_gt - what we keep of a GT
+ * struct xpf_gt - state of a GT
  * @kobj:	its directory in sysfs; owns the structure
- * @node:	in the list of GTs; RCU
- * @stock:	the GT of stock xe. Memory stays while we hold @drm
+ * @node:	in xpf_gts; RCU
+ * @stock:	the GT of stock xe, which stays in memory while @drm is held
  * @drm:	the device, referenced
  * @id:		number of the GT in the device
- * @wq:		our workers
- * @lock:	guards what follows, and the lists of all queues. Taken in hard
- *		IRQ; nothing is called under it
+ * @wq:		its workers
+ * @lock:	guards the fields below and the lists of all queues. Taken in hard
+ *		IRQ; no function that locks is called under it
  * @generation:	counts the starts of the GuC, see xpf_note_guc_start()
  * @pool:	as many faults as the GuC can tell apart, so never too few
- * @free:	those not in use
+ * @free:	faults of the pool that are not in use
  * @queues:	by ASID
  * @acc:	ring of access-counter notifications
  * @acc_head: where the next one goes
@@ -161,9 +166,9 @@ struct xpf_stats {
  * @stats:	figures
  * @refused:	ring of the last refused faults
  * @nr_refused:	how many there were in all
- * @err_limit:	rate limit of messages about what should not happen
- * @info_limit:	the same, about what applications do
- * @debugfs:	file
+ * @err_limit:	rate limit of messages about errors of the GuC
+ * @info_limit:	rate limit of messages about errors of applications
+ * @debugfs:	its file there
  */
 struct xpf_gt {
 	struct kobject kobj;
@@ -173,7 +178,7 @@ struct xpf_gt {
 	unsigned int id;
 	struct workqueue_struct *wq;
 
-	spinlock_t lock; /* guards what follows */
+	spinlock_t lock; /* guards the fields below */
 	u32 generation;
 	struct xpf_fault *pool;
 	u32 free;
@@ -202,10 +207,9 @@ struct xpf_gt {
  * struct xpf_port - a generation of xe
  * @prefetch:	its GuC marks prefetches in faults and replies
  * @find_vma:	the VMA at an address, or NULL. vm->lock is held
- * @populate:	make what a fault asks for present in the page tables of the
- *		GT's tile. vm->lock is held for writing. 0, or an error with
+ * @populate:	map the page of a fault in the page tables of the GT's tile. vm->lock is held for writing. 0, or an error with
  *		*why set
- * @migrate:	move a VMA with a BO to where the tile's GPU accesses it best.
+ * @migrate:	move the BO of a VMA to where the tile's GPU accesses it best.
  *		vm->lock is held for reading. 1 if it moved, 0 if it may stay, or
  *		an error
  * @refused:	report a refused fault to the stock driver; may be NULL. No lock
@@ -222,7 +226,7 @@ struct xpf_port {
 	void (*refused)(struct xe_gt *gt, const struct pagefault *pf);
 };
 
-/* port/<generation>.c, of which the build takes the one that fits. */
+/* port/<generation>.c: Kbuild takes the one that fits. */
 extern const struct xpf_port xpf_port;
 
 /* port/common.c */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: one reply per fault
  *
- * A reply is sent with ct->lock held, and in the generation of its fault only,
- * see xpf_note_guc_start(): it finds either the GuC that asked or a CT that refuses
- * to send.
+ * A reply is sent with ct->lock held, and only in the generation of its fault, see
+ * xpf_note_guc_start(): it finds either the GuC that asked or a CT that refuses to
+ * send.
  */
 
 #include <linux/mutex.h>
@@ -20,8 +20,8 @@ enum xpf_outcome {
 };
 
 /*
- * Called under ct->lock. There is nothing to try again: the send itself waits
- * for room in the H2G ring, a second or more, and then has the GT reset.
+ * Called under ct->lock. A failed send is not tried again: it has itself waited a
+ * second or more for room in the H2G ring, and then has the GT reset.
  */
 static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
 				 enum xpf_verdict verdict)
@@ -43,11 +43,11 @@ static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
 	case 0:
 		return SENT;
 	case -ECANCELED: /* stopped for a reset */
-	case -ENODEV: /* suspended, or the device goes */
+	case -ENODEV: /* suspended, or the device is being removed */
 	case -ENOTRECOVERABLE: /* the device is wedged */
 		return STALE;
 	}
-	/* -EDEADLK: a reset is begun by the send; -EPIPE: the CT waits for one */
+	/* -EDEADLK: the send has started a reset; -EPIPE: the CT waits for one */
 	xpf_tell(
 		gt, err,
 		"page fault not answered, ASID %u address 0x%llx PDATA 0x%04x: sending failed (%d); its engine waits until the GT is reset\n",
@@ -58,11 +58,11 @@ static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
 /**
  * xpf_reply - answer a list of faults
  * @gt: the GT
- * @first: index of the first, which xpf_fault.next links
+ * @first: from xpf_queue_take()
  * @verdict: of all of them
  *
- * In a worker, with no lock held: sends, which waits for room in the H2G ring,
- * and may run the G2H handler.
+ * Called in a worker, with no lock held. Sending waits for room in the H2G ring,
+ * and may run the G2H handlers.
  */
 void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict)
 {

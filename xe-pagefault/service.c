@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * DOC: what a fault asks for
+/**
+ * DOC: the service of a fault
  *
- * ASID to VM, address to VMA, and is the access allowed there? How the page is
- * then made present differs between generations of xe and is in port/.
+ * Finds the VM of the ASID and the VMA of the address, and checks that the access
+ * is allowed there. How the page is then made present differs between generations
+ * of xe and is in port/.
  */
 
 #include <linux/err.h>
@@ -14,10 +15,10 @@
 #include "stock.h"
 
 /**
- * xpf_vm_get - the VM behind an ASID
+ * xpf_vm_get - get the VM of an ASID
  * @xe: the device
  * @asid: address space
- * @why: set on failure
+ * @why: set if there is none
  *
  * Return: the VM, referenced and in fault mode, or NULL.
  */
@@ -40,7 +41,7 @@ struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_verdict *why)
 }
 
 /**
- * xpf_vm_put - let go of a VM
+ * xpf_vm_put - drop a VM
  * @vm: from xpf_vm_get()
  */
 void xpf_vm_put(struct xe_vm *vm)
@@ -66,7 +67,7 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 		return -EINVAL;
 	}
 
-	/* 6.12 calls it served and gets the same fault again, for ever. */
+	/* Stock 6.12 replies "successful" and gets the same fault for ever. */
 	if ((vma->gpuva.flags & XE_VMA_READ_ONLY) &&
 	    pf->access != PAGEFAULT_READ) {
 		*why = XPF_READ_ONLY;
@@ -109,7 +110,7 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 		return -EPROTO;
 	}
 
-	/* The tables of tiled resources are user space's own. */
+	/* User space maintains the page tables of tiled resources. */
 	if (pf->trva_fault) {
 		*why = XPF_TRVA;
 		return -EFAULT;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints: our own (system xe_pagefault), and a way to fire stock's.
+ * Tracepoints: those of the module (system xe_pagefault), and a way to fire those
+ * of the stock driver. No two of the module's have the same fields, which are ABI:
+ * so there is no event class.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM xe_pagefault
@@ -12,7 +14,7 @@
 
 #include "pagefault.h"
 
-/* A fault came in. */
+/* The GuC reported a fault. */
 TRACE_EVENT(xpf_fault,
 	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf),
 	TP_ARGS(gt, pf),
@@ -37,7 +39,7 @@ TRACE_EVENT(xpf_fault,
 		  __entry->access, __entry->pdata)
 );
 
-/* Its service is through, and that of others that share it. */
+/* A fault was served or refused, with those that share its service. */
 TRACE_EVENT(xpf_service,
 	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf,
 		 enum xpf_verdict verdict, int err),
@@ -65,7 +67,7 @@ TRACE_EVENT(xpf_service,
 		  __entry->access, __entry->cause, __entry->err)
 );
 
-/* It was answered; sent: the GuC that asked is still there. */
+/* A fault is done; sent: a reply has left. */
 TRACE_EVENT(xpf_ack,
 	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf, bool refused,
 		 bool sent, u64 ns),
@@ -128,7 +130,7 @@ TRACE_EVENT(xpf_count,
 
 #include "../attach/compat.h"
 
-/* Stock's tracepoints keep firing for scripts that use them. */
+/* The stock driver's tracepoints keep firing for scripts that use them. */
 #define STOCK_TRACE(event)						\
 static inline void stock_trace_##event(struct xe_vma *vma)		\
 {									\

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * 6.12: reservations are locked by drm_exec alone, and when memory is short
+/**
+ * DOC: making pages present on 6.12
+ *
+ * drm_exec alone locks reservations, and when memory is short
  * xe_vm_validate_should_retry() decides how long to go on trying. There is no
  * SVM. The rules are those of stock's xe_gt_pagefault.c.
  */
@@ -23,7 +25,7 @@ static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 	return xe_vm_find_overlapping_vma(vm, addr, SZ_4K);
 }
 
-/* Locks what the VMA is made of, and gives it pages. *was: where it was. */
+/* Lock the BO of a VMA and give it pages. *was: its placement before. */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was)
 {
@@ -70,7 +72,7 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	bool invalidated;
 
 	stock_trace_xe_vma_pf_bind(vma);
-	/* By the change itself: an invalidation may have come just before it. */
+	/* Use the old value of the change: an invalidation may just have come. */
 	invalidated = xpf_mark_invalidated(vma, tile, false);
 	fence = xe_vma_rebind(vma_to_vm(vma), vma, BIT(tile->id));
 	if (IS_ERR(fence)) {

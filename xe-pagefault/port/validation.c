@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * 7.2 and later: reservations are locked in a validation transaction, which
- * evicts others when memory is short. The rules are those of stock's
- * xe_pagefault.c of 7.3.
+/**
+ * DOC: making pages present on 7.2 and later
+ *
+ * Reservations are locked in a validation transaction, which evicts others when
+ * memory is short. The rules are those of stock's xe_pagefault.c of 7.3.
  */
 
 #include <linux/dma-fence.h>
@@ -18,7 +19,7 @@ static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 	return xe_vm_find_vma_by_addr(vm, addr);
 }
 
-/* May its pages be thrown away, or were they? The BO is locked. */
+/* Are the pages of the BO purged, or may they be? The BO is locked. */
 static bool is_purgeable(const struct xe_bo *bo)
 {
 #ifdef HAVE_XE_BO_PURGEABLE
@@ -29,7 +30,7 @@ static bool is_purgeable(const struct xe_bo *bo)
 #endif
 }
 
-/* Locks what the VMA is made of, and gives it pages. *was: where it was. */
+/* Lock the BO of a VMA and give it pages. *was: its placement before. */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was,
 			     enum xpf_verdict *why)
@@ -41,7 +42,7 @@ static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 		return err;
 	*was = bo_placement(bo);
 
-	/* With new pages it would never be purged; scratch ones are bound. */
+	/* New pages would keep it from being purged; bind scratch pages. */
 	if (is_purgeable(bo)) {
 		if (vma_to_vm(vma)->flags & XE_VM_FLAG_SCRATCH_PAGE)
 			return 0;
@@ -151,7 +152,7 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
-/* madvise() may have a say in where the BO is to be. */
+/* madvise() of xe may determine the placement of the BO. */
 static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 {
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
