@@ -15,8 +15,9 @@
  *   replay.c   their keys are marked for gc and inserted again
  *   alloc.c    buckets for a set that is going down
  *
- * patch.c holds the table of what is replaced and the life of the module;
- * sysfs.c and debugfs.c show the journal, trace.c reports it.
+ * patch.c holds the table of what is replaced and the life of the module; view.c
+ * shows each set in sysfs.c and debugfs.c, which read it through set.c; trace.c
+ * has the tracepoints.
  *
  * Stock and this module take turns in the middle of everything: during a
  * livepatch transition some tasks run stock's functions and some ours, on the
@@ -222,7 +223,13 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list);
 /* alloc.c */
 long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait);
 
-/* sysfs.c, debugfs.c */
+/* set.c */
+void sets_show(bool show);
+bool sets_are_shown(void);
+int set_get(struct cache_set *c);
+void set_put(void);
+
+/* view.c */
 struct set_view {
 	struct kobject kobj; /* /sys/fs/bcache/<set>/journal */
 	struct cache_set *c;
@@ -237,8 +244,12 @@ void views_start(void);
 void views_stop(void);
 void view_drop(struct cache_set *c);
 void view_pin_taken(struct journal *j);
-int set_get(struct cache_set *c);
-void set_put(void);
+
+/* sysfs.c */
+extern const struct sysfs_ops view_sysfs_ops;
+extern const struct attribute_group view_group;
+
+/* debugfs.c */
 void view_debugfs_add(struct set_view *v);
 int view_debugfs_init(void);
 void view_debugfs_exit(void);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: a cache set, seen from outside
+ *
+ * The files in sysfs and debugfs look at a set at any time, and the set may be on its
+ * way out. They get at its journal through set_get(), and only while the sets are
+ * shown: from the end of the attach to the beginning of the detach.
+ */
+
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+
+#include "journal.h"
+
+static bool shown;
+
+/**
+ * sets_show - show the sets from now on, or no longer
+ * @show: which
+ *
+ * Readers that are waiting in set_get() give up once the sets are not shown.
+ */
+void sets_show(bool show)
+{
+	WRITE_ONCE(shown, show);
+}
+
+/**
+ * sets_are_shown - are the sets shown?
+ *
+ * Any context.
+ */
+bool sets_are_shown(void)
+{
+	return READ_ONCE(shown);
+}
+
+/**
+ * set_get - keep a set's journal from being torn down while it is read
+ * @c: the set, which a view keeps in memory
+ *
+ * Takes bch_register_lock, as stock's own sysfs files do. A set that is in the
+ * list and not stopping can't get past __cache_set_unregister(), which takes
+ * that lock too.
+ *
+ * Never sleeps on the lock: a registration holds it for as long as recovery
+ * takes, and removing the file, and so detaching, waits for its readers.
+ *
+ * Return: 0 with the lock held; without it -ENODEV if the set or its view is
+ * going, -EAGAIN if the lock stayed busy for a second, or -ERESTARTSYS if a
+ * signal came (livepatch sends one to a task that it waits for).
+ */
+int set_get(struct cache_set *c)
+{
+	unsigned long end = jiffies + HZ;
+	struct cache_set *i;
+
+	while (!mutex_trylock(&bch_register_lock)) {
+		if (!sets_are_shown())
+			return -ENODEV;
+		if (time_after(jiffies, end))
+			return -EAGAIN;
+		if (msleep_interruptible(20))
+			return -ERESTARTSYS;
+	}
+
+	list_for_each_entry(i, &bch_cache_sets, list)
+		if (i == c && !test_bit(CACHE_SET_STOPPING, &c->flags) &&
+		    c->cache)
+			return 0;
+
+	mutex_unlock(&bch_register_lock);
+	return -ENODEV;
+}
+
+/**
+ * set_put - undo set_get()
+ */
+void set_put(void)
+{
+	mutex_unlock(&bch_register_lock);
+}

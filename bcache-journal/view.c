@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: views of a set
+ *
+ * While bcache-journal is attached, each cache set has a directory journal/ in its
+ * own directory in sysfs (sysfs.c) and a directory in this module's debugfs
+ * (debugfs.c). A view is made for the sets that exist when the module attaches, and
+ * for those that are registered later once they open their first jset; it goes when
+ * the set frees its journal or the module detaches.
+ *
+ * The kobject's reference on its parent keeps struct cache_set itself in memory, so
+ * a pointer to it is good as a key for as long as the view exists. What hangs off
+ * the set is read between set_get() and set_put().
+ */
+
+#include <linux/debugfs.h>
+#include <linux/jiffies.h>
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/rculist.h>
+#include <linux/workqueue.h>
+
+#include "journal.h"
+
+/* Lock order: bch_register_lock, views_lock. Neither is held for removal. */
+static DEFINE_MUTEX(views_lock);
+static LIST_HEAD(views); /* changed under views_lock, read with RCU */
+static struct workqueue_struct *wq;
+
+static void views_sync(struct work_struct *work);
+static DECLARE_DELAYED_WORK(sync_work, views_sync);
+
+/*
+ * The only references are that of view_make() and those that sysfs holds during a
+ * read; view_free() drops the last one, so this runs before the module is unloaded.
+ */
+static void view_release(struct kobject *kobj)
+{
+	struct set_view *v = container_of(kobj, struct set_view, kobj);
+
+	kvfree(v->born);
+	kfree(v);
+}
+
+static const struct attribute_group *view_groups[] = { &view_group, NULL };
+
+static const struct kobj_type view_ktype = {
+	.release = view_release,
+	.sysfs_ops = &view_sysfs_ops,
+	.default_groups = view_groups,
+};
+
+static struct set_view *view_find(const struct cache_set *c)
+{
+	struct set_view *v;
+
+	list_for_each_entry_rcu(v, &views, list, lockdep_is_held(&views_lock))
+		if (v->c == c)
+			return v;
+	return NULL;
+}
+
+/* With bch_register_lock and views_lock held; @c is not stopping. */
+static void view_make(struct cache_set *c)
+{
+	struct set_view *v = kzalloc(sizeof(*v), GFP_KERNEL);
+
+	if (!v)
+		return;
+
+	v->c = c;
+	v->born =
+		kvcalloc(c->journal.pin.mask + 1, sizeof(*v->born), GFP_KERNEL);
+	if (!v->born) {
+		kfree(v);
+		return;
+	}
+
+	if (kobject_init_and_add(&v->kobj, &view_ktype, &c->kobj, "journal")) {
+		pr_warn_ratelimited("%pU: no journal directory in sysfs\n",
+				    c->set_uuid);
+		kobject_put(&v->kobj);
+		return;
+	}
+	view_debugfs_add(v);
+	list_add_rcu(&v->list, &views);
+}
+
+/*
+ * Off the list already, no lock held: waits for readers of the files, each of
+ * which gives up within a second.
+ */
+static void view_free(struct set_view *v)
+{
+	debugfs_remove(v->dir);
+	kobject_del(&v->kobj);
+	synchronize_rcu(); /* view_pin_taken() uses v->born */
+	kobject_put(&v->kobj);
+}
+
+/* Make a view for each set that has none. */
+static void views_sync(struct work_struct *work)
+{
+	struct cache_set *c;
+
+	/*
+	 * Registration holds this for as long as recovery takes: don't sleep
+	 * for it where hung_task looks, or where rmmod of us would wait.
+	 */
+	if (!mutex_trylock(&bch_register_lock)) {
+		if (sets_are_shown())
+			queue_delayed_work(wq, &sync_work, HZ / 10);
+		return;
+	}
+	mutex_lock(&views_lock);
+	if (sets_are_shown())
+		list_for_each_entry(c, &bch_cache_sets, list)
+			if (!test_bit(CACHE_SET_STOPPING, &c->flags) &&
+			    c->kobj.state_in_sysfs && c->journal.pin.data &&
+			    c->cache && !view_find(c))
+				view_make(c);
+	mutex_unlock(&views_lock);
+	mutex_unlock(&bch_register_lock);
+}
+
+/**
+ * view_drop - take a set's view down
+ * @c: the set; its journal is about to be freed
+ *
+ * Process context, bch_register_lock not held.
+ */
+void view_drop(struct cache_set *c)
+{
+	struct set_view *v;
+
+	mutex_lock(&views_lock);
+	v = view_find(c);
+	if (v)
+		list_del_rcu(&v->list);
+	mutex_unlock(&views_lock);
+
+	if (v)
+		view_free(v);
+}
+
+/**
+ * view_pin_taken - note when the newest pin was taken
+ * @j: the journal; its lock is held, or it is being set up
+ *
+ * The first sign of life of a set that is new.
+ */
+void view_pin_taken(struct journal *j)
+{
+	struct set_view *v;
+
+	rcu_read_lock();
+	v = view_find(container_of(j, struct cache_set, journal));
+	if (v)
+		WRITE_ONCE(v->born[(j->pin.back - 1) & j->pin.mask], jiffies);
+	else if (sets_are_shown()) /* inside RCU: see views_stop() */
+		queue_delayed_work(wq, &sync_work, HZ);
+	rcu_read_unlock();
+}
+
+/**
+ * views_start - show the sets: we are attached
+ */
+void views_start(void)
+{
+	mutex_lock(&views_lock);
+	sets_show(true);
+	mutex_unlock(&views_lock);
+	queue_delayed_work(wq, &sync_work, 0);
+}
+
+/**
+ * views_stop - take all views down
+ *
+ * Process context, no lock held. sync_work uses bcache's lock and list, so it
+ * must not run, or be queued, once this has returned: the reference on bcache
+ * is dropped next. Hooks may still be called, by tasks that have not switched
+ * sides.
+ */
+void views_stop(void)
+{
+	struct set_view *v;
+
+	mutex_lock(&views_lock);
+	sets_show(false);
+	mutex_unlock(&views_lock);
+
+	synchronize_rcu(); /* with view_pin_taken() */
+	cancel_delayed_work_sync(&sync_work);
+
+	mutex_lock(&views_lock);
+	while ((v = list_first_entry_or_null(&views, struct set_view, list))) {
+		list_del_rcu(&v->list);
+		mutex_unlock(&views_lock);
+		view_free(v);
+		mutex_lock(&views_lock);
+	}
+	mutex_unlock(&views_lock);
+}
+
+/**
+ * views_init - before the first hook can run
+ *
+ * Return: 0 or a negative errno.
+ */
+int views_init(void)
+{
+	int ret;
+
+	wq = alloc_workqueue("%s_views", WQ_UNBOUND, 1, KBUILD_MODNAME);
+	if (!wq)
+		return -ENOMEM;
+
+	ret = view_debugfs_init();
+	if (ret)
+		destroy_workqueue(wq);
+	return ret;
+}
+
+/**
+ * views_exit - after the last hook has run
+ */
+void views_exit(void)
+{
+	views_stop();
+	destroy_workqueue(wq);
+	view_debugfs_exit();
+}
