@@ -233,7 +233,7 @@ void set_put(void);
 struct set_view {
 	struct kobject kobj; /* /sys/fs/bcache/<set>/journal */
 	struct cache_set *c;
-	struct list_head list;
+	struct hlist_node node;
 	struct dentry *dir;
 	unsigned long *born; /* jiffies a pin's slot was taken, or 0 */
 };

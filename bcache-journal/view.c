@@ -14,17 +14,21 @@
  */
 
 #include <linux/debugfs.h>
+#include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/kobject.h>
 #include <linux/mm.h>
-#include <linux/rculist.h>
 #include <linux/workqueue.h>
 
 #include "journal.h"
 
+/* 64 chains: bj_journal_next() looks a view up with journal.lock held. */
+#define VIEWS_BITS 6
+
 /* Lock order: bch_register_lock, views_lock. Neither is held for removal. */
 static DEFINE_MUTEX(views_lock);
-static LIST_HEAD(views); /* changed under views_lock, read with RCU */
+/* By address of the set; changed under views_lock, read with RCU. */
+static DEFINE_HASHTABLE(views, VIEWS_BITS);
 static struct workqueue_struct *wq;
 
 static void views_sync(struct work_struct *work);
@@ -54,9 +58,21 @@ static struct set_view *view_find(const struct cache_set *c)
 {
 	struct set_view *v;
 
-	list_for_each_entry_rcu(v, &views, list, lockdep_is_held(&views_lock))
+	hash_for_each_possible_rcu(views, v, node, (unsigned long)c,
+				   lockdep_is_held(&views_lock))
 		if (v->c == c)
 			return v;
+	return NULL;
+}
+
+/* Any view. With views_lock held. */
+static struct set_view *view_first(void)
+{
+	struct set_view *v;
+	int chain;
+
+	hash_for_each(views, chain, v, node)
+		return v;
 	return NULL;
 }
 
@@ -83,11 +99,11 @@ static void view_make(struct cache_set *c)
 		return;
 	}
 	view_debugfs_add(v);
-	list_add_rcu(&v->list, &views);
+	hash_add_rcu(views, &v->node, (unsigned long)c);
 }
 
 /*
- * Off the list already, no lock held: waits for readers of the files, each of
+ * Out of the table already, no lock held: waits for readers of the files, each of
  * which gives up within a second.
  */
 static void view_free(struct set_view *v)
@@ -136,7 +152,7 @@ void view_drop(struct cache_set *c)
 	mutex_lock(&views_lock);
 	v = view_find(c);
 	if (v)
-		list_del_rcu(&v->list);
+		hash_del_rcu(&v->node);
 	mutex_unlock(&views_lock);
 
 	if (v)
@@ -193,8 +209,8 @@ void views_stop(void)
 	cancel_delayed_work_sync(&sync_work);
 
 	mutex_lock(&views_lock);
-	while ((v = list_first_entry_or_null(&views, struct set_view, list))) {
-		list_del_rcu(&v->list);
+	while ((v = view_first())) {
+		hash_del_rcu(&v->node);
 		mutex_unlock(&views_lock);
 		view_free(v);
 		mutex_lock(&views_lock);
