@@ -15,26 +15,12 @@
  * the keys are inserted into and is dropped when that node is on the disk.
  */
 
-#include <linux/crc64.h>
 #include <linux/delay.h>
-#include <linux/gfp.h>
-#include <linux/mm.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/task_stack.h>
 
 #include "journal.h"
 #include "trace.h"
-
-/**
- * jset_csum - checksum of a jset, as stock computes it
- * @j: the jset, jset_bytes(@j->keys) of which are in memory
- *
- * Any context.
- */
-u64 jset_csum(const struct jset *j)
-{
-	return ~crc64_be(~0ULL, jset_csum_start(j), jset_csum_bytes(j));
-}
 
 /* A key into a padded one, with nothing of what was there before behind it. */
 static void copy_padded(__u64 *to, const void *from)
@@ -44,38 +30,6 @@ static void copy_padded(__u64 *to, const void *from)
 
 	memcpy(to, k, n * sizeof(*to));
 	memset(to + n, 0, (KEY_PADDED_U64S - n) * sizeof(*to));
-}
-
-/**
- * bj_journal_next - open the next jset: stands in for bch_journal_next
- * @j: the journal
- *
- * Called with journal.lock held, or once by registration. The allocator of a new set
- * is running by then, and must not see an open jset that has no seq: journal.cur is
- * set last. Taking the pin and counting up seq belong together, since
- * last_seq is computed from both.
- */
-void bj_journal_next(struct journal *j)
-{
-	struct cache_set *c = container_of(j, struct cache_set, journal);
-	struct journal_write *w = journal_written(j);
-
-	if (!pin_free(j)) {
-		/* mark and the write path both leave one pin free */
-		journal_fail_set(c, "journal: no pin left for entry %llu",
-				 j->seq + 1);
-		return;
-	}
-
-	j->pin.data[j->pin.back] = (atomic_t)ATOMIC_INIT(1);
-	j->pin.back = (j->pin.back + 1) & j->pin.mask;
-	view_pin_taken(j);
-
-	w->data->seq = ++j->seq;
-	w->data->keys = 0;
-	w->dirty = false;
-	w->need_write = false;
-	smp_store_release(&j->cur, w); /* all of it before */
 }
 
 /*
@@ -546,60 +500,4 @@ void bj_journal_meta(struct cache_set *c, struct closure *cl)
 
 	if (pin)
 		atomic_dec(pin);
-}
-
-/**
- * bj_journal_free - free the journal's memory: stands in for bch_journal_free
- * @c: the cache set, which nobody uses any more
- */
-void bj_journal_free(struct cache_set *c)
-{
-	struct journal *j = &c->journal;
-
-	view_drop(c);
-	journal_forget(c);
-	journal_retry_forget(c);
-	free_pages((unsigned long)j->w[1].data, JSET_BITS);
-	free_pages((unsigned long)j->w[0].data, JSET_BITS);
-	kvfree(j->pin.data);
-	j->pin.data = NULL;
-}
-
-/**
- * bj_journal_alloc - allocate a set's journal: stands in for bch_journal_alloc
- * @c: a cache set that is being made, all zero so far
- *
- * What was allocated when this fails is freed by bch_journal_free, which stock
- * calls then too. The buffers start as zeroes: not all of a jset is written.
- *
- * Return: 0 or -ENOMEM.
- */
-int bj_journal_alloc(struct cache_set *c)
-{
-	struct journal *j = &c->journal;
-	size_t slots = roundup_pow_of_two(JOURNAL_PIN);
-	int i;
-
-	spin_lock_init(&j->lock);
-	spin_lock_init(&j->flush_write_lock);
-	INIT_DELAYED_WORK(&j->work, journal_write_work);
-	c->journal_delay_ms = 100;
-
-	/* One slot stays free, or a full fifo would look like an empty one. */
-	j->pin.size = slots - 1;
-	j->pin.mask = slots - 1;
-	j->pin.front = 0;
-	j->pin.back = 0;
-	j->pin.data = kvmalloc_array(slots, sizeof(*j->pin.data), GFP_KERNEL);
-	if (!j->pin.data)
-		return -ENOMEM;
-
-	for (i = 0; i < ARRAY_SIZE(j->w); i++) {
-		j->w[i].c = c;
-		j->w[i].data = (void *)__get_free_pages(
-			GFP_KERNEL | __GFP_COMP | __GFP_ZERO, JSET_BITS);
-		if (!j->w[i].data)
-			return -ENOMEM;
-	}
-	return 0;
 }

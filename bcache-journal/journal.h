@@ -4,16 +4,17 @@
  *
  * The journal of bcache, on stock's own structures. A jset on its way:
  *
+ *   journal.c  a journal is made and freed; the pin of a jset that is opened
  *   commit.c   keys go into the open jset (bch_journal), the jset goes to disk
- *              (journal_write...), the next one is opened (bch_journal_next)
+ *              (journal_write...)
  *   write.c    a jset's write, and what becomes of one that fails
  *   reclaim.c  a pin per jset counts who still needs it; when the oldest is
  *              free its bucket is too; btree nodes are written to free pins
  *   discard.c  buckets that came free are discarded where stock does it
  *   ring.c     after a boot: what the ring holds, and whether it may be registered
+ *   accept.c   what the operator lets go of
  *   scan.c     reads for it, and collects the jsets (bch_journal_read)
  *   replay.c   their keys are marked for gc and inserted again
- *   alloc.c    buckets for a set that is going down
  *
  * patch.c holds the table of what is replaced and the life of the module; view.c
  * shows each set in sysfs.c and debugfs.c, which read it through set.c; trace.c
@@ -152,6 +153,16 @@ static inline struct jset_geom cache_geom(const struct cache *ca)
 	};
 }
 
+/*
+ * Were journal buckets of the set discarded? Then the oldest entries may be gone
+ * before an entry that says so by its last_seq is on the disk. The superblock keeps
+ * the flag on kernels that no longer discard.
+ */
+static inline bool superblock_discards(const struct cache_set *c)
+{
+	return c->cache->sb.flags & BIT_ULL(CACHE_DISCARD);
+}
+
 /* Length on the disk of a jset with @keys u64s of keys. */
 static inline unsigned int jset_sectors(const struct cache_set *c, u32 keys)
 {
@@ -160,14 +171,17 @@ static inline unsigned int jset_sectors(const struct cache_set *c, u32 keys)
 	return jset_blocks(keys, &g) * c->cache->sb.block_size;
 }
 
-/* commit.c */
+/* journal.c */
 u64 jset_csum(const struct jset *j);
+int bj_journal_alloc(struct cache_set *c);
+void bj_journal_next(struct journal *j);
+void bj_journal_free(struct cache_set *c);
+long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait);
+
+/* commit.c */
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 		     struct closure *parent);
 void bj_journal_meta(struct cache_set *c, struct closure *cl);
-void bj_journal_next(struct journal *j);
-void bj_journal_free(struct cache_set *c);
-int bj_journal_alloc(struct cache_set *c);
 CLOSURE_CALLBACK(bj_journal_write);
 CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(journal.lock);
 CLOSURE_CALLBACK(bj_journal_write_unlock);
@@ -179,7 +193,6 @@ void bj_journal_try_write(struct cache_set *c) __releases(journal.lock);
 void journal_retries_init(void);
 void journal_retries_exit(void);
 void journal_retry_forget(const struct cache_set *c);
-void journal_fail_set(struct cache_set *c, const char *fmt, ...) __printf(2, 3);
 void journal_fail_waiter(struct closure *cl);
 void journal_wake(struct closure_waitlist *wait, bool failed);
 void journal_submit(struct journal_write *w, sector_t sector,
@@ -209,25 +222,25 @@ void bj_journal_discard_endio(struct bio *bio);
 void bj_journal_discard_work(struct work_struct *work);
 #endif
 
-/* scan.c */
+/* accept.c */
 bool take_acceptance(const struct cache_set *c);
+void journal_judged(const struct cache_set *c, bool lossy);
+bool journal_is_judged(const struct cache_set *c, bool *lossy);
+void journal_forget(const struct cache_set *c);
+
+/* scan.c */
 int bj_journal_read(struct cache_set *c, struct list_head *list);
 
 /* replay.c */
-bool superblock_discards(const struct cache_set *c);
-void journal_judged(const struct cache_set *c, bool lossy);
-void journal_forget(const struct cache_set *c);
 void bj_journal_mark(struct cache_set *c, struct list_head *list);
 int bj_journal_replay(struct cache_set *c, struct list_head *list);
-
-/* alloc.c */
-long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait);
 
 /* set.c */
 void sets_show(bool show);
 bool sets_are_shown(void);
 int set_get(struct cache_set *c);
 void set_put(void);
+void journal_fail_set(struct cache_set *c, const char *fmt, ...) __printf(2, 3);
 
 /* view.c */
 struct set_view {

@@ -130,48 +130,6 @@ void bj_journal_mark(struct cache_set *c, struct list_head *list)
 }
 
 /*
- * What bj_journal_read() thought of the list that it made last. It and the replay of
- * its list run under bch_register_lock, so there is one such list at a time; a list of
- * the stock driver's scan is judged by nobody.
- */
-static const struct cache_set *judged;
-static bool judged_lossy;
-
-/**
- * journal_judged - remember that a set's list of jsets is fit to be replayed
- * @c: the set, or NULL: no list is
- * @lossy: entries are missing in it, which the operator has accepted
- *
- * Called with bch_register_lock held.
- */
-void journal_judged(const struct cache_set *c, bool lossy)
-{
-	judged = c;
-	judged_lossy = lossy;
-}
-
-/**
- * journal_forget - a set's list of jsets is gone without having been replayed
- * @c: the set, which is about to be freed
- */
-void journal_forget(const struct cache_set *c)
-{
-	cmpxchg(&judged, c, NULL);
-}
-
-/**
- * superblock_discards - were journal buckets of the set discarded?
- * @c: the cache set
- *
- * Then the oldest entries may be gone before an entry that says so by its last_seq
- * is on the disk. The superblock keeps the flag on kernels that no longer discard.
- */
-bool superblock_discards(const struct cache_set *c)
-{
-	return c->cache->sb.flags & BIT_ULL(CACHE_DISCARD);
-}
-
-/*
  * Before anything is changed: is each entry there, in order, and sound? @is_judged:
  * so were the gaps, from the whole ring, and told.
  */
@@ -290,7 +248,7 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 	struct journal_replay *i =
 		list_last_entry(list, struct journal_replay, list);
 	u64 end = i->j.seq;
-	bool is_judged = judged == c, lossy = is_judged && judged_lossy;
+	bool lossy, is_judged = journal_is_judged(c, &lossy);
 	unsigned long report = jiffies + REPORT_INTERVAL;
 	unsigned int keys = 0, entries = 0;
 	ktime_t began = ktime_get();

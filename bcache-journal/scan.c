@@ -19,9 +19,7 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/sched/signal.h>
-#include <linux/uuid.h>
 
 #include "journal.h"
 #include "ring.h"
@@ -34,66 +32,6 @@ static_assert(RING_BUCKETS == ARRAY_SIZE(((struct journal_device *)0)->seq));
 
 /* A stock superblock has at least this many; with fewer none ever comes free. */
 #define MIN_JOURNAL_BUCKETS 3
-
-/* The set whose loss the operator accepts, for one registration. */
-static DEFINE_MUTEX(accept_lock);
-static uuid_t accepted;
-
-static int accept_set(const char *val, const struct kernel_param *kp)
-{
-	uuid_t uuid = uuid_null;
-	char text[UUID_STRING_LEN + 2];
-	int ret = 0;
-
-	strscpy(text, val, sizeof(text));
-	if (*strim(text))
-		ret = uuid_parse(strim(text), &uuid);
-	if (ret)
-		return ret;
-
-	mutex_lock(&accept_lock);
-	accepted = uuid;
-	mutex_unlock(&accept_lock);
-	return 0;
-}
-
-static int accept_get(char *buf, const struct kernel_param *kp)
-{
-	int n;
-
-	mutex_lock(&accept_lock);
-	n = uuid_is_null(&accepted) ? sysfs_emit(buf, "\n") :
-				      sysfs_emit(buf, "%pUb\n", &accepted);
-	mutex_unlock(&accept_lock);
-	return n;
-}
-
-static const struct kernel_param_ops accept_ops = {
-	.set = accept_set,
-	.get = accept_get,
-};
-module_param_cb(accept_loss, &accept_ops, NULL, 0600);
-MODULE_PARM_DESC(
-	accept_loss,
-	"UUID of a set to register once although journal entries are lost");
-
-/**
- * take_acceptance - does the operator accept that this set loses entries?
- * @c: the cache set being registered
- *
- * Not a second time. Process context, may sleep.
- */
-bool take_acceptance(const struct cache_set *c)
-{
-	bool yes;
-
-	mutex_lock(&accept_lock);
-	yes = !memcmp(&accepted, c->set_uuid, sizeof(accepted));
-	if (yes)
-		accepted = uuid_null;
-	mutex_unlock(&accept_lock);
-	return yes;
-}
 
 struct scan {
 	struct ring ring;

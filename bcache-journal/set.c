@@ -80,3 +80,25 @@ void set_put(void)
 {
 	mutex_unlock(&bch_register_lock);
 }
+
+/**
+ * journal_fail_set - shut a set down, and say why
+ * @c: the set
+ * @fmt: what has happened, without a line feed
+ *
+ * bch_cache_set_error() does all of this, but neither says nor does anything for a set
+ * that is being stopped. Any context.
+ */
+void journal_fail_set(struct cache_set *c, const char *fmt, ...)
+{
+	struct va_format why = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	why.va = &args;
+	if (!bch_cache_set_error(c, "%pV", &why))
+		pr_err_ratelimited("%pU: %pV; the set is being stopped\n",
+				   c->set_uuid, &why);
+	va_end(args);
+	set_bit(CACHE_SET_IO_DISABLE, &c->flags);
+}

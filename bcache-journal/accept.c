@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * DOC: entries that a set loses, and may lose
+ *
+ * Registration refuses a set that has lost journal entries, unless the operator names
+ * it in accept_loss. The scan says of the list that it has made whether that was so;
+ * replay asks.
+ */
+
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/uuid.h>
+
+#include "journal.h"
+
+/* The set whose loss the operator accepts, for one registration. */
+static DEFINE_MUTEX(accept_lock);
+static uuid_t accepted;
+
+static int accept_set(const char *val, const struct kernel_param *kp)
+{
+	uuid_t uuid = uuid_null;
+	char text[UUID_STRING_LEN + 2];
+	int ret = 0;
+
+	strscpy(text, val, sizeof(text));
+	if (*strim(text))
+		ret = uuid_parse(strim(text), &uuid);
+	if (ret)
+		return ret;
+
+	mutex_lock(&accept_lock);
+	accepted = uuid;
+	mutex_unlock(&accept_lock);
+	return 0;
+}
+
+static int accept_get(char *buf, const struct kernel_param *kp)
+{
+	int n;
+
+	mutex_lock(&accept_lock);
+	n = uuid_is_null(&accepted) ? sysfs_emit(buf, "\n") :
+				      sysfs_emit(buf, "%pUb\n", &accepted);
+	mutex_unlock(&accept_lock);
+	return n;
+}
+
+static const struct kernel_param_ops accept_ops = {
+	.set = accept_set,
+	.get = accept_get,
+};
+module_param_cb(accept_loss, &accept_ops, NULL, 0600);
+MODULE_PARM_DESC(
+	accept_loss,
+	"UUID of a set to register once although journal entries are lost");
+
+/**
+ * take_acceptance - does the operator accept that this set loses entries?
+ * @c: the cache set being registered
+ *
+ * Not a second time. Process context, may sleep.
+ */
+bool take_acceptance(const struct cache_set *c)
+{
+	bool yes;
+
+	mutex_lock(&accept_lock);
+	yes = !memcmp(&accepted, c->set_uuid, sizeof(accepted));
+	if (yes)
+		accepted = uuid_null;
+	mutex_unlock(&accept_lock);
+	return yes;
+}
+
+/*
+ * What bj_journal_read() thought of the list that it made last. It and the replay of
+ * its list run under bch_register_lock, so there is one such list at a time; a list of
+ * the stock driver's scan is judged by nobody.
+ */
+static const struct cache_set *judged;
+static bool judged_lossy;
+
+/**
+ * journal_judged - remember that a set's list of jsets is fit to be replayed
+ * @c: the set, or NULL: no list is
+ * @lossy: entries are missing in it, which the operator has accepted
+ *
+ * Called with bch_register_lock held.
+ */
+void journal_judged(const struct cache_set *c, bool lossy)
+{
+	judged = c;
+	judged_lossy = lossy;
+}
+
+/**
+ * journal_is_judged - was a set's list of jsets found fit to be replayed?
+ * @c: the set
+ * @lossy: set to whether entries are missing in it, which the operator has accepted
+ *
+ * Called with bch_register_lock held.
+ */
+bool journal_is_judged(const struct cache_set *c, bool *lossy)
+{
+	*lossy = judged == c && judged_lossy;
+	return judged == c;
+}
+
+/**
+ * journal_forget - a set's list of jsets is gone without having been replayed
+ * @c: the set, which is about to be freed
+ */
+void journal_forget(const struct cache_set *c)
+{
+	cmpxchg(&judged, c, NULL);
+}
