@@ -16,11 +16,206 @@
  */
 
 #include <linux/delay.h>
-#include <linux/ratelimit.h>
-#include <linux/sched/task_stack.h>
 
 #include "journal.h"
 #include "trace.h"
+
+/*
+ * Wait until @nkeys u64s may be appended to the open jset. Returns it with
+ * journal.lock held; NULL if they never may, or if a new root is left to the next
+ * jset.
+ */
+static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
+					   const struct closure *parent)
+	__acquires(&c->journal.lock)
+{
+	struct journal *j = &c->journal;
+	struct room_wait room;
+	struct closure cl;
+	bool waited = false;
+
+	room_wait_begin(&room, c, nkeys, parent);
+	closure_init_stack(&cl);
+	spin_lock(&j->lock);
+
+	while (!room_is_there(c, &room)) {
+		const struct journal_write *w = j->cur;
+
+		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) ||
+		    (room.holds == HOLDS_ROOT && room_may_defer(c)))
+			return NULL;
+
+		if (room_is_stuck(c, &room))
+			continue;
+
+		if (!room_fits(c, nkeys) && !journal_full(j)) {
+			/*
+			 * The open jset is empty. Stock keeps key lists within a
+			 * block (bch_keylist_realloc()), so this is a bug.
+			 */
+			if (!w->data->keys && !w->need_write) {
+				spin_unlock(&j->lock);
+				journal_fail_set(
+					c,
+					"journal: %zu words of keys don't fit",
+					nkeys);
+				spin_lock(&j->lock);
+				return NULL;
+			}
+			if (waited) {
+				stock_trace_journal_entry_full(c);
+				closure_wait(&j->wait, &cl);
+			}
+			bj_journal_try_write(c);
+			closure_sync(&cl); /* the next jset's turn wakes */
+		} else {
+			if (waited) {
+				stock_trace_journal_full(c);
+				closure_wait(&j->wait, &cl);
+			}
+			bj_journal_reclaim(c);
+			room_from_reserve(c, &room);
+			spin_unlock(&j->lock);
+			bj_btree_flush_write(c);
+			if (waited)
+				room_sleep(j, &cl);
+		}
+		spin_lock(&j->lock);
+		waited = true;
+	}
+	return j->cur;
+}
+
+/**
+ * bj_journal - append keys to the journal: stands in for bch_journal
+ * @c: the cache set
+ * @keys: the keys; at most a block of them
+ * @parent: if not NULL, a closure that is put once they are on the disk
+ *
+ * Process context, may sleep for room. What is journalled is not in the btree
+ * yet: the caller inserts it and hands the returned pin on. If the set is shut
+ * down, a bio that @parent belongs to ends with an error.
+ *
+ * Return: the pin of the entry with one count for the caller, or NULL if the
+ * set does not journal (not synchronous, not yet, or shut down after an I/O error),
+ * or if a new root is left to the next jset.
+ */
+atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
+		     struct closure *parent)
+{
+	size_t nkeys = keys ? keys->top_p - keys->keys_p : 0;
+	struct journal *j = &c->journal;
+	struct journal_write *w;
+	atomic_t *pin;
+
+	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags))) {
+		journal_fail_waiter(parent);
+		return NULL;
+	}
+
+	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
+		return NULL;
+
+	/* The allocator, before a new set's first jset, which will have its prios. */
+	if (!smp_load_acquire(&j->cur)) /* with bj_journal_next() */
+		return NULL;
+
+	w = wait_for_room(c, nkeys, parent);
+	if (!w) {
+		spin_unlock(&j->lock);
+		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags))
+			journal_fail_waiter(parent);
+		return NULL;
+	}
+
+	if (nkeys)
+		memcpy(w->data->d + w->data->keys, keys->keys_p,
+		       nkeys * sizeof(u64));
+	w->data->keys += nkeys;
+
+	pin = pin_back(j);
+	atomic_inc(pin);
+
+	if (parent) {
+		closure_wait(&w->wait, parent);
+		bj_journal_try_write(c);
+		return pin;
+	}
+
+	if (!w->dirty) {
+		w->dirty = true;
+		queue_delayed_work(bch_flush_wq, &j->work,
+				   msecs_to_jiffies(c->journal_delay_ms));
+	}
+	spin_unlock(&j->lock);
+	return pin;
+}
+
+/**
+ * bj_journal_meta - have the root, uuid bucket and prio bucket journalled
+ * @c: the cache set
+ * @cl: closure to be put when that is done, or NULL not to wait
+ *
+ * Stands in for bch_journal_meta. Process context, may sleep.
+ */
+void bj_journal_meta(struct cache_set *c, struct closure *cl)
+{
+	atomic_t *pin = bj_journal(c, NULL, cl);
+
+	if (pin)
+		atomic_dec(pin);
+}
+
+/**
+ * bj_journal_write_work - journal_delay_ms after the first key: write
+ * @work: journal.work
+ */
+void bj_journal_write_work(struct work_struct *work)
+{
+	struct cache_set *c = container_of(to_delayed_work(work),
+					   struct cache_set, journal.work);
+
+	spin_lock(&c->journal.lock);
+	if (c->journal.cur->dirty)
+		bj_journal_try_write(c);
+	else
+		spin_unlock(&c->journal.lock);
+}
+
+/**
+ * bj_journal_try_write - have the open jset written, now or after the current
+ * @c: the cache set
+ *
+ * Called with journal.lock held, releases it. Process context, may sleep.
+ */
+void bj_journal_try_write(struct cache_set *c) __releases(c->journal.lock)
+{
+	struct journal *j = &c->journal;
+
+	j->cur->need_write = true;
+
+	if (j->io_in_flight) {
+		spin_unlock(&j->lock);
+		return;
+	}
+
+	j->io_in_flight = 1;
+	closure_init(&j->io, &c->cl);
+	bj_journal_write_unlocked(closure_arg(&j->io));
+}
+
+/*
+ * bj_journal_write - closure function of journal.io: go on with the next jset
+ *
+ * From bch_journal_wq, holding the right to write.
+ */
+CLOSURE_CALLBACK(bj_journal_write)
+{
+	closure_type(c, struct cache_set, journal.io);
+
+	spin_lock(&c->journal.lock);
+	bj_journal_write_unlocked(closure_arg(cl));
+}
 
 /* A key into a padded one, with nothing of what was there before behind it. */
 static void copy_padded(__u64 *to, const void *from)
@@ -30,39 +225,6 @@ static void copy_padded(__u64 *to, const void *from)
 
 	memcpy(to, k, n * sizeof(*to));
 	memset(to + n, 0, (KEY_PADDED_U64S - n) * sizeof(*to));
-}
-
-/*
- * bj_journal_write_done - wake who waits for the jset just written
- *
- * Closure function of journal.io, in the context of the last closure_put():
- * hard IRQ, softirq or process.
- */
-CLOSURE_CALLBACK(bj_journal_write_done)
-{
-	closure_type(j, struct journal, io);
-	struct cache_set *c = container_of(j, struct cache_set, journal);
-	bool failed = c->cache->journal.bio.bi_status;
-
-	/* Stock's endio may have been the one to hear of it. */
-	if (failed)
-		set_bit(CACHE_SET_IO_DISABLE, &c->flags);
-	journal_wake(&journal_written(j)->wait, failed);
-	continue_at_nobarrier(cl, journal_write, bch_journal_wq);
-}
-
-/*
- * bj_journal_write_unlock - give the right to write back
- *
- * Destructor of journal.io; releases journal.lock.
- */
-CLOSURE_CALLBACK(bj_journal_write_unlock)
-__releases(&c->journal.lock)
-{
-	closure_type(c, struct cache_set, journal.io);
-
-	c->journal.io_in_flight = 0;
-	spin_unlock(&c->journal.lock);
 }
 
 /*
@@ -176,328 +338,34 @@ __releases(c->journal.lock)
 }
 
 /*
- * bj_journal_write - closure function of journal.io: go on with the next jset
+ * bj_journal_write_done - wake who waits for the jset just written
  *
- * From bch_journal_wq, holding the right to write.
+ * Closure function of journal.io, in the context of the last closure_put():
+ * hard IRQ, softirq or process.
  */
-CLOSURE_CALLBACK(bj_journal_write)
+CLOSURE_CALLBACK(bj_journal_write_done)
+{
+	closure_type(j, struct journal, io);
+	struct cache_set *c = container_of(j, struct cache_set, journal);
+	bool failed = c->cache->journal.bio.bi_status;
+
+	/* Stock's endio may have been the one to hear of it. */
+	if (failed)
+		set_bit(CACHE_SET_IO_DISABLE, &c->flags);
+	journal_wake(&journal_written(j)->wait, failed);
+	continue_at_nobarrier(cl, journal_write, bch_journal_wq);
+}
+
+/*
+ * bj_journal_write_unlock - give the right to write back
+ *
+ * Destructor of journal.io; releases journal.lock.
+ */
+CLOSURE_CALLBACK(bj_journal_write_unlock)
+__releases(&c->journal.lock)
 {
 	closure_type(c, struct cache_set, journal.io);
 
-	spin_lock(&c->journal.lock);
-	bj_journal_write_unlocked(closure_arg(cl));
-}
-
-/**
- * bj_journal_try_write - have the open jset written, now or after the current
- * @c: the cache set
- *
- * Called with journal.lock held, releases it. Process context, may sleep.
- */
-void bj_journal_try_write(struct cache_set *c) __releases(c->journal.lock)
-{
-	struct journal *j = &c->journal;
-
-	j->cur->need_write = true;
-
-	if (j->io_in_flight) {
-		spin_unlock(&j->lock);
-		return;
-	}
-
-	j->io_in_flight = 1;
-	closure_init(&j->io, &c->cl);
-	bj_journal_write_unlocked(closure_arg(&j->io));
-}
-
-/**
- * bj_journal_write_work - journal_delay_ms after the first key: write
- * @work: journal.work
- */
-void bj_journal_write_work(struct work_struct *work)
-{
-	struct cache_set *c = container_of(to_delayed_work(work),
-					   struct cache_set, journal.work);
-
-	spin_lock(&c->journal.lock);
-	if (c->journal.cur->dirty)
-		bj_journal_try_write(c);
-	else
-		spin_unlock(&c->journal.lock);
-}
-
-/* How long a waiter for room sleeps before it looks again by itself. */
-#define LOOK_AGAIN_MS 10
-/* How long keys wait for the allocator on a tight ring. */
-#define NODES_FIRST HZ
-/* How long those that others wait for wait before they take the reserve. */
-#define RESERVE_AFTER (HZ / 10)
-/* How long it leaves the last blocks to replay. */
-#define REPLAY_FIRST (2 * HZ)
-/* How long nothing has to come free before that is told. */
-#define STUCK_AFTER (30 * HZ)
-
-/* What a caller of bch_journal() holds while it waits for room. */
-enum holds {
-	HOLDS_NOTHING, /* keys, or a flush */
-	HOLDS_ROOT, /* the lock of the root: bch_btree_set_root() */
-	HOLDS_BUCKETS, /* buckets or a lock that the others need */
-};
-
-/*
- * A new root, and new prios from the allocator, come with a closure on the stack,
- * new uuids with none, a flush with that of its struct search. Registration's own, with
- * one on the stack too, are counted as a root: they hold nothing, and there is room.
- */
-static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
-			       const struct closure *parent)
-{
-	if (nkeys || (parent && !object_is_on_stack(parent)))
-		return HOLDS_NOTHING;
-	if (parent && current != c->cache->alloc_thread)
-		return HOLDS_ROOT;
-	return HOLDS_BUCKETS;
-}
-
-/* Do @nkeys more u64s fit into the open jset, and the jset into the bucket? */
-static bool jset_fits(struct cache_set *c, size_t nkeys)
-{
-	const struct journal *j = &c->journal;
-	size_t sectors = jset_sectors(c, j->cur->data->keys + nkeys);
-
-	return sectors <= JSET_BYTES >> SECTOR_SHIFT &&
-	       sectors <= (size_t)j->blocks_free * c->cache->sb.block_size;
-}
-
-/* May they be appended now? The DOC in reclaim.c says who may take what. */
-static bool has_room(struct cache_set *c, size_t nkeys, enum holds holds,
-		     unsigned long began)
-{
-	size_t sectors = jset_sectors(c, c->journal.cur->data->keys + nkeys);
-
-	/* Nor into one that can't be written for want of a pin for the next one. */
-	if (journal_full(&c->journal) || !jset_fits(c, nkeys))
-		return false;
-
-	switch (holds) {
-	case HOLDS_ROOT:
-		return journal_headroom(c, sectors) || !journal_may_defer(c);
-	case HOLDS_BUCKETS:
-		return test_bit(CACHE_SET_RUNNING, &c->flags) ||
-		       !journal_is_tight(c) ||
-		       time_after(jiffies, began + REPLAY_FIRST);
-	default:
-		return journal_headroom(c, sectors) &&
-		       (!journal_is_tight(c) || journal_nodes_ready(c) ||
-			time_after(jiffies, began + NODES_FIRST));
-	}
-}
-
-/*
- * Nothing has come free for long. A set that is being registered is refused then, or,
- * if the operator accepts the loss, replayed at the risk that it takes. Takes
- * journal.lock off meanwhile.
- */
-static void tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
-{
-	static DEFINE_RATELIMIT_STATE(once, STUCK_AFTER, 1);
-	struct journal *j = &c->journal;
-	u64 first = journal_last_seq(j), last = j->seq;
-	bool give_up = false;
-
-	spin_unlock(&j->lock);
-	if (test_bit(CACHE_SET_RUNNING, &c->flags)) {
-		if (__ratelimit(&once))
-			bj_warn(c,
-				"the journal is full: none of entries %llu-%llu has come free for %u s; if it stays so, reset the machine, no acknowledged write is lost then\n",
-				first, last, STUCK_AFTER / HZ);
-	} else if (take_acceptance(c)) {
-		bj_warn(c,
-			"the journal is full: written over as accept_loss says, a power cut before registration has ended loses entries from %llu on\n",
-			first);
-		give_up = true;
-	} else {
-		journal_fail_set(
-			c,
-			"journal: full, entries %llu-%llu need more room to be replayed than is left: not registered",
-			first, last);
-	}
-	spin_lock(&j->lock);
-	if (give_up) {
-		journal_give_up_bucket(c);
-		bj_journal_reclaim(c);
-	}
-}
-
-/*
- * Sleep until @cl, which may be on journal.wait, is woken, but not for long: nobody is
- * woken when a caller of bch_journal() drops its pin. (6.1 has no
- * closure_sync_timeout(); with that of 6.12 the kernel found guard bits set in @cl.)
- */
-static void wait_a_while(struct journal *j, struct closure *cl)
-{
-	int ms;
-
-	for (ms = 0; ms < LOOK_AGAIN_MS; ms++) {
-		if ((atomic_read(&cl->remaining) & CLOSURE_REMAINING_MASK) == 1)
-			return;
-		fsleep(1000);
-	}
-	closure_wake_up(&j->wait); /* takes @cl off the list */
-	closure_sync(cl);
-}
-
-/*
- * Wait until @nkeys u64s may be appended to the open jset. Returns it with
- * journal.lock held; NULL if they never may, or if a new root is left to the next
- * jset.
- */
-static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
-					   enum holds holds)
-	__acquires(&c->journal.lock)
-{
-	unsigned long began = jiffies, changed = began;
-	struct journal *j = &c->journal;
-	struct closure cl;
-	bool waited = false;
-	u64 oldest = 0;
-
-	closure_init_stack(&cl);
-	spin_lock(&j->lock);
-
-	while (!has_room(c, nkeys, holds, began)) {
-		const struct journal_write *w = j->cur;
-
-		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) ||
-		    (holds == HOLDS_ROOT && journal_may_defer(c)))
-			return NULL;
-
-		/* A write in flight ends by itself: write.c bounds its tries. */
-		if (j->io_in_flight || oldest != journal_last_seq(j)) {
-			oldest = journal_last_seq(j);
-			changed = jiffies;
-		} else if (time_after(jiffies, changed + STUCK_AFTER)) {
-			tell_stuck(c);
-			changed = jiffies;
-			continue;
-		}
-
-		if (!jset_fits(c, nkeys) && !journal_full(j)) {
-			/*
-			 * The open jset is empty. Stock keeps key lists within a
-			 * block (bch_keylist_realloc()), so this is a bug.
-			 */
-			if (!w->data->keys && !w->need_write) {
-				spin_unlock(&j->lock);
-				journal_fail_set(
-					c,
-					"journal: %zu words of keys don't fit",
-					nkeys);
-				spin_lock(&j->lock);
-				return NULL;
-			}
-			if (waited) {
-				stock_trace_journal_entry_full(c);
-				closure_wait(&j->wait, &cl);
-			}
-			bj_journal_try_write(c);
-			closure_sync(&cl); /* the next jset's turn wakes */
-		} else {
-			if (waited) {
-				stock_trace_journal_full(c);
-				closure_wait(&j->wait, &cl);
-			}
-			bj_journal_reclaim(c);
-			if (holds != HOLDS_NOTHING &&
-			    time_after(jiffies, began + RESERVE_AFTER))
-				journal_take_reserve(c);
-			spin_unlock(&j->lock);
-			bj_btree_flush_write(c);
-			if (waited)
-				wait_a_while(j, &cl);
-		}
-		spin_lock(&j->lock);
-		waited = true;
-	}
-	return j->cur;
-}
-
-/**
- * bj_journal - append keys to the journal: stands in for bch_journal
- * @c: the cache set
- * @keys: the keys; at most a block of them
- * @parent: if not NULL, a closure that is put once they are on the disk
- *
- * Process context, may sleep for room. What is journalled is not in the btree
- * yet: the caller inserts it and hands the returned pin on. If the set is shut
- * down, a bio that @parent belongs to ends with an error.
- *
- * Return: the pin of the entry with one count for the caller, or NULL if the
- * set does not journal (not synchronous, not yet, or shut down after an I/O error),
- * or if a new root is left to the next jset.
- */
-atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
-		     struct closure *parent)
-{
-	size_t nkeys = keys ? keys->top_p - keys->keys_p : 0;
-	struct journal *j = &c->journal;
-	struct journal_write *w;
-	atomic_t *pin;
-
-	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags))) {
-		journal_fail_waiter(parent);
-		return NULL;
-	}
-
-	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
-		return NULL;
-
-	/* The allocator, before a new set's first jset, which will have its prios. */
-	if (!smp_load_acquire(&j->cur)) /* with bj_journal_next() */
-		return NULL;
-
-	w = wait_for_room(c, nkeys, what_is_held(c, nkeys, parent));
-	if (!w) {
-		spin_unlock(&j->lock);
-		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags))
-			journal_fail_waiter(parent);
-		return NULL;
-	}
-
-	if (nkeys)
-		memcpy(w->data->d + w->data->keys, keys->keys_p,
-		       nkeys * sizeof(u64));
-	w->data->keys += nkeys;
-
-	pin = pin_back(j);
-	atomic_inc(pin);
-
-	if (parent) {
-		closure_wait(&w->wait, parent);
-		bj_journal_try_write(c);
-		return pin;
-	}
-
-	if (!w->dirty) {
-		w->dirty = true;
-		queue_delayed_work(bch_flush_wq, &j->work,
-				   msecs_to_jiffies(c->journal_delay_ms));
-	}
-	spin_unlock(&j->lock);
-	return pin;
-}
-
-/**
- * bj_journal_meta - have the root, uuid bucket and prio bucket journalled
- * @c: the cache set
- * @cl: closure to be put when that is done, or NULL not to wait
- *
- * Stands in for bch_journal_meta. Process context, may sleep.
- */
-void bj_journal_meta(struct cache_set *c, struct closure *cl)
-{
-	atomic_t *pin = bj_journal(c, NULL, cl);
-
-	if (pin)
-		atomic_dec(pin);
+	c->journal.io_in_flight = 0;
+	spin_unlock(&c->journal.lock);
 }

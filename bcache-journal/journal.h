@@ -8,6 +8,7 @@
  *   commit.c   keys go into the open jset (bch_journal), the jset goes to disk
  *              (journal_write...)
  *   write.c    a jset's write, and what becomes of one that fails
+ *   room.c     who may have how much of a journal that is nearly full
  *   reclaim.c  a pin per jset counts who still needs it; when the oldest is
  *              free its bucket is too; btree nodes are written to free pins
  *   discard.c  buckets that came free are discarded where stock does it
@@ -163,6 +164,11 @@ static inline bool superblock_discards(const struct cache_set *c)
 	return c->cache->sb.flags & BIT_ULL(CACHE_DISCARD);
 }
 
+static inline unsigned int bucket_blocks(const struct cache_set *c)
+{
+	return c->cache->sb.bucket_size >> c->block_bits;
+}
+
 /* Length on the disk of a jset with @keys u64s of keys. */
 static inline unsigned int jset_sectors(const struct cache_set *c, u32 keys)
 {
@@ -177,6 +183,33 @@ int bj_journal_alloc(struct cache_set *c);
 void bj_journal_next(struct journal *j);
 void bj_journal_free(struct cache_set *c);
 long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait);
+
+/* room.c */
+/* What a caller of bch_journal() holds while it waits for room. */
+enum holds {
+	HOLDS_NOTHING, /* keys, or a flush */
+	HOLDS_ROOT, /* the lock of the root: bch_btree_set_root() */
+	HOLDS_BUCKETS, /* buckets or a lock that the others need */
+};
+
+/* A caller of bch_journal() that waits for room. */
+struct room_wait {
+	size_t nkeys; /* u64s */
+	enum holds holds;
+	unsigned long began; /* jiffies */
+	unsigned long changed; /* jiffies when @oldest was another one */
+	u64 oldest; /* entry */
+};
+
+void room_wait_begin(struct room_wait *r, const struct cache_set *c,
+		     size_t nkeys, const struct closure *parent);
+bool room_fits(struct cache_set *c, size_t nkeys);
+bool room_is_there(struct cache_set *c, const struct room_wait *r);
+bool room_may_defer(struct cache_set *c);
+bool room_is_stuck(struct cache_set *c, struct room_wait *r)
+	__must_hold(&c->journal.lock);
+void room_from_reserve(struct cache_set *c, const struct room_wait *r);
+void room_sleep(struct journal *j, struct closure *cl);
 
 /* commit.c */
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
@@ -202,10 +235,7 @@ void bj_journal_write_endio(struct bio *bio);
 /* reclaim.c */
 void bj_journal_space_reserve(struct journal *j);
 unsigned int journal_free_buckets(struct cache_set *c);
-bool journal_is_tight(struct cache_set *c);
-bool journal_headroom(struct cache_set *c, unsigned int sectors);
-bool journal_nodes_ready(const struct cache_set *c);
-bool journal_may_defer(struct cache_set *c);
+bool journal_is_tight(struct cache_set *c, unsigned int more);
 void journal_take_reserve(struct cache_set *c);
 void journal_give_up_bucket(struct cache_set *c);
 void journal_resume(struct cache_set *c, const struct jset *newest,

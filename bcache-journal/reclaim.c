@@ -14,40 +14,6 @@
  * over (do_reserve), so that replay after a crash has one to write to.
  */
 
-/**
- * DOC: the last blocks
- *
- * A caller of bch_journal() that passes keys holds no lock while it waits for room,
- * but afterwards it holds a pin until its keys are in the btree. To get them in it may
- * need the lock of the root, which another task holds in bch_btree_set_root(), or a
- * bucket from the allocator, which is in bch_prio_write(). Both of these want a jset
- * of their own written. If there is no room for it each waits for the other: the pins
- * keep the buckets of the ring, and no node that could be written holds these pins.
- *
- * So, when the ring gets tight,
- *
- * - keys, and flushes, are only taken when nobody holds a pin, and, if that is not
- *   long in coming, the allocator has its stock of buckets for nodes;
- * - a new root waits for nothing: the next jset has it, whoever asks for that one;
- * - the allocator may have what is left, in the end also the bucket that is kept for
- *   replay. It needs a few jsets: no node is written for the journal meanwhile, so each
- *   leaf is split or compacted once, by whoever comes first, and the root as often; a
- *   jset brings 1/256 of the buckets, which is half as many as there are leaves in a
- *   cache full of small keys. During replay it lets replay have a go first, which may
- *   make room without a single jset.
- *
- * Until the next jset is on the disk recovery would start from the old root, and
- * nothing that it finds from there may be gone. Its nodes are there: a bucket is given
- * out only after bch_prio_write(), whose jset has the new root. (The allocator goes on
- * without it if there is no bucket for the prios: in its first round only, which is over
- * before a root can change; later RESERVE_PRIO is filled first.) The entries are there
- * too, although their pins may have been dropped since: the next jset goes behind the
- * last one in its bucket, or into a bucket that the last one has already given up, which
- * is what journal_may_defer() looks at. All of this holds for stock too, should it take
- * over, but for its discards, which do not wait for that jset. So on a set with discard
- * the root does wait, and may have the reserve.
- */
-
 #include "journal.h"
 #include "trace.h"
 
@@ -87,11 +53,6 @@ unsigned int journal_free_buckets(struct cache_set *c)
 	return free_buckets(c->cache, 1 + c->journal.do_reserve);
 }
 
-static unsigned int bucket_blocks(const struct cache_set *c)
-{
-	return c->cache->sb.bucket_size >> c->block_bits;
-}
-
 /*
  * Blocks that can be written before a bucket, or a pin, has to come free: a jset takes one
  * of each, or more blocks.
@@ -108,75 +69,13 @@ static u64 blocks_left(struct cache_set *c)
 /**
  * journal_is_tight - are there so few blocks left that somebody may be shut out?
  * @c: the cache set
+ * @more: blocks that are about to be taken
  *
  * Called with journal.lock held.
  */
-bool journal_is_tight(struct cache_set *c)
+bool journal_is_tight(struct cache_set *c, unsigned int more)
 {
-	return blocks_left(c) < TIGHT_BLOCKS;
-}
-
-/**
- * journal_headroom - is enough left for others if the open jset is written?
- * @c: the cache set
- * @sectors: its length on the disk; it fits into the current bucket
- *
- * If not, it has to be the only one that somebody holds a pin of, be it a caller of
- * bch_journal() that is not done or a btree node. Called with journal.lock held.
- */
-bool journal_headroom(struct cache_set *c, unsigned int sectors)
-{
-	const struct journal *j = &c->journal;
-	size_t i;
-
-	if (blocks_left(c) >= TIGHT_BLOCKS + (sectors >> c->block_bits))
-		return true;
-
-	for (i = j->pin.front; &j->pin.data[i] != pin_back(j);
-	     i = (i + 1) & j->pin.mask)
-		if (atomic_read(&j->pin.data[i]))
-			return false;
-	return atomic_read(pin_back(j)) == 1; /* its own */
-}
-
-/**
- * journal_nodes_ready - has the allocator its stock of buckets for btree nodes?
- * @c: the cache set
- *
- * A hint: the stock is under another lock.
- */
-bool journal_nodes_ready(const struct cache_set *c)
-{
-	const typeof(c->cache->free[0]) *stock = &c->cache->free[RESERVE_BTREE];
-
-	return ((READ_ONCE(stock->back) - READ_ONCE(stock->front)) &
-		stock->mask) == stock->size;
-}
-
-/**
- * journal_may_defer - may a new root be left to the next jset?
- * @c: the cache set
- *
- * See "the last blocks" above. Called with journal.lock held.
- */
-bool journal_may_defer(struct cache_set *c)
-{
-	const struct journal_device *ja = &c->cache->journal;
-	const struct journal *j = &c->journal;
-	const struct jset *last = journal_written(&c->journal)->data;
-	unsigned int next = ja->cur_idx;
-
-	if (journal_discards(c->cache))
-		return false;
-	if (j->blocks_free && j->blocks_free < bucket_blocks(c))
-		return true;
-	if (!j->blocks_free)
-		next = next_bucket(c->cache, next);
-
-	/* The buffer may never have been used, and the driver's is not zeroed. */
-	return !j->io_in_flight && last->seq + 1 == j->seq &&
-	       last->magic == (c->cache->sb.set_magic ^ JSET_MAGIC) &&
-	       ja->seq[next] < last->last_seq;
+	return blocks_left(c) < TIGHT_BLOCKS + more;
 }
 
 /* The next jset goes to @offset, in sectors, of bucket cur_idx. */
@@ -207,7 +106,7 @@ void journal_resume(struct cache_set *c, const struct jset *newest,
 {
 	size_t i;
 
-	/* As if both buffers had held it: see journal_may_defer(), journal_discard() */
+	/* As if both buffers had held it: see room_may_defer(), journal_discard() */
 	for (i = 0; i < ARRAY_SIZE(c->journal.w); i++) {
 		struct jset *data = c->journal.w[i].data;
 
@@ -291,7 +190,7 @@ void bj_journal_reclaim(struct cache_set *c)
 	while (ja->last_idx != ja->cur_idx && ja->seq[ja->last_idx] < last_seq)
 		ja->last_idx = next_bucket(ca, ja->last_idx);
 
-	journal_discard(ca, journal_is_tight(c));
+	journal_discard(ca, journal_is_tight(c, 0));
 
 	gained |= take_bucket(c, 1 + j->do_reserve);
 	if (gained && !journal_full(j))

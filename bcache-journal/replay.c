@@ -194,7 +194,7 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 	bool gone = false;
 
 	spin_lock(&j->lock);
-	if (!lossy && !journal_is_tight(c)) {
+	if (!lossy && !journal_is_tight(c, 0)) {
 		spin_unlock(&j->lock);
 		return;
 	}
@@ -209,7 +209,7 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 		spin_lock(&j->lock);
 		bj_journal_reclaim(c);
 		gone = journal_last_seq(j) > end ||
-		       (!lossy && !journal_is_tight(c));
+		       (!lossy && !journal_is_tight(c, 0));
 		spin_unlock(&j->lock);
 	} while (!gone && time_before(jiffies, until));
 
