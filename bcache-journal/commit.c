@@ -21,6 +21,19 @@
 #include "trace.h"
 
 /*
+ * The open jset is empty, and they still don't fit. The stock driver keeps key lists
+ * within a block (bch_keylist_realloc()), so this is a bug. Drops journal.lock
+ * meanwhile.
+ */
+static void never_fits(struct cache_set *c, size_t nkeys)
+	__must_hold(&c->journal.lock)
+{
+	spin_unlock(&c->journal.lock);
+	journal_fail_set(c, "journal: %zu words of keys don't fit", nkeys);
+	spin_lock(&c->journal.lock);
+}
+
+/*
  * Wait until @nkeys u64s may be appended to the open jset. Returns it with
  * journal.lock held; NULL if they never may, or if a new root is left to the next
  * jset.
@@ -49,17 +62,8 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
 			continue;
 
 		if (!room_fits(c, nkeys) && !journal_full(j)) {
-			/*
-			 * The open jset is empty. Stock keeps key lists within a
-			 * block (bch_keylist_realloc()), so this is a bug.
-			 */
 			if (!w->data->keys && !w->need_write) {
-				spin_unlock(&j->lock);
-				journal_fail_set(
-					c,
-					"journal: %zu words of keys don't fit",
-					nkeys);
-				spin_lock(&j->lock);
+				never_fits(c, nkeys);
 				return NULL;
 			}
 			if (waited) {
@@ -254,6 +258,54 @@ static void jset_fill(struct cache_set *c, struct jset *data)
 }
 
 /*
+ * The open jset is not going to be written: those that wait for it get an error. Drops
+ * journal.lock meanwhile.
+ */
+static void drop_jset(struct cache_set *c, struct journal_write *w)
+	__must_hold(&c->journal.lock)
+{
+	struct closure_waitlist wait = { w->wait.list };
+	struct journal *j = &c->journal;
+
+	init_llist_head(&w->wait.list);
+	w->need_write = false;
+	w->dirty = false;
+	spin_unlock(&j->lock);
+	journal_wake(&wait, true);
+	spin_lock(&j->lock);
+	__closure_wake_up(&j->wait);
+}
+
+/*
+ * Take the open jset for writing, and open the next one. Returns its sectors on the
+ * disk, from @sector on. Called with journal.lock held.
+ */
+static unsigned int take_jset(struct cache_set *c, struct jset *data,
+			      sector_t *sector)
+{
+	struct journal *j = &c->journal;
+	struct cache *ca = c->cache;
+	struct journal_device *ja = &ca->journal;
+	struct bkey *k = journal_key(j);
+	unsigned int sectors;
+
+	jset_fill(c, data);
+
+	sectors = jset_sectors(c, data->keys);
+	*sector = ptr_offset(k, 0);
+	j->blocks_free -= sectors / ca->sb.block_size;
+	k->ptr[0] = ptr_make(ptr_gen(k, 0), *sector + sectors, ptr_dev(k, 0));
+	ja->seq[ja->cur_idx] = data->seq;
+	atomic_long_add(sectors, &ca->meta_sectors_written);
+
+	atomic_dec(pin_back(j));
+	bj_journal_next(j);
+	bj_journal_reclaim(c);
+	__closure_wake_up(&j->wait); /* the new jset is empty */
+	return sectors;
+}
+
+/*
  * bj_journal_write_unlocked - write the open jset if somebody wants it written
  *
  * Closure function of journal.io with the right to write; called with
@@ -265,27 +317,15 @@ __releases(c->journal.lock)
 {
 	closure_type(c, struct cache_set, journal.io);
 	struct journal *j = &c->journal;
-	struct cache *ca = c->cache;
-	struct journal_device *ja = &ca->journal;
 	struct journal_write *w = j->cur;
 	struct jset *data = w->data;
-	struct bkey *k = journal_key(j);
 	unsigned int sectors;
 	sector_t sector;
 
 	/* Nothing is written, and no room comes free any more. */
 	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)) &&
-	    journal_full(j)) {
-		struct closure_waitlist wait = { w->wait.list };
-
-		init_llist_head(&w->wait.list);
-		w->need_write = false;
-		w->dirty = false;
-		spin_unlock(&j->lock);
-		journal_wake(&wait, true);
-		spin_lock(&j->lock);
-		__closure_wake_up(&j->wait);
-	}
+	    journal_full(j))
+		drop_jset(c, w);
 
 	if (!w->need_write) {
 		closure_return_with_destructor(cl, journal_write_unlock);
@@ -308,19 +348,7 @@ __releases(c->journal.lock)
 		return;
 	}
 
-	jset_fill(c, data);
-
-	sectors = jset_sectors(c, data->keys);
-	sector = ptr_offset(k, 0);
-	j->blocks_free -= sectors / ca->sb.block_size;
-	k->ptr[0] = ptr_make(ptr_gen(k, 0), sector + sectors, ptr_dev(k, 0));
-	ja->seq[ja->cur_idx] = data->seq;
-	atomic_long_add(sectors, &ca->meta_sectors_written);
-
-	atomic_dec(pin_back(j));
-	bj_journal_next(j);
-	bj_journal_reclaim(c);
-	__closure_wake_up(&j->wait); /* the new jset is empty */
+	sectors = take_jset(c, data, &sector);
 	spin_unlock(&j->lock);
 
 	/*

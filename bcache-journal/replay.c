@@ -176,6 +176,44 @@ static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 	return ret;
 }
 
+/* Insert the keys of an entry, and add their number to *keys. 0 or a negative errno. */
+static int replay_entry(struct cache_set *c, struct journal_replay *i,
+			unsigned int *keys)
+{
+	const struct bkey *k;
+	int ret;
+
+	jset_for_each_key(k, &i->j) {
+		ret = replay_key(c, (struct bkey *)k, i->pin);
+		if (ret) {
+			bj_err(c,
+			       "journal entry %llu: key for device %u, sector %llu, %u sectors could not be inserted (%d)\n",
+			       i->j.seq, key_inode(k), key_start(k),
+			       key_size(k), ret);
+			return ret;
+		}
+		(*keys)++;
+		cond_resched();
+	}
+
+	if (i->pin)
+		atomic_dec(i->pin);
+	return 0;
+}
+
+/* May replay go on with this entry? 0 or a negative errno. */
+static int may_go_on(const struct cache_set *c, const struct jset *j)
+{
+	if (fatal_signal_pending(current)) {
+		bj_warn(c,
+			"the process that registers was killed: replay is given up before entry %llu, which stays on the disk\n",
+			j->seq);
+		return -EINTR;
+	}
+	/* Said by whoever did it: no room in the journal, a failed write. */
+	return test_bit(CACHE_SET_IO_DISABLE, &c->flags) ? -EIO : 0;
+}
+
 /* How long nodes may take to be written before registration goes on without. */
 #define SETTLE_MS 30000
 
@@ -252,7 +290,6 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 	unsigned long report = jiffies + REPORT_INTERVAL;
 	unsigned int keys = 0, entries = 0;
 	ktime_t began = ktime_get();
-	const struct bkey *k;
 	int ret;
 
 	journal_judged(NULL, false);
@@ -261,33 +298,11 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 		goto out;
 
 	list_for_each_entry(i, list, list) {
-		if (fatal_signal_pending(current)) {
-			bj_warn(c,
-				"the process that registers was killed: replay is given up before entry %llu, which stays on the disk\n",
-				i->j.seq);
-			ret = -EINTR;
+		ret = may_go_on(c, &i->j);
+		if (!ret)
+			ret = replay_entry(c, i, &keys);
+		if (ret)
 			goto out;
-		}
-		/* Said by whoever did it: no room in the journal, a failed write. */
-		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
-			ret = -EIO;
-			goto out;
-		}
-		jset_for_each_key(k, &i->j) {
-			ret = replay_key(c, (struct bkey *)k, i->pin);
-			if (ret) {
-				bj_err(c,
-				       "journal entry %llu: key for device %u, sector %llu, %u sectors could not be inserted (%d)\n",
-				       i->j.seq, key_inode(k), key_start(k),
-				       key_size(k), ret);
-				goto out;
-			}
-			keys++;
-			cond_resched();
-		}
-
-		if (i->pin)
-			atomic_dec(i->pin);
 		entries++;
 
 		if (time_after(jiffies, report)) {

@@ -527,28 +527,42 @@ static enum ring_verdict judge_end(struct ring *r, u32 bucket, u32 offset,
 	return RING_OK;
 }
 
-/**
- * ring_judge() - may a set with this ring be registered?
- * @r: the ring, after ring_scan()
- *
- * Sets what the verdict is about: gone_first and the like, at, torn, unneeded.
- *
- * Return: the verdict.
- */
-enum ring_verdict ring_judge(struct ring *r)
+/* Only one of the two places can hold M + 1. */
+static enum ring_verdict judge_ends(struct ring *r)
 {
-	const struct ring_bucket *b;
-	enum ring_verdict v;
-	bool later_elsewhere = false;
+	const struct ring_bucket *b = &r->bucket[r->cur];
+	u32 behind = ring_next(r, r->cur);
 	struct ring_spot in_cur;
-	u32 i, behind;
+	enum ring_verdict v;
 
-	if (!r->newest)
-		return RING_EMPTY;
+	v = judge_end(r, r->cur, b->end, b->behind);
+	in_cur = r->torn;
+	if (v != RING_OK || behind == r->cur)
+		return v;
 
-	behind = ring_next(r, r->cur);
+	b = &r->bucket[behind];
+	v = judge_end(r, behind, 0, b->front);
+	if (v == RING_OK && b->front &&
+	    (in_cur.kind != RING_BLANK ||
+	     b->front + ring_block(r) > r->geom.bucket_sectors)) {
+		r->at = r->torn;
+		v = RING_HIDDEN;
+	}
+	return v;
+}
+
+/*
+ * Bad entries that were complete, anywhere, and those that claim to be later than
+ * M + 1 in buckets that recovery does not need. The last one of these is named.
+ */
+static enum ring_verdict judge_elsewhere(struct ring *r)
+{
+	u32 i, behind = ring_next(r, r->cur);
+	enum ring_verdict v = RING_OK;
+
 	for (i = 0; i < r->nbuckets; i++) {
-		b = &r->bucket[i];
+		const struct ring_bucket *b = &r->bucket[i];
+
 		if (matters(r, &b->rejected)) {
 			r->at = b->rejected;
 			return RING_REJECTED;
@@ -559,9 +573,30 @@ enum ring_verdict ring_judge(struct ring *r)
 		if (b->claim.seq > r->newest + 1 &&
 		    plausible(r, b->claim.seq)) {
 			r->at = b->claim;
-			later_elsewhere = true;
+			v = RING_LATER;
 		}
 	}
+	return v;
+}
+
+/**
+ * ring_judge() - may a set with this ring be registered?
+ * @r: the ring, after ring_scan()
+ *
+ * Sets what the verdict is about: gone_first and the like, at, torn, unneeded.
+ *
+ * Return: the verdict.
+ */
+enum ring_verdict ring_judge(struct ring *r)
+{
+	enum ring_verdict v;
+
+	if (!r->newest)
+		return RING_EMPTY;
+
+	v = judge_elsewhere(r);
+	if (v == RING_REJECTED)
+		return v;
 
 	if (r->twice.seq) {
 		r->at = r->twice;
@@ -582,25 +617,7 @@ enum ring_verdict ring_judge(struct ring *r)
 		return RING_MISSING;
 	}
 
-	if (later_elsewhere)
-		return RING_LATER;
-
-	b = &r->bucket[r->cur];
-	v = judge_end(r, r->cur, b->end, b->behind);
-	in_cur = r->torn;
-	if (v != RING_OK || behind == r->cur)
-		return v;
-
-	/* Only one of the two places can hold M + 1. */
-	b = &r->bucket[behind];
-	v = judge_end(r, behind, 0, b->front);
-	if (v == RING_OK && b->front &&
-	    (in_cur.kind != RING_BLANK ||
-	     b->front + ring_block(r) > r->geom.bucket_sectors)) {
-		r->at = r->torn;
-		v = RING_HIDDEN;
-	}
-	return v;
+	return v == RING_OK ? judge_ends(r) : v;
 }
 
 /*

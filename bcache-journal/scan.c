@@ -349,8 +349,9 @@ static const struct jset *newest_jset(const struct list_head *list)
 }
 
 /* Writing goes on behind the newest jset. */
-static void restore_indices(struct scan *s)
+static void resume(struct scan *s)
 {
+	const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
 	struct journal_device *ja = &s->ca->journal;
 
 	ja->cur_idx = s->ring.cur;
@@ -358,6 +359,11 @@ static void restore_indices(struct scan *s)
 #ifdef HAVE_JOURNAL_DEVICE_DISCARD_IDX
 	ja->discard_idx = ja->last_idx;
 #endif
+	s->c->journal.seq = s->ring.newest;
+	journal_resume(s->c, newest_jset(s->list),
+		       newest->unreadable ? s->ca->sb.bucket_size :
+					    newest->end);
+	journal_judged(s->c, s->lossy);
 }
 
 /*
@@ -387,6 +393,53 @@ static int check_super(const struct cache_set *c)
 	return 0;
 }
 
+static struct scan *scan_new(struct cache_set *c, struct list_head *list)
+{
+	struct scan *s;
+
+	s = kvzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return NULL;
+	s->c = c;
+	s->ca = c->cache;
+	s->list = list;
+	s->report = jiffies + REPORT_INTERVAL;
+	s->ring.ops = &scan_ops;
+	s->ring.geom = cache_geom(c->cache);
+	s->ring.nbuckets = c->cache->sb.njournal_buckets;
+	s->ring.discards = superblock_discards(c);
+	while (s->nr_heads < HEADS &&
+	       (s->head[s->nr_heads] = alloc_pages(
+			GFP_KERNEL | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN,
+			JSET_BITS)))
+		s->nr_heads++;
+	return s;
+}
+
+static void scan_free(struct scan *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->nr_heads; i++)
+		__free_pages(s->head[i], JSET_BITS);
+	kvfree(s);
+}
+
+/* Why the scan did not come to its end. */
+static void tell_given_up(const struct scan *s, int ret)
+{
+	if (ret == -EINTR)
+		bj_warn(s->c,
+			"the process that registers was killed: reading the journal is given up, nothing was changed\n");
+	else if (ret == -EIO)
+		bj_err(s->c,
+		       "the same journal buckets could be read at one time and not at another, %u times over: not registered, nothing was changed; see to the cache device (its own messages, cables), and register again\n",
+		       s->ring.nbuckets);
+	else if (ret == -ENOMEM)
+		bj_err(s->c,
+		       "no memory for the journal's entries: not registered, nothing was changed; free some, and register again\n");
+}
+
 /**
  * bj_journal_read - collect the jsets that recovery needs
  * @c: the cache set being registered
@@ -401,55 +454,26 @@ static int check_super(const struct cache_set *c)
  */
 int bj_journal_read(struct cache_set *c, struct list_head *list)
 {
-	struct cache *ca = c->cache;
 	ktime_t began = ktime_get();
 	struct scan *s;
-	int ret, i;
+	int ret;
 
 	journal_judged(NULL, false);
 	ret = check_super(c);
 	if (ret)
 		return ret;
 
-	s = kvzalloc(sizeof(*s), GFP_KERNEL);
+	s = scan_new(c, list);
 	if (!s)
 		return -ENOMEM;
-	s->c = c;
-	s->ca = ca;
-	s->list = list;
-	s->report = jiffies + REPORT_INTERVAL;
-	s->ring.ops = &scan_ops;
-	s->ring.geom = cache_geom(ca);
-	s->ring.nbuckets = ca->sb.njournal_buckets;
-	s->ring.discards = superblock_discards(c);
-	while (s->nr_heads < HEADS &&
-	       (s->head[s->nr_heads] = alloc_pages(
-			GFP_KERNEL | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN,
-			JSET_BITS)))
-		s->nr_heads++;
 
 	ret = ring_scan(&s->ring);
 	if (!ret)
 		ret = judge(s);
-	else if (ret == -EINTR)
-		bj_warn(c,
-			"the process that registers was killed: reading the journal is given up, nothing was changed\n");
-	else if (ret == -EIO)
-		bj_err(c,
-		       "the same journal buckets could be read at one time and not at another, %u times over: not registered, nothing was changed; see to the cache device (its own messages, cables), and register again\n",
-		       s->ring.nbuckets);
-	else if (ret == -ENOMEM)
-		bj_err(c,
-		       "no memory for the journal's entries: not registered, nothing was changed; free some, and register again\n");
+	else
+		tell_given_up(s, ret);
 	if (!ret && s->ring.newest) {
-		const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
-
-		restore_indices(s);
-		c->journal.seq = s->ring.newest;
-		journal_resume(c, newest_jset(list),
-			       newest->unreadable ? ca->sb.bucket_size :
-						    newest->end);
-		journal_judged(c, s->lossy);
+		resume(s);
 		bj_info(c,
 			"journal read in %lld ms: entries %llu-%llu, %u of %u buckets read whole\n",
 			ktime_ms_delta(ktime_get(), began), s->ring.first,
@@ -457,8 +481,6 @@ int bj_journal_read(struct cache_set *c, struct list_head *list)
 			s->ring.nbuckets);
 	}
 
-	for (i = 0; i < s->nr_heads; i++)
-		__free_pages(s->head[i], JSET_BITS);
-	kvfree(s);
+	scan_free(s);
 	return ret;
 }
