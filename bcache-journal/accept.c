@@ -17,7 +17,7 @@
 static DEFINE_MUTEX(accept_lock);
 static uuid_t accepted;
 
-static int accept_set(const char *val, const struct kernel_param *kp)
+static int bj_accept_set(const char *val, const struct kernel_param *kp)
 {
 	uuid_t uuid = uuid_null;
 	char text[UUID_STRING_LEN + 2];
@@ -35,7 +35,7 @@ static int accept_set(const char *val, const struct kernel_param *kp)
 	return 0;
 }
 
-static int accept_get(char *buf, const struct kernel_param *kp)
+static int bj_accept_get(char *buf, const struct kernel_param *kp)
 {
 	int n;
 
@@ -47,8 +47,8 @@ static int accept_get(char *buf, const struct kernel_param *kp)
 }
 
 static const struct kernel_param_ops accept_ops = {
-	.set = accept_set,
-	.get = accept_get,
+	.set = bj_accept_set,
+	.get = bj_accept_get,
 };
 module_param_cb(accept_loss, &accept_ops, NULL, 0600);
 MODULE_PARM_DESC(

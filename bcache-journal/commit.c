@@ -25,7 +25,7 @@
  * within a block (bch_keylist_realloc()), so this is a bug. Drops journal.lock
  * meanwhile.
  */
-static void never_fits(struct cache_set *c, size_t nkeys)
+static void bj_never_fits(struct cache_set *c, size_t nkeys)
 	__must_hold(&c->journal.lock)
 {
 	spin_unlock(&c->journal.lock);
@@ -38,8 +38,8 @@ static void never_fits(struct cache_set *c, size_t nkeys)
  * journal.lock held; NULL if they never may, or if a new root is left to the next
  * jset.
  */
-static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
-					   const struct closure *parent)
+static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
+					      const struct closure *parent)
 	__acquires(&c->journal.lock)
 {
 	struct journal *j = &c->journal;
@@ -63,7 +63,7 @@ static struct journal_write *wait_for_room(struct cache_set *c, size_t nkeys,
 
 		if (!room_fits(c, nkeys) && !journal_full(j)) {
 			if (!w->data->keys && !w->need_write) {
-				never_fits(c, nkeys);
+				bj_never_fits(c, nkeys);
 				return NULL;
 			}
 			if (waited) {
@@ -124,7 +124,7 @@ atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 	if (!smp_load_acquire(&j->cur)) /* with bj_journal_next() */
 		return NULL;
 
-	w = wait_for_room(c, nkeys, parent);
+	w = bj_wait_for_room(c, nkeys, parent);
 	if (!w) {
 		spin_unlock(&j->lock);
 		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags))
@@ -261,7 +261,7 @@ static void jset_fill(struct cache_set *c, struct jset *data)
  * The open jset is not going to be written: those that wait for it get an error. Drops
  * journal.lock meanwhile.
  */
-static void drop_jset(struct cache_set *c, struct journal_write *w)
+static void bj_drop_jset(struct cache_set *c, struct journal_write *w)
 	__must_hold(&c->journal.lock)
 {
 	struct closure_waitlist wait = { w->wait.list };
@@ -280,8 +280,8 @@ static void drop_jset(struct cache_set *c, struct journal_write *w)
  * Take the open jset for writing, and open the next one. Returns its sectors on the
  * disk, from @sector on. Called with journal.lock held.
  */
-static unsigned int take_jset(struct cache_set *c, struct jset *data,
-			      sector_t *sector)
+static unsigned int bj_take_jset(struct cache_set *c, struct jset *data,
+				 sector_t *sector)
 {
 	struct journal *j = &c->journal;
 	struct cache *ca = c->cache;
@@ -305,6 +305,9 @@ static unsigned int take_jset(struct cache_set *c, struct jset *data,
 	return sectors;
 }
 
+/* How long a write for which there is no room waits before it tries again. */
+#define FULL_BACKOFF_US 100
+
 /*
  * bj_journal_write_unlocked - write the open jset if somebody wants it written
  *
@@ -325,7 +328,7 @@ __releases(c->journal.lock)
 	/* Nothing is written, and no room comes free any more. */
 	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)) &&
 	    journal_full(j))
-		drop_jset(c, w);
+		bj_drop_jset(c, w);
 
 	if (!w->need_write) {
 		closure_return_with_destructor(cl, journal_write_unlock);
@@ -343,12 +346,12 @@ __releases(c->journal.lock)
 		bj_btree_flush_write(c);
 		/* The pins fall when the nodes are on disk: don't spin for it. */
 		if (still_full)
-			fsleep(100);
+			fsleep(FULL_BACKOFF_US);
 		continue_at(cl, journal_write, bch_journal_wq);
 		return;
 	}
 
-	sectors = take_jset(c, data, &sector);
+	sectors = bj_take_jset(c, data, &sector);
 	spin_unlock(&j->lock);
 
 	/*

@@ -83,7 +83,7 @@ static void show_pins(struct seq_file *m, const struct set_view *v)
 		seq_printf(m, "and %zu more\n", shown - PINS_SHOWN);
 }
 
-static int ring_show(struct seq_file *m, void *unused)
+static int bj_ring_show(struct seq_file *m, void *unused)
 {
 	struct set_view *v = m->private;
 	struct cache_set *c = v->c;
@@ -115,7 +115,7 @@ static int ring_show(struct seq_file *m, void *unused)
 	set_put();
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(ring);
+DEFINE_SHOW_ATTRIBUTE(bj_ring);
 
 /**
  * view_debugfs_add - make a set's directory
@@ -129,7 +129,7 @@ void view_debugfs_add(struct set_view *v)
 
 	snprintf(name, sizeof(name), "%pU", v->c->set_uuid);
 	v->dir = debugfs_create_dir(name, root);
-	debugfs_create_file("ring", 0400, v->dir, v, &ring_fops);
+	debugfs_create_file("ring", 0400, v->dir, v, &bj_ring_fops);
 }
 
 /**

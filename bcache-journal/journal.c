@@ -26,6 +26,12 @@
 #include "../attach/attach.h"
 #include "journal.h"
 
+/* How long keys wait for others before their jset is written; journal_delay_ms. */
+#define JOURNAL_DELAY_MS 100
+
+/* How long bch_cache_set_error() may take from the one flag to the other. */
+#define STOPPING_WAIT_MS 100
+
 OUTRIGGER_STOCK_BODY(bcache, bch_bucket_alloc);
 
 /**
@@ -57,7 +63,7 @@ int bj_journal_alloc(struct cache_set *c)
 	spin_lock_init(&j->lock);
 	spin_lock_init(&j->flush_write_lock);
 	INIT_DELAYED_WORK(&j->work, journal_write_work);
-	c->journal_delay_ms = 100;
+	c->journal_delay_ms = JOURNAL_DELAY_MS;
 
 	/* One slot stays free, or a full fifo would look like an empty one. */
 	j->pin.size = slots - 1;
@@ -152,8 +158,10 @@ long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
 		return bucket;
 
 	/* bch_cache_set_error() sets the one, and then the other. */
-	for (ms = 0; ms < 100 && !test_bit(CACHE_SET_STOPPING, flags); ms++)
-		fsleep(1000);
+	for (ms = 0;
+	     ms < STOPPING_WAIT_MS && !test_bit(CACHE_SET_STOPPING, flags);
+	     ms++)
+		fsleep(USEC_PER_MSEC);
 	if (!test_bit(CACHE_SET_STOPPING, flags))
 		return -1;
 

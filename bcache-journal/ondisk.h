@@ -59,8 +59,6 @@ typedef __u8 u8;
 #define KEY_PADDED_U64S (KEY_U64S + KEY_MAX_PTRS)
 #define KEY_MAX_OFFSET \
 	(~0ULL >> 1) /* bcache compares offsets as signed numbers */
-#define PTR_CHECK_DEV \
-	0xfff /* not a device: the pointer stands for a cache miss */
 
 /**
  * struct bkey - an extent of a device and where the cache keeps it
@@ -195,18 +193,6 @@ static inline unsigned int key_ptrs(const struct bkey *k)
 	return (k->high >> 60) & 7;
 }
 
-/* the pointers' data has a checksum in the key */
-static inline unsigned int key_csum(const struct bkey *k)
-{
-	return (k->high >> 56) & 3;
-}
-
-/* the cache is the only one to have the data */
-static inline bool key_dirty(const struct bkey *k)
-{
-	return (k->high >> 36) & 1;
-}
-
 static inline unsigned int key_size(const struct bkey *k)
 {
 	return (k->high >> 20) & 0xffff;
@@ -233,11 +219,6 @@ static inline unsigned int key_u64s(const struct bkey *k)
 	return KEY_U64S + key_ptrs(k);
 }
 
-static inline size_t key_bytes(const struct bkey *k)
-{
-	return key_u64s(k) * sizeof(u64);
-}
-
 static inline const struct bkey *key_next(const struct bkey *k)
 {
 	return (const struct bkey *)((const __u64 *)k + key_u64s(k));
@@ -253,11 +234,6 @@ static inline void key_make(struct bkey *k, u32 inode, u64 offset, u32 size)
 static inline void key_set_ptrs(struct bkey *k, unsigned int ptrs)
 {
 	k->high = (k->high & ~(7ULL << 60)) | (u64)ptrs << 60;
-}
-
-static inline void key_set_dirty(struct bkey *k, bool dirty)
-{
-	k->high = (k->high & ~(1ULL << 36)) | (u64)dirty << 36;
 }
 
 /* Pointers */
@@ -298,11 +274,6 @@ static inline size_t jset_bytes(u32 keys)
 static inline size_t jset_blocks(u32 keys, const struct jset_geom *g)
 {
 	return (jset_bytes(keys) + g->block_bytes - 1) / g->block_bytes;
-}
-
-static inline u32 jset_max_keys(const struct jset_geom *g)
-{
-	return (g->max_bytes - sizeof(struct jset)) / sizeof(__u64);
 }
 
 /* The checksum is crc64 (ECMA-182, not reflected), seeded with ~0 and inverted. */

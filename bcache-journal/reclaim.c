@@ -207,7 +207,7 @@ static struct btree_write *current_write(struct btree *b)
  * node from being freed: btree_node_free() and mca_reap() wait for it to go.
  * Called with bucket_lock held.
  */
-static bool node_mark(struct btree *b, const atomic_t *pin)
+static bool bj_node_mark(struct btree *b, const atomic_t *pin)
 {
 	bool mark;
 
@@ -220,7 +220,7 @@ static bool node_mark(struct btree *b, const atomic_t *pin)
 }
 
 /* Write a marked node, unless somebody else was faster, and take the mark off. */
-static void node_write(struct btree *b)
+static void bj_node_write(struct btree *b)
 {
 	mutex_lock(&b->write_lock);
 	if (test_bit(BTREE_NODE_dirty, &b->flags) && current_write(b)->journal)
@@ -274,16 +274,17 @@ void bj_btree_flush_write(struct cache_set *c)
 		if (nr == BTREE_FLUSH_NR || (int)nr >= atomic_read(oldest) ||
 		    pin_front(j) != oldest)
 			break;
-		if (node_mark(b, oldest))
+		if (bj_node_mark(b, oldest))
 			nodes[nr++] = b;
 	}
 	b = READ_ONCE(c->root);
-	if (nr < BTREE_FLUSH_NR && !IS_ERR_OR_NULL(b) && node_mark(b, oldest))
+	if (nr < BTREE_FLUSH_NR && !IS_ERR_OR_NULL(b) &&
+	    bj_node_mark(b, oldest))
 		nodes[nr++] = b;
 	mutex_unlock(&c->bucket_lock);
 
 	for (i = 0; i < nr; i++)
-		node_write(nodes[i]);
+		bj_node_write(nodes[i]);
 	trace_bj_flush(c, nr);
 out:
 	spin_lock(&j->flush_write_lock);

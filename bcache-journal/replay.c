@@ -19,6 +19,9 @@
 #include "journal.h"
 #include "trace.h"
 
+/* Generations wrap. One less than this ahead of another is the newer of the two. */
+#define GEN_HALF 128
+
 /*
  * A bucket's generation is on the disk before a pointer with it is journalled. What
  * is further ahead than gc can count back would give the bucket a generation that
@@ -37,7 +40,7 @@ static bool gens_ok(struct cache_set *c, const struct jset *j)
 			if (ptr_dev(k, i) >= JSET_CACHES)
 				continue;
 			ahead = ptr_gen(k, i) - c->cache->buckets[bucket].gen;
-			if (ahead < 128 && ahead >= BUCKET_GC_GEN_MAX) {
+			if (ahead < GEN_HALF && ahead >= BUCKET_GC_GEN_MAX) {
 				bj_err(c,
 				       "journal entry %llu: generation %u of a pointer to bucket %llu is %u ahead of the bucket's: not replayed\n",
 				       j->seq, ptr_gen(k, i), bucket, ahead);
@@ -66,10 +69,10 @@ static bool entry_ok(struct cache_set *c, const struct jset *j)
 	return false;
 }
 
-static void pin_push_front(struct journal *j, int count)
+static void pin_push_front(struct journal *j, int holders)
 {
 	j->pin.front = (j->pin.front - 1) & j->pin.mask;
-	atomic_set(pin_front(j), count);
+	atomic_set(pin_front(j), holders);
 }
 
 /* Tell gc of a key, and keep the buckets it points to from being reused. */
@@ -133,8 +136,8 @@ void bj_journal_mark(struct cache_set *c, struct list_head *list)
  * Before anything is changed: is each entry there, in order, and sound? @is_judged:
  * so were the gaps, from the whole ring, and told.
  */
-static int check_list(struct cache_set *c, struct list_head *list,
-		      bool is_judged)
+static int bj_check_list(struct cache_set *c, struct list_head *list,
+			 bool is_judged)
 {
 	struct journal_replay *i =
 		list_last_entry(list, struct journal_replay, list);
@@ -161,7 +164,7 @@ static int check_list(struct cache_set *c, struct list_head *list,
 	return 0;
 }
 
-static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
+static int bj_replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 {
 	struct keylist keys = {};
 	int ret;
@@ -177,14 +180,14 @@ static int replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 }
 
 /* Insert the keys of an entry, and add their number to *keys. 0 or a negative errno. */
-static int replay_entry(struct cache_set *c, struct journal_replay *i,
-			unsigned int *keys)
+static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
+			   unsigned int *keys)
 {
 	const struct bkey *k;
 	int ret;
 
 	jset_for_each_key(k, &i->j) {
-		ret = replay_key(c, (struct bkey *)k, i->pin);
+		ret = bj_replay_key(c, (struct bkey *)k, i->pin);
 		if (ret) {
 			bj_err(c,
 			       "journal entry %llu: key for device %u, sector %llu, %u sectors could not be inserted (%d)\n",
@@ -216,6 +219,8 @@ static int may_go_on(const struct cache_set *c, const struct jset *j)
 
 /* How long nodes may take to be written before registration goes on without. */
 #define SETTLE_MS 30000
+/* How often it is looked whether they are. */
+#define SETTLE_POLL_US 1000
 
 /*
  * Write the nodes that hold entries up to @end, and an entry whose last_seq is behind
@@ -223,7 +228,7 @@ static int may_go_on(const struct cache_set *c, const struct jset *j)
  * does not find it again; else as long as the ring is tight, so that no number of
  * crashes during registration uses it up.
  */
-static void settle(struct cache_set *c, u64 end, bool lossy)
+static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 {
 	unsigned long until = jiffies + msecs_to_jiffies(SETTLE_MS);
 	struct journal *j = &c->journal;
@@ -243,7 +248,7 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 		    fatal_signal_pending(current))
 			break;
 		bj_btree_flush_write(c);
-		fsleep(1000);
+		fsleep(SETTLE_POLL_US);
 		spin_lock(&j->lock);
 		bj_journal_reclaim(c);
 		gone = journal_last_seq(j) > end ||
@@ -257,7 +262,7 @@ static void settle(struct cache_set *c, u64 end, bool lossy)
 	       time_before(jiffies, until) &&
 	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
 		bj_btree_flush_write(c);
-		fsleep(1000);
+		fsleep(SETTLE_POLL_US);
 	}
 	if (pin)
 		atomic_dec(pin);
@@ -293,14 +298,14 @@ int bj_journal_replay(struct cache_set *c, struct list_head *list)
 	int ret;
 
 	journal_judged(NULL, false);
-	ret = check_list(c, list, is_judged);
+	ret = bj_check_list(c, list, is_judged);
 	if (ret)
 		goto out;
 
 	list_for_each_entry(i, list, list) {
 		ret = may_go_on(c, &i->j);
 		if (!ret)
-			ret = replay_entry(c, i, &keys);
+			ret = bj_replay_entry(c, i, &keys);
 		if (ret)
 			goto out;
 		entries++;
@@ -318,7 +323,7 @@ out:
 			"journal replayed in %lld ms: %u keys in %u entries, seq %llu\n",
 			ktime_ms_delta(ktime_get(), began), keys, entries, end);
 	if (!ret)
-		settle(c, end, lossy);
+		bj_settle(c, end, lossy);
 
 	while (!list_empty(list)) {
 		i = list_first_entry(list, struct journal_replay, list);

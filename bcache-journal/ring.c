@@ -28,8 +28,8 @@ struct window {
  * Have @want sectors from @offset, and more of the bucket if that can be had.
  * Returns 0, 1 if they can't be read, or a negative errno.
  */
-static int fill(struct ring *r, struct window *w, u32 bucket, u32 offset,
-		u32 want)
+static int bj_fill(struct ring *r, struct window *w, u32 bucket, u32 offset,
+		   u32 want)
 {
 	u32 n = min(r->geom.bucket_sectors - offset, r->geom.max_bytes >> 9);
 	int ret;
@@ -51,7 +51,7 @@ static int fill(struct ring *r, struct window *w, u32 bucket, u32 offset,
 	return ret;
 }
 
-static const struct jset *at(const struct window *w, u32 offset)
+static const struct jset *window_at(const struct window *w, u32 offset)
 {
 	return w->data + ((size_t)(offset - w->offset) << 9);
 }
@@ -71,8 +71,8 @@ static bool too_early(const struct ring_spot *s, const struct jset *j)
  * What is at s->offset of s->bucket? *j is the entry if there is one. Returns 0
  * or a negative errno.
  */
-static int look_at(struct ring *r, struct window *w, struct ring_spot *s,
-		   const struct jset **j)
+static int bj_look_at(struct ring *r, struct window *w, struct ring_spot *s,
+		      const struct jset **j)
 {
 	u32 left =
 		min(r->geom.bucket_sectors - s->offset, r->geom.max_bytes >> 9)
@@ -85,11 +85,11 @@ static int look_at(struct ring *r, struct window *w, struct ring_spot *s,
 	s->verdict = JSET_EMPTY;
 	s->fault = (struct jset_fault){ .key_index = JSET_NO_KEY };
 
-	ret = fill(r, w, s->bucket, s->offset, s->sectors);
+	ret = bj_fill(r, w, s->bucket, s->offset, s->sectors);
 	if (ret)
 		return min(ret, 0);
 
-	*j = at(w, s->offset);
+	*j = window_at(w, s->offset);
 	s->verdict = jset_check_header(*j, &r->geom, left);
 	if (s->verdict == JSET_EMPTY) {
 		s->kind = RING_BLANK;
@@ -100,10 +100,10 @@ static int look_at(struct ring *r, struct window *w, struct ring_spot *s,
 	if (s->verdict == JSET_OK) {
 		u32 want = jset_blocks((*j)->keys, &r->geom) * ring_block(r);
 
-		ret = fill(r, w, s->bucket, s->offset, want);
+		ret = bj_fill(r, w, s->bucket, s->offset, want);
 		if (ret)
 			return min(ret, 0);
-		*j = at(w, s->offset);
+		*j = window_at(w, s->offset);
 		s->verdict = jset_check_body(*j, &r->geom, r->ops->csum(*j),
 					     &s->fault);
 		if (s->verdict == JSET_OK) {
@@ -128,7 +128,7 @@ static int look_at(struct ring *r, struct window *w, struct ring_spot *s,
  * what is not a sound entry the next block is looked at: an entry's length is
  * not known if the entry is damaged. Returns 0 or a negative errno.
  */
-static int walk(struct ring *r, u32 bucket, ring_visit *visit)
+static int bj_walk(struct ring *r, u32 bucket, ring_visit *visit)
 {
 	struct window w = {};
 	struct ring_spot s = { .bucket = bucket };
@@ -137,7 +137,7 @@ static int walk(struct ring *r, u32 bucket, ring_visit *visit)
 	while (s.offset + ring_block(r) <= r->geom.bucket_sectors) {
 		const struct jset *j = NULL;
 
-		ret = look_at(r, &w, &s, &j);
+		ret = bj_look_at(r, &w, &s, &j);
 		if (!ret)
 			ret = visit(r, &s, j);
 		if (ret)
@@ -173,7 +173,8 @@ static bool matters(const struct ring *r, const struct ring_spot *s)
 }
 
 /* Note in struct ring_bucket what a place holds. */
-static int note(struct ring *r, const struct ring_spot *s, const struct jset *j)
+static int bj_note(struct ring *r, const struct ring_spot *s,
+		   const struct jset *j)
 {
 	struct ring_bucket *b = &r->bucket[s->bucket];
 	struct ring_spot *highest;
@@ -218,17 +219,17 @@ static int note(struct ring *r, const struct ring_spot *s, const struct jset *j)
 	return 0;
 }
 
-static int note_first(struct ring *r, const struct ring_spot *s,
-		      const struct jset *j)
+static int bj_note_first(struct ring *r, const struct ring_spot *s,
+			 const struct jset *j)
 {
-	note(r, s, j);
+	bj_note(r, s, j);
 	return STOP;
 }
 
-static int read_whole(struct ring *r, u32 bucket, ring_visit *visit)
+static int bj_read_whole(struct ring *r, u32 bucket, ring_visit *visit)
 {
 	r->bucket[bucket] = (struct ring_bucket){ .whole = true };
-	return walk(r, bucket, visit);
+	return bj_walk(r, bucket, visit);
 }
 
 static bool damaged(const struct ring_bucket *b)
@@ -255,7 +256,7 @@ static u32 newest_bucket(const struct ring *r)
  * Read the bucket behind @b, and the next ones as long as their heads are damaged:
  * each of them may be the one in which writing went on.
  */
-static int read_behind(struct ring *r, u32 b)
+static int bj_read_behind(struct ring *r, u32 b)
 {
 	u32 i = b;
 	int ret;
@@ -264,7 +265,7 @@ static int read_behind(struct ring *r, u32 b)
 		i = ring_next(r, i);
 		if (i == b)
 			return 0;
-		ret = read_whole(r, i, note);
+		ret = bj_read_whole(r, i, bj_note);
 		if (ret)
 			return ret;
 	} while (r->bucket[i].head == RING_BAD ||
@@ -273,13 +274,13 @@ static int read_behind(struct ring *r, u32 b)
 }
 
 /* Sets newest, last_seq and cur. Returns 0 or a negative errno. */
-static int find_newest(struct ring *r)
+static int bj_find_newest(struct ring *r)
 {
 	u32 i, b;
 	int ret;
 
 	for (i = 0; i < r->nbuckets; i++) {
-		ret = walk(r, i, note_first);
+		ret = bj_walk(r, i, bj_note_first);
 		if (ret)
 			return ret;
 	}
@@ -287,7 +288,7 @@ static int find_newest(struct ring *r)
 	/* A ring of which only the first bucket is used may have its head bad. */
 	b = newest_bucket(r);
 	for (i = 0; b == RING_NONE && i < r->nbuckets; i++) {
-		ret = read_whole(r, i, note);
+		ret = bj_read_whole(r, i, bj_note);
 		if (ret)
 			return ret;
 	}
@@ -298,9 +299,9 @@ static int find_newest(struct ring *r)
 	/* Each round finds newer entries, unless reads fail that did not before. */
 	for (i = 0; i < r->nbuckets && b != RING_NONE; i++) {
 		r->cur = b;
-		ret = read_whole(r, b, note);
+		ret = bj_read_whole(r, b, bj_note);
 		if (!ret)
-			ret = read_behind(r, b);
+			ret = bj_read_behind(r, b);
 		if (ret)
 			return ret;
 		b = newest_bucket(r);
@@ -336,12 +337,13 @@ static void note_damage(struct ring *r, const struct ring_spot *s)
 }
 
 /* A place that was read for its entries: note it, and keep what is needed. */
-static int load(struct ring *r, const struct ring_spot *s, const struct jset *j)
+static int bj_load(struct ring *r, const struct ring_spot *s,
+		   const struct jset *j)
 {
 	u64 bit;
 	int ret;
 
-	note(r, s, j);
+	bj_note(r, s, j);
 	if (matters(r, s))
 		note_damage(r, s);
 	if (s->kind != RING_SOUND || s->seq > r->newest)
@@ -400,12 +402,12 @@ int ring_scan(struct ring *r)
 	    !r->nbuckets || r->nbuckets > RING_BUCKETS)
 		return -EINVAL;
 
-	ret = find_newest(r);
+	ret = bj_find_newest(r);
 	if (ret || !r->newest)
 		return ret;
 
 	/* Once more, for what bad entries claim now that the newest one is known. */
-	ret = read_behind(r, r->cur);
+	ret = bj_read_behind(r, r->cur);
 	if (ret)
 		return ret;
 
@@ -422,7 +424,7 @@ int ring_scan(struct ring *r)
 	r->behind.bucket = b;
 
 	while (1) {
-		ret = read_whole(r, b, load);
+		ret = bj_read_whole(r, b, bj_load);
 		if (ret || b == r->cur)
 			return ret;
 		b = ring_next(r, b);
@@ -633,8 +635,8 @@ static bool leads_to_newest(const struct ring *r, const struct ring_spot *s)
 	       r->bucket[r->cur].head != RING_SOUND;
 }
 
-static int erase(struct ring *r, const struct ring_spot *s,
-		 const struct jset *unused)
+static int bj_erase(struct ring *r, const struct ring_spot *s,
+		    const struct jset *unused)
 {
 	return matters(r, s) && !leads_to_newest(r, s) ? r->ops->erase(r, s) :
 							 0;
@@ -657,7 +659,7 @@ int ring_erase(struct ring *r)
 	int ret;
 
 	do {
-		ret = walk(r, b, erase);
+		ret = bj_walk(r, b, bj_erase);
 		b = ring_next(r, b);
 	} while (!ret && b != ring_next(r, end) && b != r->start);
 	return ret;

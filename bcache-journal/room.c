@@ -193,7 +193,7 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
  * if the operator accepts the loss, replayed at the risk that it takes. Takes
  * journal.lock off meanwhile.
  */
-static void tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
+static void bj_tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 {
 	static DEFINE_RATELIMIT_STATE(once, STUCK_AFTER, 1);
 	struct journal *j = &c->journal;
@@ -246,7 +246,7 @@ bool room_is_stuck(struct cache_set *c, struct room_wait *r)
 	if (!time_after(jiffies, r->changed + STUCK_AFTER))
 		return false;
 
-	tell_stuck(c);
+	bj_tell_stuck(c);
 	r->changed = jiffies;
 	return true;
 }
@@ -281,7 +281,7 @@ void room_sleep(struct journal *j, struct closure *cl)
 	for (ms = 0; ms < LOOK_AGAIN_MS; ms++) {
 		if ((atomic_read(&cl->remaining) & CLOSURE_REMAINING_MASK) == 1)
 			return;
-		fsleep(1000);
+		fsleep(USEC_PER_MSEC);
 	}
 	closure_wake_up(&j->wait); /* takes @cl off the list */
 	closure_sync(cl);

@@ -54,8 +54,8 @@ static sector_t spot_sector(const struct scan *s, u32 bucket, u32 offset)
 }
 
 /* Into @data, one physically contiguous allocation; waits. */
-static int read_sectors(struct cache *ca, sector_t sector, void *data,
-			unsigned int sectors)
+static int bj_read_sectors(struct cache *ca, sector_t sector, void *data,
+			   unsigned int sectors)
 {
 	struct bio_vec bv;
 	struct bio bio;
@@ -80,7 +80,7 @@ static unsigned int head_sectors(const struct cache *ca)
  * to the last one, which is waited for, so that none of them completes into this
  * module. If one of them fails nobody knows which: then each is read on its own.
  */
-static void read_heads(struct scan *s, u32 bucket)
+static void bj_read_heads(struct scan *s, u32 bucket)
 {
 	u32 n = min(s->nr_heads, s->ca->sb.njournal_buckets - bucket), i;
 	struct bio *bio = NULL;
@@ -115,8 +115,8 @@ static bool head_is_there(const struct scan *s, u32 bucket)
 	return bucket - s->first < s->nr_read;
 }
 
-static int scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
-		     const void **data)
+static int bj_scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
+			const void **data)
 {
 	struct scan *s = container_of(r, struct scan, ring);
 	void *buf = s->c->journal.w[0].data;
@@ -132,7 +132,7 @@ static int scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 
 	if (!offset && !r->newest && !r->bucket[bucket].whole) {
 		if (!head_is_there(s, bucket))
-			read_heads(s, bucket);
+			bj_read_heads(s, bucket);
 		if (head_is_there(s, bucket) &&
 		    sectors <= head_sectors(s->ca)) {
 			*data = page_address(s->head[bucket - s->first]);
@@ -141,12 +141,13 @@ static int scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 	}
 
 	*data = buf;
-	ret = read_sectors(s->ca, spot_sector(s, bucket, offset), buf, sectors);
+	ret = bj_read_sectors(s->ca, spot_sector(s, bucket, offset), buf,
+			      sectors);
 	return ret == -ENOMEM ? ret : ret != 0;
 }
 
 /* In the place that its seq asks for, which in a sound ring is the end. */
-static int scan_keep(struct ring *r, u32 bucket, const struct jset *j)
+static int bj_scan_keep(struct ring *r, u32 bucket, const struct jset *j)
 {
 	struct scan *s = container_of(r, struct scan, ring);
 	struct journal_device *ja = &s->ca->journal;
@@ -175,7 +176,7 @@ static int scan_keep(struct ring *r, u32 bucket, const struct jset *j)
 	return 0;
 }
 
-static int scan_erase(struct ring *r, const struct ring_spot *spot)
+static int bj_scan_erase(struct ring *r, const struct ring_spot *spot)
 {
 	struct scan *s = container_of(r, struct scan, ring);
 	sector_t sector = spot_sector(s, spot->bucket, spot->offset);
@@ -194,10 +195,10 @@ static int scan_erase(struct ring *r, const struct ring_spot *spot)
 }
 
 static const struct ring_ops scan_ops = {
-	.read = scan_read,
+	.read = bj_scan_read,
 	.csum = jset_csum,
-	.keep = scan_keep,
-	.erase = scan_erase,
+	.keep = bj_scan_keep,
+	.erase = bj_scan_erase,
 };
 
 static void tell_spot(const struct scan *s, const struct ring_spot *at)
@@ -296,7 +297,7 @@ static void tell_harmless(const struct scan *s)
 }
 
 /* The verdict on the scan, told. Returns 0 or a negative errno. */
-static int judge(struct scan *s)
+static int bj_judge(struct scan *s)
 {
 	struct ring *r = &s->ring;
 	enum ring_verdict v = ring_judge(r);
@@ -311,7 +312,7 @@ static int judge(struct scan *s)
 		tell_harmless(s);
 		/* What is written next has the same seq. */
 		if (r->torn.kind == RING_UNREADABLE)
-			scan_erase(r, &r->torn);
+			bj_scan_erase(r, &r->torn);
 		return 0;
 	default:
 		break;
@@ -349,7 +350,7 @@ static const struct jset *newest_jset(const struct list_head *list)
 }
 
 /* Writing goes on behind the newest jset. */
-static void resume(struct scan *s)
+static void bj_resume(struct scan *s)
 {
 	const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
 	struct journal_device *ja = &s->ca->journal;
@@ -393,7 +394,7 @@ static int check_super(const struct cache_set *c)
 	return 0;
 }
 
-static struct scan *scan_new(struct cache_set *c, struct list_head *list)
+static struct scan *bj_scan_new(struct cache_set *c, struct list_head *list)
 {
 	struct scan *s;
 
@@ -416,7 +417,7 @@ static struct scan *scan_new(struct cache_set *c, struct list_head *list)
 	return s;
 }
 
-static void scan_free(struct scan *s)
+static void bj_scan_free(struct scan *s)
 {
 	u32 i;
 
@@ -463,17 +464,17 @@ int bj_journal_read(struct cache_set *c, struct list_head *list)
 	if (ret)
 		return ret;
 
-	s = scan_new(c, list);
+	s = bj_scan_new(c, list);
 	if (!s)
 		return -ENOMEM;
 
 	ret = ring_scan(&s->ring);
 	if (!ret)
-		ret = judge(s);
+		ret = bj_judge(s);
 	else
 		tell_given_up(s, ret);
 	if (!ret && s->ring.newest) {
-		resume(s);
+		bj_resume(s);
 		bj_info(c,
 			"journal read in %lld ms: entries %llu-%llu, %u of %u buckets read whole\n",
 			ktime_ms_delta(ktime_get(), began), s->ring.first,
@@ -481,6 +482,6 @@ int bj_journal_read(struct cache_set *c, struct list_head *list)
 			s->ring.nbuckets);
 	}
 
-	scan_free(s);
+	bj_scan_free(s);
 	return ret;
 }

@@ -12,6 +12,10 @@
 
 #include "journal.h"
 
+/* How long, and how often, a reader tries to get bch_register_lock. */
+#define LOCK_PATIENCE HZ
+#define LOCK_POLL_MS 20
+
 static bool shown;
 
 /**
@@ -52,7 +56,7 @@ bool sets_are_shown(void)
  */
 int set_get(struct cache_set *c)
 {
-	unsigned long end = jiffies + HZ;
+	unsigned long end = jiffies + LOCK_PATIENCE;
 	struct cache_set *i;
 
 	while (!mutex_trylock(&bch_register_lock)) {
@@ -60,7 +64,7 @@ int set_get(struct cache_set *c)
 			return -ENODEV;
 		if (time_after(jiffies, end))
 			return -EAGAIN;
-		if (msleep_interruptible(20))
+		if (msleep_interruptible(LOCK_POLL_MS))
 			return -ERESTARTSYS;
 	}
 

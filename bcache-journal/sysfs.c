@@ -78,8 +78,8 @@ static struct attribute *view_attrs[] = {
 
 const struct attribute_group view_group = { .attrs = view_attrs };
 
-static ssize_t view_show(struct kobject *kobj, struct attribute *attr,
-			 char *buf)
+static ssize_t bj_view_show(struct kobject *kobj, struct attribute *attr,
+			    char *buf)
 {
 	struct view_attr *a = container_of(attr, struct view_attr, attr);
 	struct set_view *v = container_of(kobj, struct set_view, kobj);
@@ -101,4 +101,4 @@ static ssize_t view_show(struct kobject *kobj, struct attribute *attr,
 	return sysfs_emit(buf, "%llu\n", value);
 }
 
-const struct sysfs_ops view_sysfs_ops = { .show = view_show };
+const struct sysfs_ops view_sysfs_ops = { .show = bj_view_show };

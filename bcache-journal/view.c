@@ -25,20 +25,24 @@
 /* 64 chains: bj_journal_next() looks a view up with journal.lock held. */
 #define VIEWS_BITS 6
 
+/* When a new set is looked for: after its first pin, and if the lock was taken. */
+#define SYNC_DELAY HZ
+#define SYNC_RETRY (HZ / 10)
+
 /* Lock order: bch_register_lock, views_lock. Neither is held for removal. */
 static DEFINE_MUTEX(views_lock);
 /* By address of the set; changed under views_lock, read with RCU. */
 static DEFINE_HASHTABLE(views, VIEWS_BITS);
 static struct workqueue_struct *wq;
 
-static void views_sync(struct work_struct *work);
-static DECLARE_DELAYED_WORK(sync_work, views_sync);
+static void bj_views_sync(struct work_struct *work);
+static DECLARE_DELAYED_WORK(sync_work, bj_views_sync);
 
 /*
- * The only references are that of view_make() and those that sysfs holds during a
- * read; view_free() drops the last one, so this runs before the module is unloaded.
+ * The only references are that of bj_view_make() and those that sysfs holds during a
+ * read; bj_view_free() drops the last one, so this runs before the module is unloaded.
  */
-static void view_release(struct kobject *kobj)
+static void bj_view_release(struct kobject *kobj)
 {
 	struct set_view *v = container_of(kobj, struct set_view, kobj);
 
@@ -49,7 +53,7 @@ static void view_release(struct kobject *kobj)
 static const struct attribute_group *view_groups[] = { &view_group, NULL };
 
 static const struct kobj_type view_ktype = {
-	.release = view_release,
+	.release = bj_view_release,
 	.sysfs_ops = &view_sysfs_ops,
 	.default_groups = view_groups,
 };
@@ -77,7 +81,7 @@ static struct set_view *view_first(void)
 }
 
 /* With bch_register_lock and views_lock held; @c is not stopping. */
-static void view_make(struct cache_set *c)
+static void bj_view_make(struct cache_set *c)
 {
 	struct set_view *v = kzalloc(sizeof(*v), GFP_KERNEL);
 
@@ -106,7 +110,7 @@ static void view_make(struct cache_set *c)
  * Out of the table already, no lock held: waits for readers of the files, each of
  * which gives up within a second.
  */
-static void view_free(struct set_view *v)
+static void bj_view_free(struct set_view *v)
 {
 	debugfs_remove(v->dir);
 	kobject_del(&v->kobj);
@@ -115,7 +119,7 @@ static void view_free(struct set_view *v)
 }
 
 /* Make a view for each set that has none. */
-static void views_sync(struct work_struct *work)
+static void bj_views_sync(struct work_struct *work)
 {
 	struct cache_set *c;
 
@@ -125,7 +129,7 @@ static void views_sync(struct work_struct *work)
 	 */
 	if (!mutex_trylock(&bch_register_lock)) {
 		if (sets_are_shown())
-			queue_delayed_work(wq, &sync_work, HZ / 10);
+			queue_delayed_work(wq, &sync_work, SYNC_RETRY);
 		return;
 	}
 	mutex_lock(&views_lock);
@@ -134,7 +138,7 @@ static void views_sync(struct work_struct *work)
 			if (!test_bit(CACHE_SET_STOPPING, &c->flags) &&
 			    c->kobj.state_in_sysfs && c->journal.pin.data &&
 			    c->cache && !view_find(c))
-				view_make(c);
+				bj_view_make(c);
 	mutex_unlock(&views_lock);
 	mutex_unlock(&bch_register_lock);
 }
@@ -156,7 +160,7 @@ void view_drop(struct cache_set *c)
 	mutex_unlock(&views_lock);
 
 	if (v)
-		view_free(v);
+		bj_view_free(v);
 }
 
 /**
@@ -174,7 +178,7 @@ void view_pin_taken(struct journal *j)
 	if (v)
 		WRITE_ONCE(v->born[(j->pin.back - 1) & j->pin.mask], jiffies);
 	else if (sets_are_shown()) /* inside RCU: see views_stop() */
-		queue_delayed_work(wq, &sync_work, HZ);
+		queue_delayed_work(wq, &sync_work, SYNC_DELAY);
 	rcu_read_unlock();
 }
 
@@ -212,7 +216,7 @@ void views_stop(void)
 	while ((v = view_first())) {
 		hash_del_rcu(&v->node);
 		mutex_unlock(&views_lock);
-		view_free(v);
+		bj_view_free(v);
 		mutex_lock(&views_lock);
 	}
 	mutex_unlock(&views_lock);

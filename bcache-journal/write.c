@@ -32,6 +32,13 @@ MODULE_PARM_DESC(
 	write_retry,
 	"seconds for which a failed journal write is tried again (30); 0: not at all");
 
+/* A failed write waits this long for its next try, longer each time, up to the maximum. */
+#define RETRY_STEP (HZ / 10)
+#define RETRY_MAX (2 * HZ)
+
+/* As many sets can have a write that is tried again. */
+#define RETRY_SETS 16
+
 /* Sets whose write is being tried again. One that finds no place here has none. */
 static struct write_retry {
 	struct cache_set *c;
@@ -39,7 +46,7 @@ static struct write_retry {
 	u64 seq; /* of the jset; stock may have ended an earlier one's tries */
 	unsigned long began; /* jiffies */
 	unsigned int tries;
-} retries[16];
+} retries[RETRY_SETS];
 
 static struct write_retry *retry_of(const struct cache_set *c)
 {
@@ -159,7 +166,7 @@ static void bj_write_again(struct work_struct *work)
 }
 
 /* Arrange for another try, unless there is to be none. Any context. */
-static bool write_later(struct cache_set *c, u64 seq, int error)
+static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 {
 	unsigned int seconds = READ_ONCE(write_retry);
 	struct write_retry *r = retry_of(c);
@@ -191,7 +198,8 @@ static bool write_later(struct cache_set *c, u64 seq, int error)
 			"%pU: journal: write of entry %llu failed (%d), trying again for up to %u s\n",
 			c->set_uuid, seq, error, seconds);
 	queue_delayed_work(bch_journal_wq, &r->work,
-			   min_t(unsigned long, HZ / 10 * r->tries, 2 * HZ));
+			   min_t(unsigned long, RETRY_STEP * r->tries,
+				 RETRY_MAX));
 	return true;
 }
 
@@ -210,7 +218,7 @@ void bj_journal_write_endio(struct bio *bio)
 
 	trace_bj_write_done(c, w->data->seq, error);
 	if (error) {
-		if (write_later(c, w->data->seq, error))
+		if (bj_write_later(c, w->data->seq, error))
 			return;
 		journal_fail_set(
 			c,

@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 
 	free(next);
 	next = image_new(3);
-	while (next->keys + 3 <= jset_max_keys(&image_geom))
+	while (next->keys + 3 <= image_max_keys())
 		image_key(next, 5, 8 + next->keys, 8, 1);
 	memcpy((u8 *)j + 8192, next, image_geom.max_bytes);
 	seed(argv[1], "three-entries", j, 8192 + image_geom.max_bytes);

@@ -22,6 +22,12 @@ static const struct jset_geom image_geom = {
 	.nr_inodes = 1024,
 };
 
+/* most u64s of keys that an entry can have */
+static inline u32 image_max_keys(void)
+{
+	return (image_geom.max_bytes - sizeof(struct jset)) / sizeof(__u64);
+}
+
 static inline void image_seal(struct jset *j)
 {
 	j->csum = bcache_crc64(jset_csum_start(j), jset_csum_bytes(j));
