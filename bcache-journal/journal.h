@@ -17,7 +17,7 @@
  *   scan.c     reads for it, and collects the jsets (bch_journal_read)
  *   replay.c   their keys are marked for gc and inserted again
  *
- * patch.c holds the table of what is replaced and the life of the module; view.c
+ * patch.c holds the table of what is replaced, fasten.c loads and unloads the module; view.c
  * shows each set in sysfs.c and debugfs.c, which read it through set.c; trace.c
  * has the tracepoints.
  *

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * bcache-journal: the table of what is replaced in stock bcache, and the life
- * of the module. See journal.h for where is what, ../attach/attach.c for how
- * the module attaches.
+/**
+ * DOC: what is replaced in the stock driver
+ *
+ * The functions of bcache that livepatch redirects to those of this module, and
+ * what ../attach/attach.c calls when that is done and when it is undone.
  */
 
 #include <linux/livepatch.h>
@@ -47,33 +48,3 @@ const struct outrigger outrigger = {
 	.start = views_start,
 	.stop = views_stop,
 };
-
-static int __init bcache_journal_init(void)
-{
-	int ret = views_init();
-
-	if (ret)
-		return ret;
-
-	journal_retries_init();
-	ret = outrigger_arm();
-	if (ret)
-		views_exit();
-	return ret;
-}
-
-static void __exit bcache_journal_exit(void)
-{
-	outrigger_disarm();
-	journal_retries_exit();
-	views_exit();
-}
-
-module_init(bcache_journal_init);
-module_exit(bcache_journal_exit);
-
-MODULE_DESCRIPTION("The journal of bcache, rewritten, for the stock driver");
-MODULE_AUTHOR("The Outrigger authors");
-MODULE_LICENSE("GPL");
-MODULE_VERSION(OUTRIGGER_VERSION);
-MODULE_INFO(livepatch, "Y");
