@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: entries that a set loses, and may lose
+ * DOC: sets that may lose entries
  *
- * Registration refuses a set that has lost journal entries, unless the operator names
- * it in accept_loss. The scan says of the list that it has made whether that was so;
- * replay asks.
+ * Registration refuses a set that has lost journal entries, unless the operator has
+ * written its UUID to accept_loss. The scan records here that its list of jsets is fit
+ * to be replayed, and whether entries are missing from it; replay asks.
  */
 
 #include <linux/moduleparam.h>
@@ -56,10 +56,10 @@ MODULE_PARM_DESC(
 	"UUID of a set to register once although journal entries are lost");
 
 /**
- * take_acceptance - does the operator accept that this set loses entries?
+ * take_acceptance - has the operator accepted that this set loses entries?
  * @c: the cache set being registered
  *
- * Not a second time. Process context, may sleep.
+ * The acceptance is used up: the next call returns false. Process context, may sleep.
  */
 bool take_acceptance(const struct cache_set *c)
 {
@@ -74,17 +74,17 @@ bool take_acceptance(const struct cache_set *c)
 }
 
 /*
- * What bj_journal_read() thought of the list that it made last. It and the replay of
- * its list run under bch_register_lock, so there is one such list at a time; a list of
- * the stock driver's scan is judged by nobody.
+ * The set whose list of jsets bj_journal_read() has judged last. The scan and the
+ * replay of its list run under bch_register_lock, so there is one such list at a time.
+ * A list from the stock driver's scan is not judged.
  */
 static const struct cache_set *judged;
 static bool judged_lossy;
 
 /**
  * journal_judged - remember that a set's list of jsets is fit to be replayed
- * @c: the set, or NULL: no list is
- * @lossy: entries are missing in it, which the operator has accepted
+ * @c: the set, or NULL for none
+ * @lossy: entries are missing, and the operator has accepted that
  *
  * Called with bch_register_lock held.
  */
@@ -97,7 +97,7 @@ void journal_judged(const struct cache_set *c, bool lossy)
 /**
  * journal_is_judged - was a set's list of jsets found fit to be replayed?
  * @c: the set
- * @lossy: set to whether entries are missing in it, which the operator has accepted
+ * @lossy: set to true if entries are missing, and the operator has accepted that
  *
  * Called with bch_register_lock held.
  */
@@ -108,8 +108,8 @@ bool journal_is_judged(const struct cache_set *c, bool *lossy)
 }
 
 /**
- * journal_forget - a set's list of jsets is gone without having been replayed
- * @c: the set, which is about to be freed
+ * journal_forget - forget the judgement on a set that is about to be freed
+ * @c: the set; its list of jsets may never have been replayed
  */
 void journal_forget(const struct cache_set *c)
 {

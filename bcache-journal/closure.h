@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Closures on kernels that have them inside bcache.ko (up to 6.1): the inline
- * part, over the layout that btf-want took from the target. From 6.7 on this is
- * <linux/closure.h>, which target.h has included.
+/**
+ * DOC: closures on kernels that have them inside bcache.ko
+ *
+ * Up to 6.1: the inline part, over the layout that btf-want took from the target. From
+ * 6.7 on there is <linux/closure.h>, which target.h includes.
  *
  * A closure is a refcount with a function to be called when it drops to zero.
  * CLOSURE_RUNNING and CLOSURE_DESTRUCTOR are flag bits in the same word that

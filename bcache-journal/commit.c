@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: commit
  *
- * There are two jset buffers. Keys are appended to the open one
- * (journal.cur) under journal.lock. It is written when somebody waits for it
- * (flush on request: @parent of bch_journal), when it is full, or
- * journal_delay_ms after its first key. One write is in flight at a time: the
- * closure journal.io and io_in_flight are the right to write. The step that
- * takes a jset for writing opens the other buffer as the next jset, so keys go
- * on being accepted while it is on its way.
+ * There are two jset buffers. Keys are appended to the open one (journal.cur) under
+ * journal.lock. It is written when a caller waits for it (the @parent of bch_journal),
+ * when it is full, or journal_delay_ms after its first key. One write is in flight at a
+ * time: the closure journal.io and io_in_flight are the right to write. The step that
+ * takes a jset for writing opens the other buffer as the next jset, so keys are
+ * accepted while the write is in flight.
  *
- * A pin is taken for the open jset when it is opened; each caller of
- * bch_journal gets one more count on it, which goes over to the btree node that
- * the keys are inserted into and is dropped when that node is on the disk.
+ * The open jset holds a pin from the time it is opened. Each caller of bch_journal gets
+ * one more count on that pin; the btree node that the keys are inserted into takes the
+ * count over, and drops it once it is on the disk.
+ *
+ * The functions below follow a jset: keys come in, a write is asked for, the jset is
+ * taken and written, its waiters are woken, the right to write is given back.
  */
 
 #include <linux/delay.h>
@@ -21,9 +23,9 @@
 #include "trace.h"
 
 /*
- * The open jset is empty, and they still don't fit. The stock driver keeps key lists
- * within a block (bch_keylist_realloc()), so this is a bug. Drops journal.lock
- * meanwhile.
+ * @nkeys u64s do not even fit into an empty jset. The stock driver keeps key lists
+ * within a block (bch_keylist_realloc()), so this is a bug. Drops journal.lock and takes
+ * it again.
  */
 static void bj_never_fits(struct cache_set *c, size_t nkeys)
 	__must_hold(&c->journal.lock)
@@ -34,9 +36,9 @@ static void bj_never_fits(struct cache_set *c, size_t nkeys)
 }
 
 /*
- * Wait until @nkeys u64s may be appended to the open jset. Returns it with
- * journal.lock held; NULL if they never may, or if a new root is left to the next
- * jset.
+ * Wait until @nkeys u64s may be appended to the open jset, and return it; or NULL if
+ * they never may, or if a new root is left to the next jset. Either way journal.lock is
+ * held on return.
  */
 static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
 					      const struct closure *parent)
@@ -71,7 +73,7 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
 				closure_wait(&j->wait, &cl);
 			}
 			bj_journal_try_write(c);
-			closure_sync(&cl); /* the next jset's turn wakes */
+			closure_sync(&cl); /* the next jset wakes it */
 		} else {
 			if (waited) {
 				stock_trace_journal_full(c);
@@ -96,13 +98,13 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
  * @keys: the keys; at most a block of them
  * @parent: if not NULL, a closure that is put once they are on the disk
  *
- * Process context, may sleep for room. What is journalled is not in the btree
- * yet: the caller inserts it and hands the returned pin on. If the set is shut
- * down, a bio that @parent belongs to ends with an error.
+ * Process context, may sleep until there is room. The keys are not in the btree yet:
+ * the caller inserts them and passes the returned pin on. If the set is shut down, a
+ * bio that @parent belongs to ends with an error.
  *
- * Return: the pin of the entry with one count for the caller, or NULL if the
- * set does not journal (not synchronous, not yet, or shut down after an I/O error),
- * or if a new root is left to the next jset.
+ * Return: the pin of the entry, with one count for the caller; or NULL if the set does
+ * not journal (it is not synchronous, is being created, or was shut down after an I/O
+ * error), or if a new root is left to the next jset.
  */
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 		     struct closure *parent)
@@ -120,8 +122,8 @@ atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
 		return NULL;
 
-	/* The allocator, before a new set's first jset, which will have its prios. */
-	if (!smp_load_acquire(&j->cur)) /* with bj_journal_next() */
+	/* The allocator of a new set; the set's first jset will have its prios. */
+	if (!smp_load_acquire(&j->cur)) /* pairs with bj_journal_next() */
 		return NULL;
 
 	w = bj_wait_for_room(c, nkeys, parent);
@@ -158,7 +160,7 @@ atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 /**
  * bj_journal_meta - have the root, uuid bucket and prio bucket journalled
  * @c: the cache set
- * @cl: closure to be put when that is done, or NULL not to wait
+ * @cl: a closure that is put when they are on the disk, or NULL not to wait
  *
  * Stands in for bch_journal_meta. Process context, may sleep.
  */
@@ -171,7 +173,7 @@ void bj_journal_meta(struct cache_set *c, struct closure *cl)
 }
 
 /**
- * bj_journal_write_work - journal_delay_ms after the first key: write
+ * bj_journal_write_work - write a jset journal_delay_ms after its first key
  * @work: journal.work
  */
 void bj_journal_write_work(struct work_struct *work)
@@ -187,7 +189,7 @@ void bj_journal_write_work(struct work_struct *work)
 }
 
 /**
- * bj_journal_try_write - have the open jset written, now or after the current
+ * bj_journal_try_write - write the open jset, now or after the one in flight
  * @c: the cache set
  *
  * Called with journal.lock held, releases it. Process context, may sleep.
@@ -211,7 +213,7 @@ void bj_journal_try_write(struct cache_set *c) __releases(c->journal.lock)
 /*
  * bj_journal_write - closure function of journal.io: go on with the next jset
  *
- * From bch_journal_wq, holding the right to write.
+ * Runs from bch_journal_wq, with the right to write.
  */
 CLOSURE_CALLBACK(bj_journal_write)
 {
@@ -221,7 +223,7 @@ CLOSURE_CALLBACK(bj_journal_write)
 	bj_journal_write_unlocked(closure_arg(cl));
 }
 
-/* A key into a padded one, with nothing of what was there before behind it. */
+/* Copy a key into a padded one, and clear the rest of that. */
 static void copy_padded(__u64 *to, const void *from)
 {
 	const struct bkey *k = from;
@@ -232,14 +234,14 @@ static void copy_padded(__u64 *to, const void *from)
 }
 
 /*
- * The fields that recovery reads beside the keys. Called with journal.lock held.
+ * Set the fields that recovery reads besides the keys. Called with journal.lock held.
  *
- * No lock keeps c->root from changing: bch_btree_set_root() stores it and then
- * calls bch_journal_meta(). So read the pointer once, or key and level may be
- * those of different nodes. The node stays as it is: its key and level are set
- * before it becomes the root, and it is freed only after bch_journal_meta(),
- * which takes journal.lock. (If the set is shut down it does not, but then this
- * jset is not submitted.) The writers of uuids and prios do the same.
+ * No lock keeps c->root from changing: bch_btree_set_root() stores it and then calls
+ * bch_journal_meta(). So read the pointer once, or key and level may come from
+ * different nodes. The node itself does not change: its key and level are set before
+ * it becomes the root, and it is freed only after bch_journal_meta(), which takes
+ * journal.lock. (It does not if the set is shut down, but then this jset is not
+ * submitted.) The writers of uuids and prios do the same.
  */
 static void jset_fill(struct cache_set *c, struct jset *data)
 {
@@ -258,8 +260,8 @@ static void jset_fill(struct cache_set *c, struct jset *data)
 }
 
 /*
- * The open jset is not going to be written: those that wait for it get an error. Drops
- * journal.lock meanwhile.
+ * Give up the open jset, which will not be written: its waiters get an error. Drops
+ * journal.lock and takes it again.
  */
 static void bj_drop_jset(struct cache_set *c, struct journal_write *w)
 	__must_hold(&c->journal.lock)
@@ -277,8 +279,8 @@ static void bj_drop_jset(struct cache_set *c, struct journal_write *w)
 }
 
 /*
- * Take the open jset for writing, and open the next one. Returns its sectors on the
- * disk, from @sector on. Called with journal.lock held.
+ * Take the open jset for writing, and open the next one. Sets *@sector to its place on
+ * the disk and returns its length in sectors. Called with journal.lock held.
  */
 static unsigned int bj_take_jset(struct cache_set *c, struct jset *data,
 				 sector_t *sector)
@@ -305,15 +307,15 @@ static unsigned int bj_take_jset(struct cache_set *c, struct jset *data,
 	return sectors;
 }
 
-/* How long a write for which there is no room waits before it tries again. */
+/* Back-off of a write when the journal is full. */
 #define FULL_BACKOFF_US 100
 
 /*
- * bj_journal_write_unlocked - write the open jset if somebody wants it written
+ * bj_journal_write_unlocked - write the open jset if a write was asked for
  *
- * Closure function of journal.io with the right to write; called with
- * journal.lock held, releases it. Process context. When the journal is full it
- * makes room and comes back through journal_write.
+ * Closure function of journal.io, with the right to write. Called with journal.lock
+ * held, releases it. Process context. If the journal is full, makes room and comes back
+ * through journal_write.
  */
 CLOSURE_CALLBACK(bj_journal_write_unlocked)
 __releases(c->journal.lock)
@@ -325,7 +327,7 @@ __releases(c->journal.lock)
 	unsigned int sectors;
 	sector_t sector;
 
-	/* Nothing is written, and no room comes free any more. */
+	/* With I/O disabled, nothing is written and no room comes free. */
 	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)) &&
 	    journal_full(j))
 		bj_drop_jset(c, w);
@@ -344,7 +346,7 @@ __releases(c->journal.lock)
 		spin_unlock(&j->lock);
 
 		bj_btree_flush_write(c);
-		/* The pins fall when the nodes are on disk: don't spin for it. */
+		/* Pins come free when the nodes are on the disk: do not spin. */
 		if (still_full)
 			fsleep(FULL_BACKOFF_US);
 		continue_at(cl, journal_write, bch_journal_wq);
@@ -355,8 +357,8 @@ __releases(c->journal.lock)
 	spin_unlock(&j->lock);
 
 	/*
-	 * Nobody else looks at this buffer between here and the write's end: the
-	 * open jset is the other one, and we have the right to write.
+	 * This buffer has no other user until the write has ended: the open jset is
+	 * in the other one, and this task has the right to write.
 	 */
 	memset((void *)data + jset_bytes(data->keys), 0,
 	       ((size_t)sectors << SECTOR_SHIFT) - jset_bytes(data->keys));
@@ -369,7 +371,7 @@ __releases(c->journal.lock)
 }
 
 /*
- * bj_journal_write_done - wake who waits for the jset just written
+ * bj_journal_write_done - wake the waiters on the jset just written
  *
  * Closure function of journal.io, in the context of the last closure_put():
  * hard IRQ, softirq or process.
@@ -380,7 +382,7 @@ CLOSURE_CALLBACK(bj_journal_write_done)
 	struct cache_set *c = container_of(j, struct cache_set, journal);
 	bool failed = c->cache->journal.bio.bi_status;
 
-	/* Stock's endio may have been the one to hear of it. */
+	/* The stock endio may have run; it leaves out a set that is stopping. */
 	if (failed)
 		set_bit(CACHE_SET_IO_DISABLE, &c->flags);
 	journal_wake(&journal_written(j)->wait, failed);

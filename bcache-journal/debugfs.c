@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * DOC: the ring, for people
+/**
+ * DOC: the ring in debugfs
  *
- * /sys/kernel/debug/bcache_journal/<set>/ring: what the indices mean, one line
- * per bucket, one per pin that holds an entry. See docs/ABI/debugfs-bcache-journal.
+ * /sys/kernel/debug/bcache_journal/<set>/ring: the indices, a line per bucket, and a
+ * line per pin that is held. See docs/ABI/debugfs-bcache-journal.
  */
 
 #include <linux/debugfs.h>
@@ -119,9 +119,9 @@ DEFINE_SHOW_ATTRIBUTE(bj_ring);
 
 /**
  * view_debugfs_add - make a set's directory
- * @v: the view; @v->dir is to be removed with debugfs_remove()
+ * @v: the view; the caller removes @v->dir with debugfs_remove()
  *
- * That debugfs may be absent or full is nobody's problem.
+ * Errors are ignored, as usual for debugfs.
  */
 void view_debugfs_add(struct set_view *v)
 {
@@ -133,7 +133,7 @@ void view_debugfs_add(struct set_view *v)
 }
 
 /**
- * view_debugfs_init - make our directory
+ * view_debugfs_init - make this module's directory
  *
  * Return: 0.
  */
@@ -144,7 +144,7 @@ int view_debugfs_init(void)
 }
 
 /**
- * view_debugfs_exit - remove our directory
+ * view_debugfs_exit - remove this module's directory
  */
 void view_debugfs_exit(void)
 {

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: discard of journal buckets
  *
- * Where stock has it (up to the series of 6.12) buckets that came free are
- * discarded one after the other if the cache device's discard is on, and only
- * then given out again: the ring is free from discard_idx on, not from
- * last_idx. discard_in_flight says who may use the one bio:
+ * Up to 6.12, if discard is enabled for the cache device, the stock driver discards
+ * buckets that came free, one at a time, and reuses them only afterwards: the ring is
+ * free up to discard_idx, not up to last_idx. discard_in_flight guards the only bio:
  *
- *	DISCARD_READY      nobody does
- *	DISCARD_IN_FLIGHT  it is on its way
- *	DISCARD_DONE       it came back; discard_idx has yet to go on
+ *	DISCARD_READY      the bio is not in use
+ *	DISCARD_IN_FLIGHT  the discard is in flight
+ *	DISCARD_DONE       it has completed; discard_idx has yet to advance
  */
 
 #include <linux/blkdev.h>
@@ -30,7 +29,7 @@
 #ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
 
 /**
- * bj_journal_discard_endio - a discard is done, whether or not it worked
+ * bj_journal_discard_endio - a discard has completed, successfully or not
  * @bio: discard_bio of a struct journal_device
  *
  * Hard IRQ or softirq context.
@@ -58,16 +57,16 @@ void bj_journal_discard_work(struct work_struct *work)
 }
 
 /*
- * Does a jset on the disk say that the bucket at discard_idx is no longer needed? The
- * buffer of the open jset has the last_seq of the one that was in it before until it is
- * filled, for stock as well. That one is on the disk, or the set does no more I/O.
+ * Does a jset on the disk say that the bucket at discard_idx is no longer needed? Until
+ * the open jset is filled in, its buffer has the last_seq of the jset that was in it
+ * before, with the stock driver too. That one is on the disk, or I/O is disabled.
  */
 static bool given_up(const struct cache *ca)
 {
 	const struct journal_device *ja = &ca->journal;
 	const struct jset *before = ca->set->journal.cur->data;
 
-	/* It may never have been used, and the driver's buffer is not zeroed. */
+	/* The stock driver does not zero the buffer, which may never have been used. */
 	return before->magic == (ca->sb.set_magic ^ JSET_MAGIC) &&
 	       ja->seq[ja->discard_idx] < before->last_seq &&
 	       !test_bit(CACHE_SET_IO_DISABLE, &ca->set->flags);
@@ -76,18 +75,17 @@ static bool given_up(const struct cache *ca)
 /**
  * journal_discard - have the next free bucket discarded
  * @ca: the cache
- * @tight: do without the discard rather than wait until the bucket may be discarded
+ * @tight: skip the discard rather than wait until the bucket may be discarded
  *
- * Called with journal.lock held. If discard is off, discard_idx goes to where
- * last_idx is, but not past a bucket whose discard is still on its way.
+ * Called with journal.lock held. If discard is disabled, discard_idx catches up with
+ * last_idx, but does not pass a bucket whose discard is still in flight.
  *
- * Unlike stock, a bucket that the newest jset on the disk still asks for is not
- * discarded: after a crash stock 7.3, or stock on a device without discard, refuses the
- * set for it.
+ * Unlike stock, do not discard a bucket that the newest jset on the disk still needs:
+ * after a crash, stock 7.3, and stock on a device without discard, would refuse the set.
  *
- * Unlike stock, the word of a discard that is done is taken also if discard was
- * switched off meanwhile: left lying, it moves discard_idx past last_idx when
- * discard is switched on again, and live buckets are discarded.
+ * Unlike stock, complete a finished discard even if discard was disabled in the
+ * meantime: otherwise it moves discard_idx past last_idx once discard is enabled again,
+ * and live buckets are discarded.
  */
 void journal_discard(struct cache *ca, bool tight)
 {
@@ -122,7 +120,7 @@ void journal_discard(struct cache *ca, bool tight)
 }
 
 /**
- * journal_tail - first bucket of the ring that is not free to be written
+ * journal_tail - the first bucket of the ring that may not be written yet
  * @ca: the cache
  */
 unsigned int journal_tail(const struct cache *ca)
@@ -131,7 +129,7 @@ unsigned int journal_tail(const struct cache *ca)
 }
 
 /**
- * journal_discards - could stock discard a bucket that a jset on the disk asks for?
+ * journal_discards - could the stock driver discard a bucket that recovery may need?
  * @ca: the cache
  */
 bool journal_discards(const struct cache *ca)

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: a set's journal: its life, its pins, its checksum
+ * DOC: the life of a journal
  *
- * The journal's memory comes with the set (bch_journal_alloc) and goes with it
- * (bch_journal_free). In between, each jset that is opened takes a pin
- * (bch_journal_next).
+ * A journal is allocated with its set (bch_journal_alloc) and freed with it
+ * (bch_journal_free). In between, each jset takes a pin when it is opened
+ * (bch_journal_next), and gets a checksum before it is written.
  */
 
 /**
  * DOC: buckets for a set that is going down
  *
- * When a set fails, be it that its registration is refused late, bch_bucket_alloc()
- * has no bucket any more: it returns -1 at once. Its allocator thread may be in
- * bch_prio_write() just then, between two of the buckets it needs, and has checked
- * before that they are there: BUG_ON(bucket == -1), with bucket_lock held, and the
- * devices stay busy until the machine is reset. This is stock's race; it is cured
- * here because refusals are what this module is for.
+ * Once a set has failed, for example because its registration was refused late,
+ * bch_bucket_alloc() returns -1 at once. The set's allocator thread may be in
+ * bch_prio_write() at that moment, between two of the buckets it needs, having checked
+ * beforehand that they are available. It then hits BUG_ON(bucket == -1) with
+ * bucket_lock held, and the devices stay busy until the machine is reset. The race is
+ * the stock driver's, but this module refuses sets more often, so it closes it.
  */
 
 #include <linux/crc64.h>
@@ -26,10 +26,10 @@
 #include "../attach/attach.h"
 #include "journal.h"
 
-/* How long keys wait for others before their jset is written; journal_delay_ms. */
+/* Default of journal_delay_ms: how long a jset waits for more keys. */
 #define JOURNAL_DELAY_MS 100
 
-/* How long bch_cache_set_error() may take from the one flag to the other. */
+/* How long bch_cache_set_error() may take to set both of its flags. */
 #define STOPPING_WAIT_MS 100
 
 OUTRIGGER_STOCK_BODY(bcache, bch_bucket_alloc);
@@ -49,8 +49,9 @@ u64 jset_csum(const struct jset *j)
  * bj_journal_alloc - allocate a set's journal: stands in for bch_journal_alloc
  * @c: a cache set that is being made, all zero so far
  *
- * What was allocated when this fails is freed by bch_journal_free, which stock
- * calls then too. The buffers start as zeroes: not all of a jset is written.
+ * On failure bch_journal_free, which the stock driver then calls, frees what was
+ * allocated. The buffers start out as zeroes, since the stock write path does
+ * not set every field of a jset.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -88,9 +89,9 @@ int bj_journal_alloc(struct cache_set *c)
  * bj_journal_next - open the next jset: stands in for bch_journal_next
  * @j: the journal
  *
- * Called with journal.lock held, or once by registration. The allocator of a new set
- * is running by then, and must not see an open jset that has no seq: journal.cur is
- * set last. Taking the pin and counting up seq belong together, since
+ * Called with journal.lock held, or once by registration without it. In the latter case
+ * the allocator of a new set is already running, and must not see an open jset without
+ * a seq: so journal.cur is set last. The pin and seq must change together, since
  * last_seq is computed from both.
  */
 void bj_journal_next(struct journal *j)
@@ -99,7 +100,7 @@ void bj_journal_next(struct journal *j)
 	struct journal_write *w = journal_written(j);
 
 	if (!pin_free(j)) {
-		/* mark and the write path both leave one pin free */
+		/* Mark and the write path each leave one pin free. */
 		journal_fail_set(c, "journal: no pin left for entry %llu",
 				 j->seq + 1);
 		return;
@@ -113,12 +114,12 @@ void bj_journal_next(struct journal *j)
 	w->data->keys = 0;
 	w->dirty = false;
 	w->need_write = false;
-	smp_store_release(&j->cur, w); /* all of it before */
+	smp_store_release(&j->cur, w); /* pairs with bj_journal() */
 }
 
 /**
  * bj_journal_free - free the journal's memory: stands in for bch_journal_free
- * @c: the cache set, which nobody uses any more
+ * @c: the cache set, which is no longer in use
  */
 void bj_journal_free(struct cache_set *c)
 {
@@ -139,11 +140,12 @@ void bj_journal_free(struct cache_set *c)
  * @reserve: which reserve may be used
  * @wait: sleep until there is one
  *
- * Called with bucket_lock held, which is dropped while it waits. On a set that is
- * going down bch_prio_write() gets the first journal bucket, with the pin that it
- * will drop again. It is not written: with I/O disabled no bio is submitted, and
- * the set does not come back from that. Without STOPPING, root may have disabled
- * the I/O and may enable it again (io_disable in sysfs): that keeps stock's answer.
+ * Called with bucket_lock held, and drops it while waiting. On a set that is going
+ * down, bch_prio_write() gets the cache's first bucket, with the pin that it will drop
+ * again. The bucket is not written: with I/O disabled no bio is submitted, and the set
+ * cannot be revived from that state. Without STOPPING, the I/O may have been disabled
+ * through io_disable in sysfs, and may be enabled again: then the answer is the stock
+ * driver's.
  *
  * Return: the bucket, with a pin, or -1.
  */
@@ -157,7 +159,7 @@ long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
 	    !test_bit(CACHE_SET_IO_DISABLE, flags))
 		return bucket;
 
-	/* bch_cache_set_error() sets the one, and then the other. */
+	/* bch_cache_set_error() sets IO_DISABLE first, then STOPPING. */
 	for (ms = 0;
 	     ms < STOPPING_WAIT_MS && !test_bit(CACHE_SET_STOPPING, flags);
 	     ms++)

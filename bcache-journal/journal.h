@@ -1,38 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
+/**
  * DOC: bcache-journal
  *
- * The journal of bcache, on stock's own structures. A jset on its way:
+ * The journal of bcache, on the stock driver's own structures. The files, in the
+ * order in which a jset meets them:
  *
- *   journal.c  a journal is made and freed; the pin of a jset that is opened
- *   commit.c   keys go into the open jset (bch_journal), the jset goes to disk
- *              (journal_write...)
- *   write.c    a jset's write, and what becomes of one that fails
- *   room.c     who may have how much of a journal that is nearly full
- *   reclaim.c  a pin per jset counts who still needs it; when the oldest is
- *              free its bucket is too; btree nodes are written to free pins
- *   discard.c  buckets that came free are discarded where stock does it
- *   ring.c     after a boot: what the ring holds, and whether it may be registered
- *   accept.c   what the operator lets go of
- *   scan.c     reads for it, and collects the jsets (bch_journal_read)
- *   replay.c   their keys are marked for gc and inserted again
+ *   journal.c  allocates and frees a journal; opens a jset and takes its pin
+ *   commit.c   collects keys in the open jset and takes it for writing
+ *   room.c     decides which callers may use a journal that is nearly full
+ *   reclaim.c  drops pins that are free, then buckets; writes btree nodes to free pins
+ *   discard.c  discards free buckets, where the stock driver does
+ *   write.c    writes a jset, and retries a write that failed
  *
- * patch.c holds the table of what is replaced, fasten.c loads and unloads the module; view.c
- * shows each set in sysfs.c and debugfs.c, which read it through set.c; trace.c
- * has the tracepoints.
+ * and at registration:
  *
- * Stock and this module take turns in the middle of everything: during a
- * livepatch transition some tasks run stock's functions and some ours, on the
- * same journal. So, whenever a lock is dropped, the journal is in a state that
- * stock could have left. Exclusion uses stock's own tokens, and every pointer
- * to a function that outlives a call is to stock's function, which leads to
- * ours while we are attached:
+ *   scan.c     reads the ring of buckets and collects the jsets
+ *   ring.c     judges what the ring holds
+ *   accept.c   remembers which set may lose entries
+ *   replay.c   marks the keys for gc and inserts them again
  *
- *   journal.lock                  open jset, pins (but their counts), indices
- *   journal.io, io_in_flight      the right to write the open jset; bio of ca
- *   btree_flushing                the right to look for nodes to be written
- *   BTREE_NODE_journal_flush      a node that is about to be written for us,
- *                                 on which its freeing waits
+ * view.c shows each set, through sysfs.c and debugfs.c; these read it through set.c.
+ * trace.c has the tracepoints, patch.c the table of replaced functions; fasten.c loads
+ * and unloads the module. ondisk.c is the one validator of entries from a disk.
+ *
+ * The stock driver and this module may take turns at any moment: during a livepatch
+ * transition some tasks run the stock functions and some run the functions of this
+ * module, on the same journal. So the journal is in a state that the stock driver
+ * could have left whenever a lock is released. Exclusion uses the stock driver's own
+ * tokens, and every function pointer that outlives a call is to a stock function,
+ * which livepatch redirects to this module while it is attached:
+ *
+ *   journal.lock                  the open jset, the pins (not their counts), indices
+ *   journal.io, io_in_flight      the right to write the open jset; the cache's bio
+ *   btree_flushing                the right to look for nodes to write
+ *   BTREE_NODE_journal_flush      set on a node that is about to be written to free a
+ *                                 pin; whoever frees the node waits for it to clear
  *   discard_in_flight             the right to use discard_bio
  */
 #ifndef BCACHE_JOURNAL_H
@@ -46,8 +48,8 @@
 #include "closure.h"
 
 /*
- * Lock classes and debugged closures would leave pointers to our data in stock's
- * objects.
+ * Lock classes and closure debugging would leave pointers to this module's data in
+ * the stock driver's objects.
  */
 #if defined(CONFIG_LOCKDEP) || defined(CONFIG_BCACHE_CLOSURES_DEBUG) || \
 	defined(CONFIG_DEBUG_CLOSURES)
@@ -56,7 +58,7 @@
 
 #define JSET_BYTES (PAGE_SIZE << JSET_BITS)
 
-/* How often recovery says how far it is. */
+/* How often recovery reports its progress. */
 #define REPORT_INTERVAL (5 * HZ)
 
 /* Messages name the set first. */
@@ -82,9 +84,10 @@ static inline struct fault_text fault_text(const struct jset_fault *f)
 }
 
 /*
- * The fifo of pins: data[front] belongs to the oldest open jset, data[back - 1]
- * to the one that takes keys now. Counts are dropped without a lock, all else
- * is under journal.lock. mask + 1 slots, of which at most size are in use.
+ * The fifo of pins: data[front] belongs to the oldest jset that is still needed,
+ * data[back - 1] to the open one. A pin's count is decremented without a lock;
+ * journal.lock protects everything else. There are mask + 1 slots, and at most size of
+ * them are in use.
  */
 static inline size_t pin_used(const struct journal *j)
 {
@@ -106,7 +109,7 @@ static inline atomic_t *pin_back(const struct journal *j)
 	return &j->pin.data[(j->pin.back - 1) & j->pin.mask];
 }
 
-/* The oldest entry that recovery would still need. */
+/* The oldest entry that recovery would need. */
 static inline u64 journal_last_seq(const struct journal *j)
 {
 	return j->seq - pin_used(j) + 1;
@@ -118,7 +121,7 @@ static inline bool journal_full(const struct journal *j)
 	return !j->blocks_free || pin_free(j) <= 1;
 }
 
-/* The jset buffer that is not open: the one that is written, or was last. */
+/* The jset buffer that is not open: it is being written, or was the last one written. */
 static inline struct journal_write *journal_written(struct journal *j)
 {
 	return j->cur == &j->w[0] ? &j->w[1] : &j->w[0];

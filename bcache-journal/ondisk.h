@@ -31,7 +31,7 @@ typedef __u8 u8;
  * after the other, a key being two u64s and one more for each pointer.
  *
  * All numbers are in the byte order of the machine that wrote them. Sizes and
- * offsets within keys and pointers count sectors of 512 bytes.
+ * offsets within keys and pointers are in sectors of 512 bytes.
  *
  * What a jset says can only be trusted after three steps, in this order:
  *

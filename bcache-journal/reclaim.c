@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: reclaim
  *
- * A journal bucket may be written again when every jset in it is older than
- * last_seq, the oldest jset that still has a pin. Pins fall when the btree
- * nodes that hold the jset's keys are on disk, so when the journal is full the
- * nodes that hold the oldest pin are written.
+ * A journal bucket may be written again when every jset in it is older than last_seq,
+ * the oldest jset whose pin is held. A pin comes free when the btree nodes that hold
+ * the jset's keys are on the disk, so when the journal is full, the nodes that hold the
+ * oldest pin are written.
  *
  * The ring of buckets:  ... free | last_idx ... cur_idx | free ...
  *
- * The bucket behind cur_idx is never given out, so that last_idx == cur_idx + 1
- * can't be taken for an empty ring; one more is kept back once registration is
- * over (do_reserve), so that replay after a crash has one to write to.
+ * The bucket behind cur_idx is never given out, so that last_idx == cur_idx + 1 cannot
+ * be taken for an empty ring. Once registration is over (do_reserve) one more is kept in
+ * reserve, so that replay after a crash has a bucket to write to.
  */
 
 #include "journal.h"
 #include "trace.h"
 
-/* With fewer blocks left than this, the ring is tight. */
+/* The ring is tight if fewer blocks than this are left. */
 #define TIGHT_BLOCKS 16
 
 /**
- * bj_journal_space_reserve - keep a bucket back from now on
+ * bj_journal_space_reserve - keep a bucket in reserve from now on
  * @j: the journal
  *
  * Stands in for bch_journal_space_reserve, at the end of registration.
@@ -31,7 +31,7 @@ void bj_journal_space_reserve(struct journal *j)
 	j->do_reserve = true;
 }
 
-/* Buckets of the ring that are free, less @kept of them. */
+/* Free buckets of the ring, not counting @kept of them. */
 static unsigned int free_buckets(const struct cache *ca, unsigned int kept)
 {
 	unsigned int n = ca->sb.njournal_buckets;
@@ -43,7 +43,7 @@ static unsigned int free_buckets(const struct cache *ca, unsigned int kept)
 }
 
 /**
- * journal_free_buckets - how many buckets can be taken without a reclaim
+ * journal_free_buckets - number of buckets that can be taken without a reclaim
  * @c: the cache set
  *
  * Called with journal.lock held.
@@ -54,8 +54,8 @@ unsigned int journal_free_buckets(struct cache_set *c)
 }
 
 /*
- * Blocks that can be written before a bucket, or a pin, has to come free: a jset takes one
- * of each, or more blocks.
+ * Number of blocks that can be written before a bucket or a pin has to come free. A jset
+ * takes one pin, and one block or more.
  */
 static u64 blocks_left(struct cache_set *c)
 {
@@ -67,9 +67,9 @@ static u64 blocks_left(struct cache_set *c)
 }
 
 /**
- * journal_is_tight - are there so few blocks left that somebody may be shut out?
+ * journal_is_tight - are so few blocks left that room.c has to choose among callers?
  * @c: the cache set
- * @more: blocks that are about to be taken
+ * @more: blocks that are about to be taken, to be left out
  *
  * Called with journal.lock held.
  */
@@ -93,20 +93,21 @@ static void write_at(struct cache_set *c, unsigned int offset)
 }
 
 /**
- * journal_resume - go on behind the newest jset, not only in the next bucket
+ * journal_resume - write on behind the newest jset, instead of in the next bucket
  * @c: the cache set being registered
  * @newest: the newest jset, which is in bucket cur_idx
- * @end: sectors of that bucket up to its end
+ * @end: sectors from the start of that bucket to the end of the jset
  *
- * From bch_journal_read(), once it is sure that nothing newer is lost: what is behind
- * it is written over. The journal is then as if it had been in use, for stock too.
+ * Called by bj_journal_read() once it is certain that nothing newer is lost: the rest of
+ * the bucket will be overwritten. Afterwards the journal looks as if it had been in use
+ * all along, to the stock driver too.
  */
 void journal_resume(struct cache_set *c, const struct jset *newest,
 		    unsigned int end)
 {
 	size_t i;
 
-	/* As if both buffers had held it: see room_may_defer(), journal_discard() */
+	/* As if both buffers had held it, for room_may_defer() and journal_discard(). */
 	for (i = 0; i < ARRAY_SIZE(c->journal.w); i++) {
 		struct jset *data = c->journal.w[i].data;
 
@@ -135,10 +136,10 @@ static bool take_bucket(struct cache_set *c, unsigned int kept)
 }
 
 /**
- * journal_take_reserve - write into the bucket that is kept for replay
+ * journal_take_reserve - use the bucket that is reserved for replay
  * @c: the cache set
  *
- * When nothing else makes room. Called with journal.lock held.
+ * The last resort, when nothing else makes room. Called with journal.lock held.
  */
 void journal_take_reserve(struct cache_set *c)
 {
@@ -146,10 +147,10 @@ void journal_take_reserve(struct cache_set *c)
 }
 
 /**
- * journal_give_up_bucket - let the oldest bucket be written over
+ * journal_give_up_bucket - let the oldest bucket be overwritten
  * @c: the cache set being registered
  *
- * Although its entries have not been replayed: they are in memory. Called with
+ * Its entries have not been replayed yet, but they are in memory. Called with
  * journal.lock held.
  */
 void journal_give_up_bucket(struct cache_set *c)
@@ -162,12 +163,12 @@ void journal_give_up_bucket(struct cache_set *c)
 }
 
 /**
- * bj_journal_reclaim - let go of what is no longer needed: pins, then buckets
+ * bj_journal_reclaim - release the pins that are free, then the buckets
  * @c: the cache set
  *
- * Stands in for journal_reclaim. Called with journal.lock held. Goes on to the
- * next bucket if the current one is full and another one is free. Wakes those who wait
- * for room if any of this has gained some: they come here themselves, and must not
+ * Stands in for journal_reclaim. Called with journal.lock held. Goes on to the next
+ * bucket if the current one is full and another one is free. Wakes the waiters for room
+ * only if any of this has made some: they call this function themselves, and must not
  * keep each other awake.
  */
 void bj_journal_reclaim(struct cache_set *c)
@@ -180,7 +181,7 @@ void bj_journal_reclaim(struct cache_set *c)
 
 	atomic_long_inc(&c->reclaim);
 
-	/* The open jset's own pin is never zero, so this ends. */
+	/* The count of the open jset's pin is never 0, so this ends. */
 	while (pin_used(j) > 1 && !atomic_read(pin_front(j))) {
 		j->pin.front = (j->pin.front + 1) & j->pin.mask;
 		gained = true;
@@ -203,8 +204,8 @@ static struct btree_write *current_write(struct btree *b)
 }
 
 /*
- * Mark @b if it holds @pin and has to be written for that. The mark keeps the
- * node from being freed: btree_node_free() and mca_reap() wait for it to go.
+ * Mark @b if it is dirty and holds @pin. The mark keeps the node from being freed:
+ * btree_node_free() and mca_reap() wait until it is cleared.
  * Called with bucket_lock held.
  */
 static bool bj_node_mark(struct btree *b, const atomic_t *pin)
@@ -219,7 +220,7 @@ static bool bj_node_mark(struct btree *b, const atomic_t *pin)
 	return mark;
 }
 
-/* Write a marked node, unless somebody else was faster, and take the mark off. */
+/* Write a marked node, unless that has been done meanwhile, and clear the mark. */
 static void bj_node_write(struct btree *b)
 {
 	mutex_lock(&b->write_lock);
@@ -233,12 +234,11 @@ static void bj_node_write(struct btree *b)
  * bj_btree_flush_write - write btree nodes that hold the oldest jset
  * @c: the cache set
  *
- * Stands in for btree_flush_write. Process context; takes bucket_lock and the
- * nodes' write_lock, waits for none of the I/O it starts. At most
- * BTREE_FLUSH_NR nodes at a time, so that bucket_lock is not held for long; one
- * caller at a time, the others return at once. The least recently used nodes
- * are first. The root is not on that list and is looked at last: in a new cache
- * it is the leaf that all keys go to.
+ * Stands in for btree_flush_write. Process context; takes bucket_lock and the nodes'
+ * write_lock, and does not wait for the I/O it starts. Writes at most BTREE_FLUSH_NR
+ * nodes, so that bucket_lock is not held for long. Only one caller is served at a time;
+ * the others return at once. The least recently used nodes come first. The root is not
+ * on that list, and comes last: in a new cache it is the leaf that gets all keys.
  */
 void bj_btree_flush_write(struct cache_set *c)
 {
@@ -259,7 +259,7 @@ void bj_btree_flush_write(struct cache_set *c)
 	oldest = pin_front(j);
 	spin_unlock(&j->lock);
 
-	/* Nobody holds it: the next reclaim lets go of it. */
+	/* The pin is free already: the next reclaim releases it. */
 	if (atomic_read(oldest) <= 0)
 		goto out;
 
@@ -268,8 +268,8 @@ void bj_btree_flush_write(struct cache_set *c)
 	mutex_lock(&c->bucket_lock);
 	list_for_each_entry_reverse(b, &c->btree_cache, list) {
 		/*
-		 * Stop when there can be no more nodes that hold it, or when it
-		 * is gone meanwhile. What is marked already is written anyhow.
+		 * Stop when no more nodes can hold the pin, or when it has come
+		 * free. The nodes marked so far are written in any case.
 		 */
 		if (nr == BTREE_FLUSH_NR || (int)nr >= atomic_read(oldest) ||
 		    pin_front(j) != oldest)

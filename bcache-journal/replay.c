@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: mark and replay
  *
- * The keys of the collected jsets are not in the btree on disk, or may not be.
- * First, before anything is allocated, gc is told of them (mark); then they are
- * inserted again in exactly the order in which they were journalled (replay).
- * Each jset holds a pin of its own meanwhile, which the btree nodes take over.
+ * The keys of the collected jsets may not be in the btree on the disk. First, before
+ * anything is allocated, they are marked for gc (mark); then they are inserted again, in
+ * exactly the order in which they were journalled (replay). Meanwhile each jset holds a
+ * pin, which the btree nodes take over.
  *
- * A livepatch transition can put stock before or behind any of the two, so both
- * check what they get: the list may come from stock's scan.
+ * A livepatch transition can put the stock driver before or behind either step, so both
+ * check their input: the list may come from the stock driver's scan.
  */
 
 #include <linux/delay.h>
@@ -19,13 +19,13 @@
 #include "journal.h"
 #include "trace.h"
 
-/* Generations wrap. One less than this ahead of another is the newer of the two. */
+/* Generations wrap: a generation is newer if it is ahead by less than this. */
 #define GEN_HALF 128
 
 /*
- * A bucket's generation is on the disk before a pointer with it is journalled. What
- * is further ahead than gc can count back would give the bucket a generation that
- * makes stale pointers good.
+ * A bucket's generation is on the disk before a pointer with that generation is
+ * journalled. A pointer further ahead than gc allows would give the bucket a generation
+ * that makes stale pointers valid.
  */
 static bool gens_ok(struct cache_set *c, const struct jset *j)
 {
@@ -52,8 +52,8 @@ static bool gens_ok(struct cache_set *c, const struct jset *j)
 }
 
 /*
- * The list may come from the stock driver's scan, and buckets have generations only
- * since then. The checksum is not in question now.
+ * Check an entry again: the list may come from the stock driver's scan, and the scan
+ * runs before the buckets have their generations. The checksum was checked by either.
  */
 static bool entry_ok(struct cache_set *c, const struct jset *j)
 {
@@ -75,7 +75,7 @@ static void pin_push_front(struct journal *j, int holders)
 	atomic_set(pin_front(j), holders);
 }
 
-/* Tell gc of a key, and keep the buckets it points to from being reused. */
+/* Mark a key for gc, and keep the buckets that it points to from being reused. */
 static void mark_key(struct cache_set *c, struct bkey *k)
 {
 	unsigned int i;
@@ -94,11 +94,11 @@ static void mark_key(struct cache_set *c, struct bkey *k)
  * @c: the cache set being registered
  * @list: the jsets, from bch_journal_read
  *
- * Stands in for bch_journal_mark; from registration, nobody else uses the
- * journal. A jset for which there is no pin left is replayed without one, as
- * by stock; the write path never lets so many be open.
+ * Stands in for bch_journal_mark. Called by registration; the journal has no other user.
+ * As with stock, a jset for which no pin is left is replayed without one; the write path
+ * never lets so many be open.
  *
- * It can't fail: what is wrong with the list is left for replay to refuse.
+ * Cannot fail: replay refuses a faulty list.
  */
 void bj_journal_mark(struct cache_set *c, struct list_head *list)
 {
@@ -114,7 +114,7 @@ void bj_journal_mark(struct cache_set *c, struct list_head *list)
 		if (i->j.seq >= next)
 			return;
 
-		/* Pins that nobody holds for entries that are not there. */
+		/* Missing entries get free pins. */
 		while (--next != i->j.seq && pin_free(j) > 1)
 			pin_push_front(j, 0);
 
@@ -133,8 +133,8 @@ void bj_journal_mark(struct cache_set *c, struct list_head *list)
 }
 
 /*
- * Before anything is changed: is each entry there, in order, and sound? @is_judged:
- * so were the gaps, from the whole ring, and told.
+ * Before anything is changed: is every entry there, in order, and sound? With
+ * @is_judged the scan has already judged the gaps, knowing the whole ring.
  */
 static int bj_check_list(struct cache_set *c, struct list_head *list,
 			 bool is_judged)
@@ -213,20 +213,19 @@ static int may_go_on(const struct cache_set *c, const struct jset *j)
 			j->seq);
 		return -EINTR;
 	}
-	/* Said by whoever did it: no room in the journal, a failed write. */
+	/* The cause has been logged: no room in the journal, or a failed write. */
 	return test_bit(CACHE_SET_IO_DISABLE, &c->flags) ? -EIO : 0;
 }
 
-/* How long nodes may take to be written before registration goes on without. */
+/* How long registration waits for nodes to be written, and how often it looks. */
 #define SETTLE_MS 30000
-/* How often it is looked whether they are. */
 #define SETTLE_POLL_US 1000
 
 /*
- * Write the nodes that hold entries up to @end, and an entry whose last_seq is behind
- * them. If they had a gap that the operator accepts (@lossy), so that the next recovery
- * does not find it again; else as long as the ring is tight, so that no number of
- * crashes during registration uses it up.
+ * Write the nodes that hold entries up to @end, and then an entry whose last_seq is
+ * behind them. If the operator has accepted a gap in them (@lossy), do it so that the
+ * next recovery does not find the gap again; otherwise only while the ring is tight, so
+ * that crashes during registration cannot use it up, however many there are.
  */
 static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 {
@@ -257,7 +256,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 	} while (!gone && time_before(jiffies, until));
 
 	closure_init_stack(&cl);
-	/* It may be put off, as a new root is. */
+	/* It may be deferred, like a new root. */
 	while (gone && !(pin = bj_journal(c, NULL, &cl)) &&
 	       time_before(jiffies, until) &&
 	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
@@ -278,9 +277,9 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
  * @c: the cache set being registered
  * @list: the jsets, marked; all of them are freed, also on error
  *
- * Stands in for bch_journal_replay. From registration with bch_register_lock
- * held; the journal takes new entries meanwhile (a node may split). On error
- * the set is not registered; what is on disk is still all there.
+ * Stands in for bch_journal_replay. Called by registration with bch_register_lock held;
+ * the journal takes new entries meanwhile (a node may split). On error the set is not
+ * registered, and everything on the disk is still there.
  *
  * Return: 0, -EIO if entries are missing or not in order or not sound, or if the set
  * was shut down meanwhile, -EINTR if the process was killed, or what

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the whole ring of journal buckets holds, and whether recovery may go on.
+ * The judgement on a whole ring of journal buckets: may recovery go on?
  *
  * Pure like ondisk.h: the kernel module, the tools and the unit tests compile the
  * very same file. Reading blocks and keeping entries is the caller's part.

@@ -2,35 +2,35 @@
 /**
  * DOC: room in the journal, and its last blocks
  *
- * A caller of bch_journal() that passes keys holds no lock while it waits for room,
- * but afterwards it holds a pin until its keys are in the btree. To get them in it may
- * need the lock of the root, which another task holds in bch_btree_set_root(), or a
- * bucket from the allocator, which is in bch_prio_write(). Both of these want a jset
- * of their own written. If there is no room for it each waits for the other: the pins
- * keep the buckets of the ring, and no node that could be written holds these pins.
+ * A caller of bch_journal() that passes keys holds no lock while it waits for room, but
+ * afterwards it holds a pin until its keys are in the btree. To insert them it may need
+ * the lock of the root, which another task holds in bch_btree_set_root(), or a bucket
+ * from the allocator, which is in bch_prio_write(). Each of these two needs a jset of
+ * its own written. If there is no room for that jset, they wait for each other: the
+ * pins keep the buckets of the ring, and no node that could be written holds the pins.
  *
- * So, when the ring gets tight,
+ * So when the ring gets tight,
  *
- * - keys, and flushes, are only taken when nobody holds a pin, and, if that is not
- *   long in coming, the allocator has its stock of buckets for nodes;
- * - a new root waits for nothing: the next jset has it, whoever asks for that one;
- * - the allocator may have what is left, in the end also the bucket that is kept for
- *   replay. It needs a few jsets: no node is written for the journal meanwhile, so each
- *   leaf is split or compacted once, by whoever comes first, and the root as often; a
- *   jset brings 1/256 of the buckets, which is half as many as there are leaves in a
- *   cache full of small keys. During replay it lets replay have a go first, which may
- *   make room without a single jset.
+ * - keys and flushes are accepted only when no pin is held, and when the allocator has
+ *   its stock of buckets for nodes (for the latter they wait a limited time);
+ * - a new root does not wait: it goes into the next jset that is written;
+ * - the allocator may use what is left, and in the end the bucket that is reserved for
+ *   replay. It needs only a few jsets: meanwhile no node is written to free pins, so
+ *   each leaf is split or compacted once, by the first caller that needs it, and the
+ *   root as often; a jset yields 1/256 of the buckets, which is half the number of
+ *   leaves in a cache full of small keys. During registration it lets replay go first,
+ *   which may make room without a single jset.
  *
- * Until the next jset is on the disk recovery would start from the old root, and
- * nothing that it finds from there may be gone. Its nodes are there: a bucket is given
- * out only after bch_prio_write(), whose jset has the new root. (The allocator goes on
- * without it if there is no bucket for the prios: in its first round only, which is over
- * before a root can change; later RESERVE_PRIO is filled first.) The entries are there
+ * Until the next jset is on the disk, recovery would start from the old root, so
+ * everything that it would find from there must still exist. The nodes do: a bucket is
+ * given out only after bch_prio_write(), whose jset has the new root. (The allocator
+ * skips that if it has no bucket for the prios, but only in its first round, which is
+ * over before a root can change; later RESERVE_PRIO is filled first.) The entries do
  * too, although their pins may have been dropped since: the next jset goes behind the
- * last one in its bucket, or into a bucket that the last one has already given up, which
- * is what room_may_defer() looks at. All of this holds for stock too, should it take
- * over, but for its discards, which do not wait for that jset. So on a set with discard
- * the root does wait, and may have the reserve.
+ * last one in its bucket, or into a bucket that the last one has already given up;
+ * room_may_defer() checks that. All of this also holds if the stock driver takes over,
+ * except for its discards, which do not wait for that jset. So on a set with discard a
+ * new root does wait, and may use the reserve.
  */
 
 #include <linux/delay.h>
@@ -40,23 +40,22 @@
 
 #include "journal.h"
 
-/* How long keys wait for the allocator on a tight ring. */
+/* How long keys wait for the allocator when the ring is tight. */
 #define NODES_FIRST HZ
-/* How long those that others wait for wait before they take the reserve. */
+/* How long the callers that block others wait before they use the reserve. */
 #define RESERVE_AFTER (HZ / 10)
-/* How long it leaves the last blocks to replay. */
+/* How long the allocator leaves the last blocks to replay. */
 #define REPLAY_FIRST (2 * HZ)
-/* How long nothing has to come free before that is told. */
+/* How long no pin has to come free before the journal is stuck. */
 #define STUCK_AFTER (30 * HZ)
 
-/* How long a waiter for room sleeps before it looks again by itself. */
+/* How long a waiter for room sleeps before it looks again without being woken. */
 #define LOOK_AGAIN_MS 10
 
 /*
- * Is enough left for others if the open jset is written? @sectors is its length on
- * the disk; it fits into the current bucket. If not, it has to be the only one that
- * somebody holds a pin of, be it a caller of bch_journal() that is not done or a btree
- * node.
+ * Would enough be left for others if the open jset was written? It is @sectors long on
+ * the disk and fits into the current bucket. If not, it may be written all the same if
+ * no pin is held but its own, neither by a caller of bch_journal() nor by a btree node.
  */
 static bool headroom(struct cache_set *c, unsigned int sectors)
 {
@@ -74,8 +73,8 @@ static bool headroom(struct cache_set *c, unsigned int sectors)
 }
 
 /*
- * Has the allocator its stock of buckets for btree nodes? A hint: the stock is under
- * another lock.
+ * Does the allocator have its full stock of buckets for btree nodes? A hint: another
+ * lock protects the stock.
  */
 static bool nodes_ready(const struct cache_set *c)
 {
@@ -89,7 +88,7 @@ static bool nodes_ready(const struct cache_set *c)
  * room_may_defer - may a new root be left to the next jset?
  * @c: the cache set
  *
- * See "the last blocks" above. Called with journal.lock held.
+ * See the overview above. Called with journal.lock held.
  */
 bool room_may_defer(struct cache_set *c)
 {
@@ -105,16 +104,17 @@ bool room_may_defer(struct cache_set *c)
 	if (!j->blocks_free)
 		next = next_bucket(c->cache, next);
 
-	/* The buffer may never have been used, and the driver's is not zeroed. */
+	/* The stock driver does not zero the buffer, which may never have been used. */
 	return !j->io_in_flight && last->seq + 1 == j->seq &&
 	       last->magic == (c->cache->sb.set_magic ^ JSET_MAGIC) &&
 	       ja->seq[next] < last->last_seq;
 }
 
 /*
- * A new root, and new prios from the allocator, come with a closure on the stack,
- * new uuids with none, a flush with that of its struct search. Registration's own, with
- * one on the stack too, are counted as a root: they hold nothing, and there is room.
+ * A new root, and new prios from the allocator, come with a closure on the stack, new
+ * uuids with none, a flush with the closure of its struct search. The requests of
+ * registration itself, also with one on the stack, pass for a root: they hold nothing,
+ * and there is room.
  */
 static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
 			       const struct closure *parent)
@@ -127,8 +127,8 @@ static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
 }
 
 /**
- * room_wait_begin - a caller of bch_journal() comes for room
- * @r: set up here
+ * room_wait_begin - set up the wait of a caller of bch_journal()
+ * @r: the wait
  * @c: the cache set
  * @nkeys: u64s of keys that it wants to append
  * @parent: its closure, or NULL
@@ -144,7 +144,7 @@ void room_wait_begin(struct room_wait *r, const struct cache_set *c,
 }
 
 /**
- * room_fits - do more keys fit into the open jset, and that into the bucket?
+ * room_fits - do more keys fit into the open jset, and the jset into the bucket?
  * @c: the cache set
  * @nkeys: u64s of the keys
  *
@@ -162,15 +162,15 @@ bool room_fits(struct cache_set *c, size_t nkeys)
 /**
  * room_is_there - may the keys be appended to the open jset now?
  * @c: the cache set
- * @r: the caller that wants to
+ * @r: the wait of the caller
  *
- * The overview above says who may take what. Called with journal.lock held.
+ * By the rules in the overview above. Called with journal.lock held.
  */
 bool room_is_there(struct cache_set *c, const struct room_wait *r)
 {
 	size_t sectors = jset_sectors(c, c->journal.cur->data->keys + r->nkeys);
 
-	/* Nor into one that can't be written for want of a pin for the next one. */
+	/* A jset cannot be written if there is no pin for the next one. */
 	if (journal_full(&c->journal) || !room_fits(c, r->nkeys))
 		return false;
 
@@ -189,9 +189,9 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
 }
 
 /*
- * Nothing has come free for long. A set that is being registered is refused then, or,
- * if the operator accepts the loss, replayed at the risk that it takes. Takes
- * journal.lock off meanwhile.
+ * No pin has come free for STUCK_AFTER: log it. A set that is being registered is
+ * refused, or, if the operator accepts the loss, its oldest bucket is given up. Drops
+ * journal.lock and takes it again.
  */
 static void bj_tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 {
@@ -225,19 +225,19 @@ static void bj_tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 }
 
 /**
- * room_is_stuck - has nothing come free for so long that it has to be told?
+ * room_is_stuck - has no pin come free for too long?
  * @c: the cache set
- * @r: the caller that waits
+ * @r: the wait of the caller
  *
- * If so it is told, and what can be done about it is done. Called with journal.lock
- * held, which is dropped meanwhile.
+ * If so, logs it and does what can be done about it. Called with journal.lock held;
+ * drops it and takes it again.
  */
 bool room_is_stuck(struct cache_set *c, struct room_wait *r)
 	__must_hold(&c->journal.lock)
 {
 	const struct journal *j = &c->journal;
 
-	/* A write in flight ends by itself: write.c bounds its tries. */
+	/* A write in flight will end: write.c limits its retries. */
 	if (j->io_in_flight || r->oldest != journal_last_seq(j)) {
 		r->oldest = journal_last_seq(j);
 		r->changed = jiffies;
@@ -252,9 +252,9 @@ bool room_is_stuck(struct cache_set *c, struct room_wait *r)
 }
 
 /**
- * room_from_reserve - let a caller that others wait for write into the reserve
+ * room_from_reserve - use the reserve for a caller that has blocked others for long
  * @c: the cache set
- * @r: the caller
+ * @r: the wait of the caller
  *
  * Called with journal.lock held.
  */
@@ -270,9 +270,9 @@ void room_from_reserve(struct cache_set *c, const struct room_wait *r)
  * @j: the journal
  * @cl: on the caller's stack, and perhaps on journal.wait
  *
- * Until @cl is woken, but not for long: nobody is woken when a caller of bch_journal()
- * drops its pin. (6.1 has no closure_sync_timeout(); with that of 6.12 the kernel
- * found guard bits set in @cl.)
+ * Returns when @cl is woken, or after LOOK_AGAIN_MS, since a caller of bch_journal()
+ * that drops its pin wakes nobody. (6.1 has no closure_sync_timeout(); the one of 6.12
+ * made the kernel report guard bits set in @cl.)
  */
 void room_sleep(struct journal *j, struct closure *cl)
 {

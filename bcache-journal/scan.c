@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: scan
  *
- * Registration begins with finding the jsets that recovery needs. ring.c says
- * what is to be read, and whether what was found may be registered; this file
- * reads it, keeps the jsets, and tells the verdict. The heads of the buckets are
- * read HEADS at a time.
+ * Registration begins with a scan for the jsets that recovery needs. ring.c decides what
+ * to read and whether the set may be registered; this file reads for it, keeps the
+ * jsets, and logs the verdict. The heads of the buckets are read HEADS at a time.
  *
- * What is kept is a list of struct journal_replay in the order of seq. Each one
- * comes from kmalloc on its own: the stock driver kfrees them one by one.
+ * The jsets are kept in a list of struct journal_replay, sorted by seq. Each of them is
+ * a kmalloc of its own, since the stock driver frees them one by one.
  *
- * Whatever can be refused is refused here, before the set has an allocator, a
- * root or a pin.
+ * As far as possible a set is refused here, before it has an allocator, a root or a pin.
  */
 
 #include <linux/bio.h>
@@ -26,11 +24,11 @@
 
 static_assert(RING_BUCKETS == ARRAY_SIZE(((struct journal_device *)0)->seq));
 
-/* Heads read at once, each as long as the longest jset. */
+/* Heads that are read at once, each as long as the longest jset. */
 #define HEADS 16
 #define HEAD_SECTORS (JSET_BYTES >> SECTOR_SHIFT)
 
-/* A stock superblock has at least this many; with fewer none ever comes free. */
+/* A stock superblock has at least this many; with fewer, none ever comes free. */
 #define MIN_JOURNAL_BUCKETS 3
 
 struct scan {
@@ -53,7 +51,7 @@ static sector_t spot_sector(const struct scan *s, u32 bucket, u32 offset)
 	return bucket_to_sector(s->c, s->ca->sb.d[bucket]) + offset;
 }
 
-/* Into @data, one physically contiguous allocation; waits. */
+/* Read into @data, which is physically contiguous, and wait for it. */
 static int bj_read_sectors(struct cache *ca, sector_t sector, void *data,
 			   unsigned int sectors)
 {
@@ -76,9 +74,9 @@ static unsigned int head_sectors(const struct cache *ca)
 }
 
 /*
- * Read the heads of the buckets from @bucket on, all at once. The bios are chained
- * to the last one, which is waited for, so that none of them completes into this
- * module. If one of them fails nobody knows which: then each is read on its own.
+ * Read the heads of the buckets from @bucket on, all at once. The bios are chained to
+ * the last one, which is waited for, so that none of them completes into this module.
+ * If one of them fails, it is not known which: then each head is read on its own.
  */
 static void bj_read_heads(struct scan *s, u32 bucket)
 {
@@ -146,7 +144,7 @@ static int bj_scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 	return ret == -ENOMEM ? ret : ret != 0;
 }
 
-/* In the place that its seq asks for, which in a sound ring is the end. */
+/* Insert by seq, which in a sound ring means at the end. */
 static int bj_scan_keep(struct ring *r, u32 bucket, const struct jset *j)
 {
 	struct scan *s = container_of(r, struct scan, ring);
@@ -186,7 +184,7 @@ static int bj_scan_erase(struct ring *r, const struct ring_spot *spot)
 	if (!ret)
 		return 0;
 
-	/* It may never be readable again either. */
+	/* An unreadable place may never be readable again either. */
 	bj_warn(s->c,
 		"journal bucket %u, sector %llu: can't be overwritten (%d); entries given up there come back if it can be read again%s\n",
 		spot->bucket, (u64)sector, ret,
@@ -218,7 +216,7 @@ static void tell_spot(const struct scan *s, const struct ring_spot *at)
 			fault_text(&at->fault).text);
 }
 
-/* What is wrong, in words, ahead of what becomes of it. */
+/* Log the cause of a refusal, and then @outcome. */
 static void tell_refusal(const struct scan *s, enum ring_verdict v,
 			 const char *outcome)
 {
@@ -270,7 +268,7 @@ static void tell_refusal(const struct scan *s, enum ring_verdict v,
 	}
 }
 
-/* What is odd but no reason to refuse. */
+/* Log oddities that are no reason to refuse. */
 static void tell_harmless(const struct scan *s)
 {
 	const struct ring *r = &s->ring;
@@ -296,7 +294,7 @@ static void tell_harmless(const struct scan *s)
 			r->unneeded);
 }
 
-/* The verdict on the scan, told. Returns 0 or a negative errno. */
+/* Judge the ring, and log the verdict. Returns 0 or a negative errno. */
 static int bj_judge(struct scan *s)
 {
 	struct ring *r = &s->ring;
@@ -310,7 +308,7 @@ static int bj_judge(struct scan *s)
 		return 0; /* the stock driver refuses an empty list */
 	case RING_OK:
 		tell_harmless(s);
-		/* What is written next has the same seq. */
+		/* The next entry gets the same seq. */
 		if (r->torn.kind == RING_UNREADABLE)
 			bj_scan_erase(r, &r->torn);
 		return 0;
@@ -334,7 +332,7 @@ static int bj_judge(struct scan *s)
 	return ret;
 }
 
-/* Of all others only the first entry was looked at. */
+/* Number of buckets read whole; of the others only the first entry was read. */
 static u32 buckets_read(const struct ring *r)
 {
 	u32 i, n = 0;
@@ -349,7 +347,7 @@ static const struct jset *newest_jset(const struct list_head *list)
 	return &list_last_entry(list, struct journal_replay, list)->j;
 }
 
-/* Writing goes on behind the newest jset. */
+/* Set the journal up so that writing goes on behind the newest jset. */
 static void bj_resume(struct scan *s)
 {
 	const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
@@ -368,8 +366,8 @@ static void bj_resume(struct scan *s)
 }
 
 /*
- * Superblock fields that the stock driver does not check, and hangs on: with two
- * journal buckets none ever comes free, and the allocator has no way on for an
+ * Check superblock fields that the stock driver does not check and hangs on: of two
+ * journal buckets none ever comes free, and the allocator makes no progress with an
  * unknown replacement policy.
  */
 static int check_super(const struct cache_set *c)
@@ -426,7 +424,7 @@ static void bj_scan_free(struct scan *s)
 	kvfree(s);
 }
 
-/* Why the scan did not come to its end. */
+/* Log why the scan was given up. */
 static void tell_given_up(const struct scan *s, int ret)
 {
 	if (ret == -EINTR)
@@ -446,9 +444,9 @@ static void tell_given_up(const struct scan *s, int ret)
  * @c: the cache set being registered
  * @list: empty; gets one struct journal_replay per jset, oldest first
  *
- * Stands in for bch_journal_read: from registration, with bch_register_lock
- * held; nobody else uses the journal yet. Sets journal.seq and the indices of
- * the ring. On error what is in @list is freed by the caller.
+ * Stands in for bch_journal_read. Called by registration with bch_register_lock held;
+ * the journal has no other user yet. Sets journal.seq and the indices of the ring. On
+ * error the caller frees the entries of @list.
  *
  * Return: 0 (also if there is no jset at all), -EINVAL, -EIO, -ENOMEM, or -EINTR
  * if the registering process was killed.

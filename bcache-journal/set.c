@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: a cache set, seen from outside
+ * DOC: references on a cache set, and shutting one down
  *
- * The files in sysfs and debugfs look at a set at any time, and the set may be on its
- * way out. They get at its journal through set_get(), and only while the sets are
- * shown: from the end of the attach to the beginning of the detach.
+ * The files in sysfs and debugfs may be read while their set is being torn down. They
+ * read its journal between set_get() and set_put(), and only while the sets are shown:
+ * from the end of the attach to the beginning of the detach.
  */
 
 #include <linux/delay.h>
@@ -12,17 +12,17 @@
 
 #include "journal.h"
 
-/* How long, and how often, a reader tries to get bch_register_lock. */
+/* How long a reader tries to take bch_register_lock, and how often. */
 #define LOCK_PATIENCE HZ
 #define LOCK_POLL_MS 20
 
 static bool shown;
 
 /**
- * sets_show - show the sets from now on, or no longer
- * @show: which
+ * sets_show - start or stop showing the sets
+ * @show: true to start
  *
- * Readers that are waiting in set_get() give up once the sets are not shown.
+ * Readers that wait in set_get() give up once the sets are no longer shown.
  */
 void sets_show(bool show)
 {
@@ -43,16 +43,16 @@ bool sets_are_shown(void)
  * set_get - keep a set's journal from being torn down while it is read
  * @c: the set, which a view keeps in memory
  *
- * Takes bch_register_lock, as stock's own sysfs files do. A set that is in the
- * list and not stopping can't get past __cache_set_unregister(), which takes
- * that lock too.
+ * Takes bch_register_lock, as the stock driver's own sysfs files do. A set that is on
+ * the list and not stopping cannot get past __cache_set_unregister(), which takes that
+ * lock too.
  *
- * Never sleeps on the lock: a registration holds it for as long as recovery
- * takes, and removing the file, and so detaching, waits for its readers.
+ * Never sleeps on the lock: a registration holds it for as long as recovery takes, and
+ * removing the file, and so detaching, waits for its readers.
  *
- * Return: 0 with the lock held; without it -ENODEV if the set or its view is
- * going, -EAGAIN if the lock stayed busy for a second, or -ERESTARTSYS if a
- * signal came (livepatch sends one to a task that it waits for).
+ * Return: 0 with the lock held; without it, -ENODEV if the set or its view is going
+ * away, -EAGAIN if the lock stayed busy for LOCK_PATIENCE, or -ERESTARTSYS if a signal
+ * came in (livepatch sends one to a task that it waits for).
  */
 int set_get(struct cache_set *c)
 {
@@ -86,12 +86,12 @@ void set_put(void)
 }
 
 /**
- * journal_fail_set - shut a set down, and say why
+ * journal_fail_set - shut a set down, and log why
  * @c: the set
  * @fmt: what has happened, without a line feed
  *
- * bch_cache_set_error() does all of this, but neither says nor does anything for a set
- * that is being stopped. Any context.
+ * bch_cache_set_error() alone would do, except that it does nothing, and logs nothing,
+ * for a set that is already being stopped. Any context.
  */
 void journal_fail_set(struct cache_set *c, const char *fmt, ...)
 {

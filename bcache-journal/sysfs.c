@@ -48,8 +48,9 @@ static u64 get_buckets_free(struct cache_set *c)
 }
 
 /*
- * The next reclaim could let go of nothing: who writes has to wait.  The one entry that
- * is left is the open one, which holds itself; reclaim comes with the next write only.
+ * Full means that the next reclaim could release nothing, so writers have to wait. If
+ * only one entry is left, it is the open one, which holds its own pin; then reclaim only
+ * comes with the next write.
  */
 static u64 get_full(struct cache_set *c)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Tracepoints: our own (system bcache_journal), and a way to fire stock's.
+/**
+ * DOC: tracepoints
+ *
+ * Those of this module (system bcache_journal), and a way to fire the stock driver's.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM bcache_journal

@@ -25,13 +25,13 @@
 /* 64 chains: bj_journal_next() looks a view up with journal.lock held. */
 #define VIEWS_BITS 6
 
-/* When a new set is looked for: after its first pin, and if the lock was taken. */
+/* Delay of the search for new sets: after a first pin, and if the lock was busy. */
 #define SYNC_DELAY HZ
 #define SYNC_RETRY (HZ / 10)
 
 /* Lock order: bch_register_lock, views_lock. Neither is held for removal. */
 static DEFINE_MUTEX(views_lock);
-/* By address of the set; changed under views_lock, read with RCU. */
+/* Keyed by the address of the set. Changed under views_lock, read under RCU. */
 static DEFINE_HASHTABLE(views, VIEWS_BITS);
 static struct workqueue_struct *wq;
 
@@ -69,7 +69,7 @@ static struct set_view *view_find(const struct cache_set *c)
 	return NULL;
 }
 
-/* Any view. With views_lock held. */
+/* Any view, or NULL. Called with views_lock held. */
 static struct set_view *view_first(void)
 {
 	struct set_view *v;
@@ -80,7 +80,7 @@ static struct set_view *view_first(void)
 	return NULL;
 }
 
-/* With bch_register_lock and views_lock held; @c is not stopping. */
+/* Called with bch_register_lock and views_lock held; @c is not stopping. */
 static void bj_view_make(struct cache_set *c)
 {
 	struct set_view *v = kzalloc(sizeof(*v), GFP_KERNEL);
@@ -107,8 +107,8 @@ static void bj_view_make(struct cache_set *c)
 }
 
 /*
- * Out of the table already, no lock held: waits for readers of the files, each of
- * which gives up within a second.
+ * The view is out of the table already, and no lock is held: this waits for the readers
+ * of the files, each of which gives up within a second.
  */
 static void bj_view_free(struct set_view *v)
 {
@@ -124,8 +124,8 @@ static void bj_views_sync(struct work_struct *work)
 	struct cache_set *c;
 
 	/*
-	 * Registration holds this for as long as recovery takes: don't sleep
-	 * for it where hung_task looks, or where rmmod of us would wait.
+	 * Registration holds the lock for as long as recovery takes: do not sleep on
+	 * it, or hung_task would complain and the removal of this module would wait.
 	 */
 	if (!mutex_trylock(&bch_register_lock)) {
 		if (sets_are_shown())
@@ -145,9 +145,9 @@ static void bj_views_sync(struct work_struct *work)
 
 /**
  * view_drop - take a set's view down
- * @c: the set; its journal is about to be freed
+ * @c: the set, whose journal is about to be freed
  *
- * Process context, bch_register_lock not held.
+ * Process context, without bch_register_lock.
  */
 void view_drop(struct cache_set *c)
 {
@@ -167,7 +167,7 @@ void view_drop(struct cache_set *c)
  * view_pin_taken - note when the newest pin was taken
  * @j: the journal; its lock is held, or it is being set up
  *
- * The first sign of life of a set that is new.
+ * The first pin also announces a new set, which has no view yet.
  */
 void view_pin_taken(struct journal *j)
 {
@@ -183,7 +183,7 @@ void view_pin_taken(struct journal *j)
 }
 
 /**
- * views_start - show the sets: we are attached
+ * views_start - show the sets, once the module is attached
  */
 void views_start(void)
 {
@@ -196,10 +196,9 @@ void views_start(void)
 /**
  * views_stop - take all views down
  *
- * Process context, no lock held. sync_work uses bcache's lock and list, so it
- * must not run, or be queued, once this has returned: the reference on bcache
- * is dropped next. Hooks may still be called, by tasks that have not switched
- * sides.
+ * Process context, no lock held. sync_work uses bcache's lock and list, so it must not
+ * run or be queued once this has returned: the reference on bcache is dropped next.
+ * Hooks may still be called, by tasks that have not switched sides.
  */
 void views_stop(void)
 {
@@ -223,7 +222,7 @@ void views_stop(void)
 }
 
 /**
- * views_init - before the first hook can run
+ * views_init - set up the views, before the first hook can run
  *
  * Return: 0 or a negative errno.
  */
@@ -242,7 +241,7 @@ int views_init(void)
 }
 
 /**
- * views_exit - after the last hook has run
+ * views_exit - take everything down, after the last hook has run
  */
 void views_exit(void)
 {

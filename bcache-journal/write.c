@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: the write of a jset, and one that fails
  *
- * A write that fails is tried again for write_retry seconds: the same jset, to the
- * same place. It counts as in flight until then, for stock too, and the open jset
- * takes keys meanwhile. What waits between two tries is work of this module's own,
- * drained at its exit. Where the jset belongs follows from the ring, so it has no
- * state that stock would have to know: a try that is still to come when the module
- * has detached is made at once, and ends in stock's journal_write_endio.
+ * A write that fails is tried again for write_retry seconds: the same jset, to the same
+ * place. Until then it is still in flight, for the stock driver too, and the open jset
+ * takes keys. Between two tries the write waits in a work item of this module, which is
+ * flushed at module exit. The place of the jset follows from the ring, so there is no
+ * state that the stock driver would have to know: a try that is still pending when the
+ * module has detached is made at once, and ends in the stock journal_write_endio.
  *
- * When this is given up the set is shut down, and the bios that wait for the jset
- * end with an error. No other bio had a promise yet: it becomes durable with the next
- * flush, and that one fails.
+ * When the tries are given up, the set is shut down and the bios that wait for the jset
+ * end with an error. No other bio was promised to be durable yet: that comes with the
+ * next flush, which fails.
  */
 
 #include <linux/blk_types.h>
@@ -32,18 +32,18 @@ MODULE_PARM_DESC(
 	write_retry,
 	"seconds for which a failed journal write is tried again (30); 0: not at all");
 
-/* A failed write waits this long for its next try, longer each time, up to the maximum. */
+/* Delay before the next try of a failed write: one step more each time, up to the max. */
 #define RETRY_STEP (HZ / 10)
 #define RETRY_MAX (2 * HZ)
 
-/* As many sets can have a write that is tried again. */
+/* Number of sets that can be retrying a write at the same time. */
 #define RETRY_SETS 16
 
-/* Sets whose write is being tried again. One that finds no place here has none. */
+/* Sets whose write is being retried. A set that finds no free slot does not retry. */
 static struct write_retry {
 	struct cache_set *c;
 	struct delayed_work work;
-	u64 seq; /* of the jset; stock may have ended an earlier one's tries */
+	u64 seq; /* of the jset; the stock driver may have ended the last one's tries */
 	unsigned long began; /* jiffies */
 	unsigned int tries;
 } retries[RETRY_SETS];
@@ -59,17 +59,18 @@ static struct write_retry *retry_of(const struct cache_set *c)
 }
 
 /**
- * journal_fail_waiter - what a closure waits for is not going to be durable
+ * journal_fail_waiter - pass an error to the bio that a closure belongs to
  * @cl: the closure that was handed to bch_journal() or bch_journal_meta()
  *
- * It is that of a struct search, for a flush, or that of the data_insert_op in it,
- * for keys: the bio of that ends with an error, which stock takes from iop.status
- * after the closure was put. One on a stack waits for a new root or prios, for which
- * the end of the set is enough. Any context.
+ * The jset that the closure waits for will not become durable. The closure is that of a
+ * struct search (for a flush) or that of the data_insert_op in it (for keys): its bio
+ * ends with an error, which the stock driver takes from iop.status after the closure was
+ * put. A closure on a stack waits for a new root or for prios; for those it is enough
+ * that the set is shut down. Any context.
  *
- * That the backing device has the data, on a set without dirty data, is no success: the
- * key may have been to take an older copy of it out of the index, which is read again
- * when the set comes back.
+ * It is an error even if the backing device has the data and the set no dirty data: the
+ * key may have been meant to invalidate an older copy in the cache, which would be read
+ * again once the set is back.
  */
 void journal_fail_waiter(struct closure *cl)
 {
@@ -83,11 +84,11 @@ void journal_fail_waiter(struct closure *cl)
 }
 
 /**
- * journal_wake - wake those who wait for a jset
- * @wait: they; nobody is added meanwhile
- * @failed: it is not on the disk
+ * journal_wake - wake the waiters on a jset
+ * @wait: the waiters; none may be added meanwhile
+ * @failed: the jset is not on the disk
  *
- * Any context, but without journal.lock: what they do next may run at once.
+ * Any context, but without journal.lock: their continuations may run at once.
  */
 void journal_wake(struct closure_waitlist *wait, bool failed)
 {
@@ -99,7 +100,7 @@ void journal_wake(struct closure_waitlist *wait, bool failed)
 	__closure_wake_up(wait);
 }
 
-/* Where jset @seq belongs, which is the last one that was taken for writing. */
+/* The place of jset @seq, which is the last one that was taken for writing. */
 static sector_t jset_sector(struct cache_set *c, u64 seq, unsigned int sectors)
 {
 	const struct journal_device *ja = &c->cache->journal;
@@ -109,19 +110,19 @@ static sector_t jset_sector(struct cache_set *c, u64 seq, unsigned int sectors)
 	if (ja->seq[i] == seq)
 		return ptr_offset(journal_key(&c->journal), 0) - sectors;
 
-	/* It is the last one of its bucket, and the next bucket has been taken. */
+	/* It is the last jset of its bucket, and the next bucket has been taken. */
 	i = (i ? i : sb->njournal_buckets) - 1;
 	return bucket_to_sector(c, sb->d[i]) + sb->bucket_size - sectors;
 }
 
 /**
  * journal_submit - submit the write of a jset
- * @w: the jset, complete; nobody else uses this buffer
- * @sector: where to
- * @sectors: how long it is there
+ * @w: the jset, complete; its buffer has no other user
+ * @sector: its place on the disk
+ * @sectors: its length there
  *
- * With the right to write, and a reference to journal.io that the end of the write
- * puts. Process context.
+ * Called with the right to write, and with a reference on journal.io that the end of
+ * the write puts. Process context.
  */
 void journal_submit(struct journal_write *w, sector_t sector,
 		    unsigned int sectors)
@@ -165,7 +166,7 @@ static void bj_write_again(struct work_struct *work)
 	journal_submit(w, sector, sectors);
 }
 
-/* Arrange for another try, unless there is to be none. Any context. */
+/* Schedule another try, unless the tries are to be given up. Any context. */
 static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 {
 	unsigned int seconds = READ_ONCE(write_retry);
@@ -237,8 +238,8 @@ void bj_journal_write_endio(struct bio *bio)
 }
 
 /**
- * journal_retry_forget - a set is gone
- * @c: the set, which is about to be freed
+ * journal_retry_forget - release the slot of a set that is about to be freed
+ * @c: the set
  */
 void journal_retry_forget(const struct cache_set *c)
 {
@@ -249,7 +250,7 @@ void journal_retry_forget(const struct cache_set *c)
 }
 
 /**
- * journal_retries_init - before the first hook can run
+ * journal_retries_init - set up the slots, before the first hook can run
  */
 void journal_retries_init(void)
 {
@@ -260,10 +261,10 @@ void journal_retries_init(void)
 }
 
 /**
- * journal_retries_exit - make the tries that are still to come, now
+ * journal_retries_exit - make the pending tries now
  *
- * After the last hook has run. A set whose write is in flight is not freed, and
- * holds bcache.
+ * Called after the last hook has run. A set whose write is in flight is not freed, and
+ * keeps bcache loaded.
  */
 void journal_retries_exit(void)
 {
