@@ -11,8 +11,12 @@
  *
  * So when the ring gets tight,
  *
- * - keys and flushes are accepted only when no pin is held, and when the allocator has
- *   its stock of buckets for nodes (for the latter they wait a limited time);
+ * - keys and flushes are accepted only when no pin is held, when nobody waits for the
+ *   lock of the root, and when the allocator has its stock of buckets for nodes (for the
+ *   last they wait a limited time). Whoever inserts without a pin, as writeback, read
+ *   misses and gc do, may split nodes all the same. When dozens of them were ahead in
+ *   the queue for the root, they used up the last blocks before the one caller with a
+ *   pin had its turn;
  * - a new root does not wait: it goes into the next jset that is written;
  * - the allocator may use what is left, and in the end the bucket that is reserved for
  *   replay. It needs only a few jsets: meanwhile no node is written to free pins, so
@@ -82,6 +86,17 @@ static bool nodes_ready(const struct cache_set *c)
 
 	return ((READ_ONCE(stock->back) - READ_ONCE(stock->front)) &
 		stock->mask) == stock->size;
+}
+
+/*
+ * Does anybody wait for the lock of the root? Called with journal.lock held, which keeps
+ * the root from being freed: see jset_fill().
+ */
+static bool root_contended(const struct cache_set *c)
+{
+	struct btree *root = READ_ONCE(c->root);
+
+	return rwsem_is_contended(&root->lock);
 }
 
 /**
@@ -183,8 +198,10 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
 		       time_after(jiffies, r->began + REPLAY_FIRST);
 	default:
 		return headroom(c, sectors) &&
-		       (!journal_is_tight(c, 0) || nodes_ready(c) ||
-			time_after(jiffies, r->began + NODES_FIRST));
+		       (!journal_is_tight(c, 0) ||
+			(!root_contended(c) &&
+			 (nodes_ready(c) ||
+			  time_after(jiffies, r->began + NODES_FIRST))));
 	}
 }
 

@@ -21,13 +21,11 @@ writes()
 # without a write
 try()
 {
-	local n prev=0 still=0 longest=0 i fio
+	local n prev=0 still=0 longest=0 i
 
 	small_set "$@"
-	fio --name=w --filename=/dev/bcache0 --direct=1 --sync=1 --rw=randwrite --bs=4k \
-		--numjobs=4 --size=64M --time_based --runtime=3600 >/run/fio.out 2>&1 &
-	fio=$!
-	for ((i = 0; i < $(rounds 40 300); i++)); do
+	ack_start 3>/dev/null
+	for ((i = 0; i < $(rounds 60 300); i++)); do
 		sleep 1
 		n=$(writes)
 		still=$((n == prev ? still + 1 : 0)) prev=$n
@@ -39,8 +37,7 @@ try()
 		fail "a standstill of $longest s"
 	}
 	[ "$(side)" = stock ] && return # stopping may take minutes
-	kill "$fio"
-	wait "$fio"
+	ack_stop
 	stop_set
 	wait_for 20 dmsetup remove small || fail "dmsetup remove" # until the set is freed
 }
