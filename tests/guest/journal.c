@@ -446,8 +446,9 @@ static struct entry with_key(struct entry e)
  * block     the first block is zeroed
  * entry     all of the entry is zeroed
  * bucket    all of the bucket is zeroed, whatever ENTRY is
- * torn      only with "next": a header for the next seq, with no body to it
- * ahead     only with "next": a sound jset, one seq further than the next
+ * torn      only where the next jset goes ("newest next", or "newest+1 0" if
+ *           recovery does not need that bucket): its header without its body
+ * ahead     there, too: a sound jset, one seq further than the next
  * others    a field is changed, and the checksum is right: see field()
  */
 static int damage(struct entry e, const char *kind)
@@ -458,6 +459,9 @@ static int damage(struct entry e, const char *kind)
 	bool next = !strcmp(kind, "torn") || !strcmp(kind, "ahead");
 	bool placed = e.index >= 0;
 
+	if (next && !e.index && is_unneeded(e.bucket) &&
+	    e.bucket == (newest + 1) % sb->njournal)
+		placed = false;
 	if (!strcmp(kind, "inode") || !strcmp(kind, "gen") ||
 	    !strcmp(kind, "pointer") || !strcmp(kind, "body")) {
 		e = with_key(e);
