@@ -38,7 +38,7 @@ static void write_out(struct want *want, const struct driver *t,
 
 static void usage(void)
 {
-	fputs("usage: btf-want --kver VERSION --target KO [--base BTF|VMLINUX|VMLINUZ] [-I INCLUDE] [--allow-unvetted] [-o OUT.h] WANT\n",
+	fputs("usage: btf-want --kver VERSION --target KO [--base BTF|VMLINUX|VMLINUZ] [--allow-unvetted] [-o OUT.h] WANT\n",
 	      stderr);
 	exit(2);
 }
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 	bool allow_unvetted = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "I:o:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':
 			driver.kver = optarg;
@@ -71,9 +71,6 @@ int main(int argc, char **argv)
 			break;
 		case 'u':
 			allow_unvetted = true;
-			break;
-		case 'I':
-			driver.include_dir = optarg;
 			break;
 		case 'o':
 			out_path = optarg;

@@ -69,18 +69,14 @@ static const char *find_base(const struct driver *t)
 
 bool driver_has_header(const struct driver *t, const struct want_item *item)
 {
-	const char *dirs[2] = { t->include_dir };
+	static const char *const links[] = { "build", "source" };
+	int len = strlen(item->header) - 2; /* without <> */
 
 	if (*item->header != '<')
 		die_at(item->line, "only a <header> can be optional");
-	if (!t->include_dir) {
-		dirs[0] = text("%s/include", module_link(t, "build"));
-		dirs[1] = text("%s/include", module_link(t, "source"));
-	}
-	for (int i = 0; i < 2 && dirs[i]; i++)
-		if (!access(text("%s/%.*s", dirs[i],
-				 (int)strlen(item->header) - 2,
-				 item->header + 1),
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (!access(text("%s/include/%.*s", module_link(t, links[i]),
+				 len, item->header + 1),
 			    R_OK))
 			return true;
 	return false;

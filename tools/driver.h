@@ -13,7 +13,6 @@ struct driver {
 	const char *kver; /* the kernel's release */
 	const char *path;
 	const char *base_path; /* the kernel's BTF; NULL: find it */
-	const char *include_dir; /* of the kernel's headers; NULL: find it */
 	const char *scratch; /* a temporary file's name begins so; may be NULL */
 
 	struct ko ko;
