@@ -17,8 +17,8 @@ static enum jset_verdict fault(struct jset_fault *where, const char *field,
  * @g: the geometry
  * @bytes_left_in_bucket: from @j to the bucket's end
  *
- * Only the magic and the length are looked at, since nothing else is worth it
- * before the checksum. On JSET_OK, jset_bytes(j->keys) and, rounded up,
+ * Only the magic and the length are checked: before the checksum no other field means
+ * anything. On JSET_OK, jset_bytes(j->keys) and, rounded up,
  * jset_blocks() of it lie inside the bucket, and the former is at most
  * g->max_bytes.
  *
@@ -45,7 +45,7 @@ static enum jset_verdict ptr_check(const struct bkey *k, unsigned int i,
 	u64 bucket = ptr_bucket(k, i, g);
 	u32 remainder = ptr_offset(k, i) & (g->bucket_sectors - 1);
 
-	/* As for stock, what is on no cache of the set is not followed. */
+	/* Like stock, do not follow a pointer to a cache that the set does not have. */
 	if (ptr_dev(k, i) >= JSET_CACHES)
 		return JSET_OK;
 
@@ -105,12 +105,12 @@ enum jset_verdict key_check(const struct bkey *k, const struct jset_geom *g,
  * jset_check_body() - is all that a jset says something bcache can live with?
  * @j: a jset that jset_check_header() let pass, all jset_bytes() of it in memory
  * @g: the geometry
- * @csum_computed: crc64 over jset_csum_start(), jset_csum_bytes() of @j; who
- *                 checks a jset again that was good on the disk gives @j->csum
+ * @csum_computed: crc64 over jset_csum_start(), jset_csum_bytes() of @j; or @j->csum
+ *                 to check a jset again whose checksum was right on the disk
  * @where: says what is wrong unless JSET_OK is returned
  *
- * The root's and the uuid bucket's key are only looked at as far as a copy of
- * them needs: stock reads them of the newest jset alone, and checks them then.
+ * The keys of the root and of the uuid bucket are only checked as far as copying them
+ * requires: the stock driver reads those of the newest jset alone, and checks them then.
  *
  * Return: JSET_OK or the first thing that is wrong, in the order of the fields.
  */

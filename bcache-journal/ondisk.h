@@ -26,14 +26,14 @@ typedef __u8 u8;
  *
  * The journal is a ring of buckets. A bucket is filled from its start with
  * jsets, one after the other, each of which begins on a block and stays inside
- * the bucket; the rest of the bucket is what an earlier round has left there.
+ * the bucket; the rest of the bucket is left over from an earlier round.
  * A jset is a header and an array of u64s in which the journalled keys lie one
  * after the other, a key being two u64s and one more for each pointer.
  *
  * All numbers are in the byte order of the machine that wrote them. Sizes and
  * offsets within keys and pointers are in sectors of 512 bytes.
  *
- * What a jset says can only be trusted after three steps, in this order:
+ * A jset can only be trusted after three steps, in this order:
  *
  * 1. jset_check_header() on the first block: is a jset here, and how long is it?
  * 2. The caller sees to it that jset_bytes() of it are in memory and computes
@@ -103,7 +103,7 @@ struct jset {
 };
 
 /**
- * struct jset_geom - what the validator must know of the cache
+ * struct jset_geom - the geometry of the cache, as the validator needs it
  * @magic: JSET_MAGIC ^ the set's magic
  * @block_bytes: size of a block; a power of two
  * @bucket_sectors: size of a bucket; a power of two, not less than a block
@@ -129,13 +129,13 @@ struct jset_geom {
 };
 
 /**
- * enum jset_verdict - what the validator thinks of a jset
+ * enum jset_verdict - the verdict of the validator on a jset
  * @JSET_OK: nothing is wrong
  * @JSET_EMPTY: no jset of this set begins here: the bucket ends, as seen from
  *              the journal
  * @JSET_TOO_BIG: longer than a jset can be, or than the bucket's rest
  * @JSET_BAD_CSUM: not what was written, or never written to its end
- * @JSET_BAD_VERSION: a format newer than ours
+ * @JSET_BAD_VERSION: a format newer than JSET_VERSION
  * @JSET_BAD_SEQ: @seq is 0 or too high, or @last_seq is after it or too far
  *                before it
  * @JSET_BAD_LEVEL: no btree is as deep
@@ -165,8 +165,8 @@ enum jset_verdict {
 };
 
 /**
- * struct jset_fault - what exactly is wrong, for the message
- * @key_index: which key of the jset, counted from 0, or JSET_NO_KEY
+ * struct jset_fault - the details of a fault, for a message
+ * @key_index: index of the key in the jset, from 0, or JSET_NO_KEY
  * @value: what stands there
  * @field: the name of what it is the value of
  */

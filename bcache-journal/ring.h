@@ -2,8 +2,8 @@
 /*
  * The judgement on a whole ring of journal buckets: may recovery go on?
  *
- * Pure like ondisk.h: the kernel module, the tools and the unit tests compile the
- * very same file. Reading blocks and keeping entries is the caller's part.
+ * Pure like ondisk.h: the kernel module, the tools and the unit tests compile the very
+ * same file. The caller reads blocks and keeps entries.
  */
 #ifndef BCACHE_JOURNAL_RING_H
 #define BCACHE_JOURNAL_RING_H

@@ -14,7 +14,7 @@
 
 #include "journal.h"
 
-/* A jset goes to the disk. */
+/* A jset is submitted. */
 TRACE_EVENT(bj_write,
 	TP_PROTO(const struct cache_set *c, const struct jset *j, u64 sector,
 		 unsigned int sectors),
@@ -40,7 +40,7 @@ TRACE_EVENT(bj_write,
 		  __entry->sector, __entry->sectors, __entry->keys)
 );
 
-/* A jset is on the disk, or failed with error. */
+/* A jset is on the disk, or its write failed with error. */
 TRACE_EVENT(bj_write_done,
 	TP_PROTO(const struct cache_set *c, u64 seq, int error),
 	TP_ARGS(c, seq, error),
@@ -58,7 +58,7 @@ TRACE_EVENT(bj_write_done,
 		  __entry->error)
 );
 
-/* Writing goes on in another bucket of the ring. */
+/* Writing goes on in the next bucket of the ring. */
 TRACE_EVENT(bj_bucket,
 	TP_PROTO(const struct cache_set *c, unsigned int bucket, u64 last_seq),
 	TP_ARGS(c, bucket, last_seq),
@@ -97,9 +97,9 @@ TRACE_EVENT(bj_flush,
 #include "../attach/compat.h"
 
 /*
- * Stock's tracepoints keep firing for scripts that use them. trace_xxx() would
- * put a jump label of ours on a key of the target's, which livepatch can't
- * relocate; so the key is read, and the iterator called, by hand.
+ * The stock driver's tracepoints keep firing, for scripts that use them. trace_xxx()
+ * would put a jump label of this module on a key of the stock driver, which livepatch
+ * cannot relocate; so read the key and call the iterator by hand.
  */
 #define STOCK_TRACE(event, proto, args...)				\
 static inline void stock_trace_##event(proto)				\
