@@ -547,7 +547,8 @@ void want_parse(struct want *want, const char *path)
 	struct want_unhooked **unhooked = &want->unhooked;
 	struct want_item **item = &want->items;
 
-	want->path = file = path;
+	file = path;
+	want->path = path;
 	pos = slurp(path);
 	line = 1;
 	next();

@@ -207,8 +207,8 @@ struct xpf_gt {
  * struct xpf_port - a generation of xe
  * @prefetch:	its GuC marks prefetches in faults and replies
  * @find_vma:	the VMA at an address, or NULL. vm->lock is held
- * @populate:	map the page of a fault in the page tables of the GT's tile. vm->lock is held for writing. 0, or an error with
- *		*why set
+ * @populate:	map the page of a fault in the page tables of the GT's tile.
+ *		vm->lock is held for writing. 0, or an error with *why set
  * @migrate:	move the BO of a VMA to where the tile's GPU accesses it best.
  *		vm->lock is held for reading. 1 if it moved, 0 if it may stay, or
  *		an error
