@@ -20,7 +20,7 @@ static void others(void);
 
 /* Before each access of ours the others may have gone on. */
 #define READ_ONCE(x) (others(), (x))
-#define smp_rmb() ((void)0)
+#define smp_rmb() ((void)0) /* one thread */
 
 #include "../../attach/look.h"
 
@@ -125,11 +125,13 @@ static void try_all(const char *text, enum state end, enum reason why)
 		script = text;
 		patch.enabled = true;
 		transition = NULL;
-		disables = seen = 0;
+		disables = 0;
+		seen = 0;
 		state = ATTACHED;
 		reason = NONE;
 		was_replaced = false;
-		for (i = access = 0; i < LOOKS; i++)
+		access = 0;
+		for (i = 0; i < LOOKS; i++)
 			watch();
 		access = ACCESSES;
 		while (*script)
