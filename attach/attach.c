@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
+/**
  * DOC: the life of an Outrigger module
  *
  * modprobe *arms* the module. It *attaches* when the stock module is there:

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What has become of our patch: read from livepatch's own state, without its mutex,
- * while others may disable and enable the patch at any moment.
+/**
+ * DOC: what has become of our patch
+ *
+ * Read from livepatch's own state, without its mutex, while others may disable and
+ * enable the patch at any moment.
  *
  * livepatch enters a transition, calls pre_unpatch(), writes enabled, and lets go of
  * the transition at its end. When a transition is reversed it only writes enabled.
