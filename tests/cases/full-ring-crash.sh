@@ -77,7 +77,7 @@ compare()
 	echo /dev/mapper/backing >/sys/fs/bcache/register || fail "no backing device"
 	wait_for 60 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
 		fail "the backing device did not join the set"
-	/job/ackwrite verify /dev/bcache0 "/run/acks.$1" 500 || fail "acknowledged writes lost"
+	/job/ackwrite verify /dev/bcache0 "/run/acks.$1" 500 /run/acks || fail "acknowledged writes lost"
 	compared=$((compared + 1))
 }
 
@@ -94,7 +94,8 @@ for ((i = 0; i < images / 2; i++)); do
 done
 
 # stock has filled the ring, to the last block; now ours does, and writes are recorded
-attach
+modprobe "$MODULE" transition_timeout=300 || fail "modprobe $MODULE"
+wait_attached
 kill $fio
 wait $fio
 ack_start 3>/run/acks # the host needs none: this machine does not crash
@@ -128,7 +129,7 @@ until ((registrations >= $(rounds 40 500))); do
 		fi
 		[ "$more" ] || [ ! -e /run/acks.$first ] || compare $first
 		stop_set
-		[ ! -e /dev/mapper/backing ] || dmsetup remove --retry backing ||
+		! dmsetup info backing >/dev/null 2>&1 || wait_for 20 dmsetup remove backing ||
 			fail "dmsetup remove backing"
 	done
 done

@@ -6,9 +6,11 @@
  *                               write for ever; one line per acknowledged write
  *                               on standard output: "BLOCK SEQ", or with the
  *                               label and a space before it
- *   ackwrite verify DEV ACKS [MIN]
+ *   ackwrite verify DEV ACKS [MIN [LATER]]
  *                               every block of ACKS holds that write or a later
- *                               one, whole; at least MIN lines (default 1)
+ *                               one, whole; at least MIN lines (default 1).
+ *                               LATER has the writes that were acknowledged
+ *                               before the block could last be written
  *   ackwrite same DEV FILE BASE
  *                               every block is as in FILE, or holds a write
  *                               from BASE on, whole
@@ -112,17 +114,18 @@ static int do_write(const char *dev, uint64_t base, const char *label)
 	return 1;
 }
 
-static int do_verify(const char *dev, const char *acks, uint64_t min)
+/*
+ * For each block the newest write in the file, and for each writer; returns the number of
+ * lines.
+ */
+static uint64_t read_acks(const char *acks, uint64_t blocks, uint64_t *acked,
+			  uint64_t *last)
 {
-	uint64_t *buf = buffer(BLOCK), *want = buffer(BLOCK);
-	uint64_t blocks, block, seq, last[WRITERS] = { 0 };
-	uint64_t lines = 0, checked = 0, newer = 0, bad = 0, *acked;
+	uint64_t block, seq, lines = 0;
 	FILE *f = fopen(acks, "r");
-	int fd = open_dev(dev, O_RDONLY, &blocks);
 	char line[48];
 
-	acked = calloc(blocks, sizeof(*acked)); /* 0: never; BASE is above 0 */
-	if (!f || !acked)
+	if (!f)
 		err(2, "%s", acks);
 	/* the crash may have cut the last line short: that one does not count */
 	while (fgets(line, sizeof(line), f) && strchr(line, '\n')) {
@@ -136,6 +139,25 @@ static int do_verify(const char *dev, const char *acks, uint64_t min)
 			last[block % WRITERS] = seq;
 		lines++;
 	}
+	fclose(f);
+	return lines;
+}
+
+static int do_verify(const char *dev, const char *acks, uint64_t min,
+		     const char *later)
+{
+	uint64_t *buf = buffer(BLOCK), *want = buffer(BLOCK);
+	uint64_t blocks, block, seq, lines, last[WRITERS] = { 0 };
+	uint64_t checked = 0, newer = 0, bad = 0, *acked, *unused;
+	int fd = open_dev(dev, O_RDONLY, &blocks);
+
+	acked = calloc(blocks, sizeof(*acked)); /* 0: never; BASE is above 0 */
+	unused = calloc(blocks, sizeof(*unused));
+	if (!acked || !unused)
+		errx(2, "no memory");
+	lines = read_acks(acks, blocks, acked, last);
+	if (later)
+		read_acks(later, blocks, unused, last);
 	for (block = 0; block < blocks; block++) {
 		if (!acked[block])
 			continue;
@@ -211,9 +233,10 @@ int main(int argc, char **argv)
 				argc == 5 ? argv[4] : "");
 	if (argc == 5 && !strcmp(argv[1], "same"))
 		return do_same(argv[2], argv[3], strtoull(argv[4], NULL, 0));
-	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "verify"))
+	if (argc >= 4 && argc <= 6 && !strcmp(argv[1], "verify"))
 		return do_verify(argv[2], argv[3],
-				 argc == 5 ? strtoull(argv[4], NULL, 0) : 1);
+				 argc > 4 ? strtoull(argv[4], NULL, 0) : 1,
+				 argc == 6 ? argv[5] : NULL);
 	errx(2,
-	     "usage: ackwrite write DEV BASE [LABEL] | verify DEV ACKS [MIN] | same DEV FILE BASE");
+	     "usage: ackwrite write DEV BASE [LABEL] | verify DEV ACKS [MIN [LATER]] | same DEV FILE BASE");
 }
