@@ -11,12 +11,13 @@
  *
  * So when the ring gets tight,
  *
- * - keys and flushes are accepted only when no pin is held, when nobody waits for the
- *   lock of the root, and when the allocator has its stock of buckets for nodes (for the
- *   last they wait a limited time). Whoever inserts without a pin, as writeback, read
- *   misses and gc do, may split nodes all the same. When dozens of them were ahead in
- *   the queue for the root, they used up the last blocks before the one caller with a
- *   pin had its turn;
+ * - keys and flushes are accepted only when no pin is held, and when the allocator has
+ *   its stock of buckets for nodes (for the latter they wait a limited time);
+ * - keys are accepted only when nobody waits for the lock of the root (for that they wait
+ *   a limited time as well). Whoever inserts without a pin, as writeback, read misses and
+ *   gc do, may split nodes all the same. When dozens of them were ahead in the queue for
+ *   the root, they used up the last blocks before the caller with the pin had its turn.
+ *   This makes it improbable, not impossible: they may queue up before that caller does;
  * - a new root does not wait: it goes into the next jset that is written;
  * - the allocator may use what is left, and in the end the bucket that is reserved for
  *   replay. It needs only a few jsets: meanwhile no node is written to free pins, so
@@ -46,6 +47,8 @@
 
 /* How long keys wait for the allocator when the ring is tight. */
 #define NODES_FIRST HZ
+/* How long keys then wait until nobody queues for the root. */
+#define ROOT_FIRST (5 * HZ)
 /* How long the callers that block others wait before they use the reserve. */
 #define RESERVE_AFTER (HZ / 10)
 /* How long the allocator leaves the last blocks to replay. */
@@ -89,8 +92,10 @@ static bool nodes_ready(const struct cache_set *c)
 }
 
 /*
- * Does anybody wait for the lock of the root? Called with journal.lock held, which keeps
- * the root from being freed: see jset_fill().
+ * Does anybody wait for the lock of the root? Called with journal.lock held. A root that
+ * is replaced meanwhile is no danger: bcache frees what a struct btree points to, but the
+ * struct itself only with the set. (PREEMPT_RT, which is refused, would say yes whenever
+ * the lock is held for writing.)
  */
 static bool root_contended(const struct cache_set *c)
 {
@@ -197,11 +202,15 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
 		       !journal_is_tight(c, 0) ||
 		       time_after(jiffies, r->began + REPLAY_FIRST);
 	default:
-		return headroom(c, sectors) &&
-		       (!journal_is_tight(c, 0) ||
-			(!root_contended(c) &&
-			 (nodes_ready(c) ||
-			  time_after(jiffies, r->began + NODES_FIRST))));
+		if (!headroom(c, sectors))
+			return false;
+		if (!journal_is_tight(c, 0))
+			return true;
+		if (r->nkeys && root_contended(c) &&
+		    time_before(jiffies, r->began + ROOT_FIRST))
+			return false;
+		return nodes_ready(c) ||
+		       time_after(jiffies, r->began + NODES_FIRST);
 	}
 }
 
