@@ -682,6 +682,9 @@ static const char *jumps_to(const GElf_Sym *f, GElf_Addr at)
 	int32_t rel;
 
 	if (relocation_at(section, at, &r)) {
+		if (GELF_R_TYPE(r.r_info) != R_X86_64_PC32 &&
+		    GELF_R_TYPE(r.r_info) != R_X86_64_PLT32)
+			return NULL;
 		gelf_getsym(syms, GELF_R_SYM(r.r_info), &s);
 		to = s.st_value + r.r_addend + 4;
 		section = s.st_shndx;
