@@ -12,15 +12,14 @@ static enum jset_verdict fault(struct jset_fault *where, const char *field,
 
 /**
  * jset_check_header() - does a jset begin here, and is its length possible?
- * @j: the start of a block of the bucket; if @bytes_left_in_bucket are enough
- *     for a header, a whole header can be read
+ * @j: the start of a block of the bucket; a whole header must be readable if
+ *     @bytes_left_in_bucket has room for one
  * @g: the geometry
  * @bytes_left_in_bucket: from @j to the bucket's end
  *
- * Only the magic and the length are checked: before the checksum no other field means
- * anything. On JSET_OK, jset_bytes(j->keys) and, rounded up,
- * jset_blocks() of it lie inside the bucket, and the former is at most
- * g->max_bytes.
+ * Checks only the magic and the length: the other fields mean nothing until the
+ * checksum has been verified. On JSET_OK, the jset fits into the rest of the bucket,
+ * also when rounded up to whole blocks, and into g->max_bytes.
  *
  * Return: JSET_OK, JSET_EMPTY or JSET_TOO_BIG.
  */
@@ -61,13 +60,13 @@ static enum jset_verdict ptr_check(const struct bkey *k, unsigned int i,
 
 /**
  * key_check() - can bcache insert this key into a leaf of its btree?
- * @k: the key, of which key_u64s() can be read
+ * @k: the key; all key_u64s() of it must be readable
  * @g: the geometry
- * @where: says what is wrong unless JSET_OK is returned; key_index is the
- *         caller's and stays as it is
+ * @where: describes the fault unless JSET_OK is returned; key_index is the
+ *         caller's and is not touched
  *
- * Beyond what stock calls an invalid extent it refuses what makes stock's btree
- * code hit a BUG_ON, or read beyond the table of devices.
+ * Apart from extents that stock calls invalid, this refuses keys that would make
+ * stock's btree code hit a BUG_ON or read beyond the table of devices.
  *
  * Return: JSET_OK, JSET_BAD_KEY, JSET_BAD_INODE, JSET_BAD_EXTENT or JSET_BAD_PTR.
  */
@@ -102,17 +101,17 @@ enum jset_verdict key_check(const struct bkey *k, const struct jset_geom *g,
 }
 
 /**
- * jset_check_body() - is all that a jset says something bcache can live with?
- * @j: a jset that jset_check_header() let pass, all jset_bytes() of it in memory
+ * jset_check_body() - are all fields and keys of a jset safe for bcache to use?
+ * @j: a jset that has passed jset_check_header(), all jset_bytes() of it in memory
  * @g: the geometry
- * @csum_computed: crc64 over jset_csum_start(), jset_csum_bytes() of @j; or @j->csum
- *                 to check a jset again whose checksum was right on the disk
- * @where: says what is wrong unless JSET_OK is returned
+ * @csum_computed: crc64 of jset_csum_bytes() from jset_csum_start() of @j; or @j->csum
+ *                 to check a jset again whose checksum was correct on the disk
+ * @where: describes the fault unless JSET_OK is returned
  *
- * The keys of the root and of the uuid bucket are only checked as far as copying them
- * requires: the stock driver reads those of the newest jset alone, and checks them then.
+ * Checks the keys of the root and of the uuid bucket only as far as copying them
+ * requires: the stock driver reads only those of the newest jset, and checks them then.
  *
- * Return: JSET_OK or the first thing that is wrong, in the order of the fields.
+ * Return: JSET_OK, or the first fault in the order of the fields.
  */
 enum jset_verdict jset_check_body(const struct jset *j,
 				  const struct jset_geom *g, u64 csum_computed,
@@ -172,7 +171,7 @@ enum jset_verdict jset_check_body(const struct jset *j,
 }
 
 /**
- * jset_verdict_text() - the verdict for people
+ * jset_verdict_text() - describe a verdict in words
  * @v: the verdict
  *
  * Return: a phrase that completes "journal entry: ...".

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The bcache journal as it stands on the disk, and its one validator.
+ * The bcache journal's format on disk, and its only validator.
  *
  * This file and ondisk.c are pure: the kernel module, the tools, the unit tests
- * and the fuzzer compile the very same text. Nothing here allocates, sleeps,
- * logs or takes a lock, so all of it may be called from any context.
+ * and the fuzzer all compile the same source. Nothing here allocates, sleeps,
+ * logs or takes a lock, so all functions may be called from any context.
  */
 #ifndef BCACHE_JOURNAL_ONDISK_H
 #define BCACHE_JOURNAL_ONDISK_H
@@ -22,48 +22,47 @@ typedef __u8 u8;
 #endif
 
 /**
- * DOC: what the journal looks like
+ * DOC: the format of the journal
  *
  * The journal is a ring of buckets. A bucket is filled from its start with
- * jsets, one after the other, each of which begins on a block and stays inside
- * the bucket; the rest of the bucket is left over from an earlier round.
- * A jset is a header and an array of u64s in which the journalled keys lie one
- * after the other, a key being two u64s and one more for each pointer.
+ * consecutive jsets. Each begins at a block boundary and stays inside the
+ * bucket; the rest of the bucket is left over from an earlier round. A jset is
+ * a header followed by an array of u64s that holds the journalled keys
+ * back to back: two u64s for each key and one more for each of its pointers.
  *
  * All numbers are in the byte order of the machine that wrote them. Sizes and
- * offsets within keys and pointers are in sectors of 512 bytes.
+ * offsets in keys and pointers are in sectors of 512 bytes.
  *
  * A jset can only be trusted after three steps, in this order:
  *
  * 1. jset_check_header() on the first block: is a jset here, and how long is it?
- * 2. The caller sees to it that jset_bytes() of it are in memory and computes
- *    the checksum over jset_csum_start() and jset_csum_bytes().
- * 3. jset_check_body(): is every field and every key something that bcache
- *    can use without harm?
+ * 2. The caller reads all jset_bytes() of it into memory and computes the
+ *    checksum of jset_csum_bytes() from jset_csum_start() on.
+ * 3. jset_check_body(): are all fields and keys safe for bcache to use?
  *
- * Then, and only then, jset_for_each_key() is safe.
+ * Only then is jset_for_each_key() safe.
  */
 
 #define JSET_MAGIC 0x245235c1a3625032ULL /* xored with the set's own magic */
 #define JSET_VERSION \
-	1 /* the newest there is; 0 only had an older uuid format */
+	1 /* the newest; version 0 differs only in its older uuid format */
 #define JSET_CACHES \
-	8 /* caches in a set, so also the bound of a pointer's device */
+	8 /* caches in a set, and so the limit for a pointer's device */
 #define JSET_MAX_LEVEL 15 /* a tree of 2^40 buckets of 4 KiB is 8 levels deep */
-/* No set gets there: 146,000 years at an entry a microsecond. */
+/* No set gets that far: 146,000 years at one entry per microsecond. */
 #define JSET_MAX_SEQ 0x4000000000000000ULL
 #define JSET_NO_KEY (~0U) /* jset_fault.key_index of a fault in the header */
 
-#define KEY_U64S 2 /* of a key without pointers */
+#define KEY_U64S 2 /* length of a key without pointers */
 #define KEY_MAX_PTRS 6
 #define KEY_PADDED_U64S (KEY_U64S + KEY_MAX_PTRS)
 #define KEY_MAX_OFFSET \
 	(~0ULL >> 1) /* bcache compares offsets as signed numbers */
 
 /**
- * struct bkey - an extent of a device and where the cache keeps it
+ * struct bkey - an extent of a device and its location in the cache
  * @high: inode, size, flags and the number of pointers, see key_inode() and so on
- * @low: the sector after the extent's last, see key_offset()
+ * @low: the first sector after the extent, see key_offset()
  * @ptr: one u64 per pointer, see ptr_dev(), ptr_offset() and ptr_gen()
  */
 struct bkey {
@@ -74,17 +73,17 @@ struct bkey {
 
 /**
  * struct jset - a journal entry
- * @csum: over everything behind this field, up to the last key
+ * @csum: checksum of everything after this field, up to the last key
  * @magic: JSET_MAGIC ^ the set's magic
- * @seq: number of the entry; each entry has one of its own, one more than the last
- * @version: of the format
+ * @seq: number of the entry, one more than that of the entry before it
+ * @version: version of the format
  * @keys: length of @d in u64s (not in keys)
  * @last_seq: oldest entry that recovery needed when this one was written
  * @uuid_bucket_pad: the key of the bucket with the uuids of the backing devices
  * @btree_root_pad: the key of the btree's root
  * @btree_level: the root's level; 0 is a leaf
  * @pad: unused
- * @prio_bucket: per cache of the set, the first bucket with priorities
+ * @prio_bucket: the first bucket with priorities, for each cache of the set
  * @d: the keys
  */
 struct jset {
@@ -106,15 +105,15 @@ struct jset {
  * struct jset_geom - the geometry of the cache, as the validator needs it
  * @magic: JSET_MAGIC ^ the set's magic
  * @block_bytes: size of a block; a power of two
- * @bucket_sectors: size of a bucket; a power of two, not less than a block
+ * @bucket_sectors: size of a bucket; a power of two, at least one block
  * @bucket_bits: log2 of @bucket_sectors
  * @first_bucket: first bucket that a pointer may name
- * @nbuckets: the number of buckets, and so the first one that it may not
+ * @nbuckets: number of buckets; a pointer must name one below this
  * @max_bytes: longest jset that bcache writes or reads (PAGE_SIZE << JSET_BITS)
- * @max_open: most entries that can be open at once: the length of the fifo of
- *            pins. 0: not known, not checked
- * @nr_inodes: the number of devices that the set has room for. 0: not known, not
- *             checked
+ * @max_open: maximum number of entries open at once, the length of the fifo of
+ *            pins; 0 if unknown, and then not checked
+ * @nr_inodes: number of devices that the set has room for; 0 if unknown, and then
+ *             not checked
  */
 struct jset_geom {
 	u64 magic;
@@ -131,21 +130,20 @@ struct jset_geom {
 /**
  * enum jset_verdict - the verdict of the validator on a jset
  * @JSET_OK: nothing is wrong
- * @JSET_EMPTY: no jset of this set begins here: the bucket ends, as seen from
- *              the journal
- * @JSET_TOO_BIG: longer than a jset can be, or than the bucket's rest
- * @JSET_BAD_CSUM: not what was written, or never written to its end
+ * @JSET_EMPTY: no jset of this set begins here: the used part of the bucket ends
+ * @JSET_TOO_BIG: longer than a jset can be, or than the rest of the bucket
+ * @JSET_BAD_CSUM: damaged, or not completely written
  * @JSET_BAD_VERSION: a format newer than JSET_VERSION
  * @JSET_BAD_SEQ: @seq is 0 or too high, or @last_seq is after it or too far
  *                before it
- * @JSET_BAD_LEVEL: no btree is as deep
+ * @JSET_BAD_LEVEL: the level is too high for a btree
  * @JSET_BAD_UUID: the uuid bucket's key has more pointers than fit
  * @JSET_BAD_ROOT: the root's key has more pointers than fit
  * @JSET_BAD_KEY: a key has more pointers than a key can have
- * @JSET_CUT_KEY: the last key is not all there
+ * @JSET_CUT_KEY: the last key is incomplete
  * @JSET_BAD_INODE: a key is for a device that the set has no room for
- * @JSET_BAD_EXTENT: a key is empty, or begins before 0, or ends too late
- * @JSET_BAD_PTR: a pointer leads out of the cache or over a bucket's end
+ * @JSET_BAD_EXTENT: a key is empty, begins before 0, or ends beyond KEY_MAX_OFFSET
+ * @JSET_BAD_PTR: a pointer leads out of the cache or past the end of a bucket
  */
 enum jset_verdict {
 	JSET_OK,
@@ -167,8 +165,8 @@ enum jset_verdict {
 /**
  * struct jset_fault - the details of a fault, for a message
  * @key_index: index of the key in the jset, from 0, or JSET_NO_KEY
- * @value: what stands there
- * @field: the name of what it is the value of
+ * @value: the value found
+ * @field: the name of the field
  */
 struct jset_fault {
 	u32 key_index;
@@ -186,7 +184,7 @@ enum jset_verdict key_check(const struct bkey *k, const struct jset_geom *g,
 			    struct jset_fault *where);
 const char *jset_verdict_text(enum jset_verdict v);
 
-/* Keys: all accessors read only the key's own u64s. */
+/* Keys: the accessors read only the key's own u64s. */
 
 static inline unsigned int key_ptrs(const struct bkey *k)
 {
@@ -203,7 +201,7 @@ static inline unsigned int key_inode(const struct bkey *k)
 	return k->high & 0xfffff;
 }
 
-/* a key is known by where its extent ends: the sector after the last */
+/* bcache identifies a key by the end of its extent: the first sector after it */
 static inline u64 key_offset(const struct bkey *k)
 {
 	return k->low;
@@ -224,7 +222,7 @@ static inline const struct bkey *key_next(const struct bkey *k)
 	return (const struct bkey *)((const __u64 *)k + key_u64s(k));
 }
 
-/* a key without pointers; bit 63 is always set and means nothing */
+/* makes a key without pointers; bit 63 is always set and has no meaning */
 static inline void key_make(struct bkey *k, u32 inode, u64 offset, u32 size)
 {
 	k->high = 1ULL << 63 | (u64)size << 20 | inode;
@@ -297,7 +295,7 @@ static inline const struct bkey *jset_end(const struct jset *j)
 	return (const struct bkey *)(j->d + j->keys);
 }
 
-/* Only for a jset that jset_check_body() has found to be good. */
+/* Only for a jset that has passed jset_check_body(). */
 #define jset_for_each_key(k, j) \
 	for ((k) = jset_first_key(j); (k) < jset_end(j); (k) = key_next(k))
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: what is replaced in the stock driver
+ * DOC: replaced functions of the stock driver
  *
- * The functions of bcache that livepatch redirects to those of this module, and
- * what ../attach/attach.c calls when that is done and when it is undone.
+ * The functions of bcache that livepatch redirects to this module, and the
+ * functions that ../attach/attach.c calls after attaching and when detaching.
  */
 
 #include <linux/livepatch.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The scan of the journal's ring, and the verdict on it; see ring.h. */
+/* Scans the ring of journal buckets and gives a verdict; see ring.h. */
 #include "ring.h"
 
 #ifdef __KERNEL__
@@ -13,19 +13,19 @@
 typedef int ring_visit(struct ring *r, const struct ring_spot *s,
 		       const struct jset *j);
 
-/* An answer of a ring_visit. */
+/* A ring_visit returns this to end the walk of a bucket. */
 #define STOP 1
 
-/* Reads of a walk: [offset, offset + have) is at data. */
+/* The last read of a walk: sectors [offset, offset + have) are at data. */
 struct window {
 	const void *data;
 	u32 offset;
 	u32 have;
-	u32 slow_until; /* a longer read has failed: ask for no more than needed */
+	u32 slow_until; /* a longer read failed: until here, read no more than needed */
 };
 
 /*
- * Have @want sectors from @offset, and more of the bucket if that can be had.
+ * Read @want sectors from @offset, and more of the bucket if possible.
  * Returns 0, 1 if they can't be read, or a negative errno.
  */
 static int bj_fill(struct ring *r, struct window *w, u32 bucket, u32 offset,
@@ -57,9 +57,10 @@ static const struct jset *window_at(const struct window *w, u32 offset)
 }
 
 /*
- * The stock driver opens the journal of a new set while its allocator is running, and
- * without the lock: the allocator may have the first entry written before it has its
- * seq. It begins bucket 1, has no keys, and the one that is waited for comes next.
+ * The stock driver opens the journal of a new set without the lock, while the allocator
+ * is already running: the allocator may have the first entry written before the entry
+ * gets its seq. Such an entry is at the start of bucket 1 and has no keys, and the
+ * first entry that anything waits for comes after it.
  */
 static bool too_early(const struct ring_spot *s, const struct jset *j)
 {
@@ -68,8 +69,8 @@ static bool too_early(const struct ring_spot *s, const struct jset *j)
 }
 
 /*
- * What is at s->offset of s->bucket? *j is the entry if there is one. Returns 0
- * or a negative errno.
+ * Fill in @s for the place at s->offset of s->bucket, and point *j to the entry
+ * if there is one. Returns 0 or a negative errno.
  */
 static int bj_look_at(struct ring *r, struct window *w, struct ring_spot *s,
 		      const struct jset **j)
@@ -124,9 +125,9 @@ static int bj_look_at(struct ring *r, struct window *w, struct ring_spot *s,
 }
 
 /*
- * Show @visit each place of a bucket, from its start until it says STOP. Behind
- * what is not a sound entry the next block is looked at: an entry's length is
- * not known if the entry is damaged. Returns 0 or a negative errno.
+ * Call @visit for each place of a bucket, from its start, until it returns STOP.
+ * Anything but a sound entry advances the walk by one block, since the length of
+ * a damaged entry is unknown. Returns 0 or a negative errno.
  */
 static int bj_walk(struct ring *r, u32 bucket, ring_visit *visit)
 {
@@ -152,14 +153,14 @@ static bool wrong_sum(enum jset_verdict v)
 	return v == JSET_BAD_CSUM || v == JSET_TOO_BIG;
 }
 
-/* Is @seq one that a set could have come to in one more round of the ring? */
+/* Could the set have reached @seq within one more round of the ring? */
 static bool plausible(const struct ring *r, u64 seq)
 {
 	return seq - r->newest <=
 	       (u64)r->nbuckets * (r->geom.bucket_sectors / ring_block(r));
 }
 
-/* No entry has seq 0, so one that does may be any: take it for the highest. */
+/* No entry has seq 0, so a bad entry with it may be any: treat it as the highest. */
 static bool later(u64 a, u64 b)
 {
 	return a - 1 > b - 1;
@@ -172,7 +173,7 @@ static bool matters(const struct ring *r, const struct ring_spot *s)
 	       (s->kind == RING_BAD && !later(r->last_seq, s->seq));
 }
 
-/* Note in struct ring_bucket what a place holds. */
+/* Record the content of a place in struct ring_bucket. */
 static int bj_note(struct ring *r, const struct ring_spot *s,
 		   const struct jset *j)
 {
@@ -210,7 +211,7 @@ static int bj_note(struct ring *r, const struct ring_spot *s,
 			b->front += s->sectors;
 		if (s->offset == b->end + b->behind)
 			b->behind += s->sectors;
-		/* its first block could be read */
+		/* seq is known if the first block of the entry was readable */
 		if (s->seq > b->claim.seq &&
 		    (!r->newest || plausible(r, s->seq)))
 			b->claim = *s;
@@ -237,7 +238,7 @@ static bool damaged(const struct ring_bucket *b)
 	return b->bad || b->unreadable;
 }
 
-/* The bucket of the newest sound entry seen so far, or RING_NONE. */
+/* Returns the bucket of the newest sound entry seen so far, or RING_NONE. */
 static u32 newest_bucket(const struct ring *r)
 {
 	u32 i, found = RING_NONE;
@@ -253,8 +254,8 @@ static u32 newest_bucket(const struct ring *r)
 }
 
 /*
- * Read the bucket behind @b, and the next ones as long as their heads are damaged:
- * each of them may be the one in which writing went on.
+ * Read the bucket after @b, and go on as long as the heads are damaged: writing may
+ * have continued in any of these buckets.
  */
 static int bj_read_behind(struct ring *r, u32 b)
 {
@@ -285,7 +286,7 @@ static int bj_find_newest(struct ring *r)
 			return ret;
 	}
 
-	/* A ring of which only the first bucket is used may have its head bad. */
+	/* If only the first bucket was ever used, its damaged head hides the rest. */
 	b = newest_bucket(r);
 	for (i = 0; b == RING_NONE && i < r->nbuckets; i++) {
 		ret = bj_read_whole(r, i, bj_note);
@@ -296,7 +297,7 @@ static int bj_find_newest(struct ring *r)
 	if (b == RING_NONE)
 		return 0;
 
-	/* Each round finds newer entries, unless reads fail that did not before. */
+	/* Each round finds newer entries, unless reads fail that succeeded before. */
 	for (i = 0; i < r->nbuckets && b != RING_NONE; i++) {
 		r->cur = b;
 		ret = bj_read_whole(r, b, bj_note);
@@ -318,7 +319,7 @@ static int bj_find_newest(struct ring *r)
 	return 0;
 }
 
-/* Remember a damaged place; what is unreadable next to the last one belongs to it. */
+/* Remember a damaged place; merge it with an adjacent unreadable one before it. */
 static void note_damage(struct ring *r, const struct ring_spot *s)
 {
 	struct ring_spot *last = NULL;
@@ -336,7 +337,7 @@ static void note_damage(struct ring *r, const struct ring_spot *s)
 	r->damages++;
 }
 
-/* A place that was read for its entries: note it, and keep what is needed. */
+/* Record a place, and keep its entry if recovery needs it. */
 static int bj_load(struct ring *r, const struct ring_spot *s,
 		   const struct jset *j)
 {
@@ -349,7 +350,7 @@ static int bj_load(struct ring *r, const struct ring_spot *s,
 	if (s->kind != RING_SOUND || s->seq > r->newest)
 		return 0;
 
-	/* Where the next entry begins, or would have begun. */
+	/* Track where the next entry begins, or would have begun. */
 	if (!r->hole.sectors && s->seq > r->last_seq &&
 	    s->seq > r->behind.seq + 1) {
 		r->hole = r->behind;
@@ -384,14 +385,15 @@ static int bj_load(struct ring *r, const struct ring_spot *s,
 }
 
 /**
- * ring_scan() - read what recovery needs of the ring
- * @r: the ring, set up as struct ring says
+ * ring_scan() - read the entries that recovery needs
+ * @r: the ring, initialised as described at struct ring
  *
- * Process context; sleeps if the caller's functions do. On return 0 the entries
- * that are needed were kept, and ring_judge() has all that it wants to know.
+ * Process context; sleeps if the caller's functions do. On success, the needed
+ * entries have been kept and ring_judge() may be called.
  *
- * Return: 0; what one of the caller's functions returned; or -EIO, which none of
- * them may, if reads come and go in as many rounds as there are buckets.
+ * Return: 0; the error of one of the caller's functions; -EINVAL if the geometry is
+ * out of range; or -EIO, which none of the caller's functions may return, if reads
+ * intermittently fail for as many rounds as there are buckets.
  */
 int ring_scan(struct ring *r)
 {
@@ -406,12 +408,12 @@ int ring_scan(struct ring *r)
 	if (ret || !r->newest)
 		return ret;
 
-	/* Once more, for what bad entries claim now that the newest one is known. */
+	/* Read again: with the newest entry known, implausible claims are ignored. */
 	ret = bj_read_behind(r, r->cur);
 	if (ret)
 		return ret;
 
-	/* Back to a bucket that begins with L or before it. */
+	/* Go back to a bucket that begins with L or an older entry. */
 	b = r->cur;
 	while (!r->bucket[b].head_seq || r->bucket[b].head_seq > r->last_seq) {
 		b = ring_prev(r, b);
@@ -431,7 +433,7 @@ int ring_scan(struct ring *r)
 	}
 }
 
-/* Between start and cur? */
+/* Is the bucket one of start..cur, in the order of the ring? */
 static bool needed(const struct ring *r, u32 bucket)
 {
 	return (bucket + r->nbuckets - r->start) % r->nbuckets <=
@@ -439,9 +441,9 @@ static bool needed(const struct ring *r, u32 bucket)
 }
 
 /*
- * Does the gap before the first entry that is there consist of whole buckets
- * without any entry of this set? In front of them is an older bucket, or the
- * newest one if the gap is as long as the ring.
+ * Does the gap before the first entry kept consist of whole buckets without any
+ * entry of this set? The bucket before them must be an older one, or the newest
+ * one if the gap spans the rest of the ring.
  */
 static bool start_is_blank(const struct ring *r)
 {
@@ -461,9 +463,9 @@ static bool start_is_blank(const struct ring *r)
 }
 
 /*
- * Was M + 1 being written over the first entries? It is begun at the start of the bucket
- * behind only when nothing in that bucket is needed, though M, the newest on the disk,
- * may still have asked for it.
+ * Was M + 1 being written over the first entries? A write at the start of the next
+ * bucket begins only when nothing in that bucket is needed any more, although the
+ * last_seq of M, the newest entry on the disk, may still refer to it.
  */
 static bool start_is_overwritten(const struct ring *r)
 {
@@ -478,7 +480,7 @@ static bool start_is_overwritten(const struct ring *r)
 		r->bucket[r->first_at].head_seq == r->first);
 }
 
-/* Which entries of L..M are not there? The first gap is named. */
+/* Find the missing entries of L..M, and record the bounds of the first gap. */
 static void find_gone(struct ring *r)
 {
 	bool in_first = true;
@@ -497,8 +499,8 @@ static void find_gone(struct ring *r)
 }
 
 /*
- * What the place of M + 1 holds: behind M in its bucket, or the bucket behind
- * that. @offset is where M + 1 would begin, @hole how much is unreadable there.
+ * Judge one of the two places for M + 1: after M in its bucket, or in the next
+ * bucket. M + 1 would begin at @offset; @hole sectors are unreadable there.
  */
 static enum ring_verdict judge_end(struct ring *r, u32 bucket, u32 offset,
 				   u32 hole)
@@ -554,8 +556,9 @@ static enum ring_verdict judge_ends(struct ring *r)
 }
 
 /*
- * Bad entries that were complete, anywhere, and those that claim to be later than
- * M + 1 in buckets that recovery does not need. The last one of these is named.
+ * Look for bad but complete entries in all buckets, and for entries that claim to be
+ * later than M + 1 in buckets that recovery does not need. Report the last of the
+ * latter.
  */
 static enum ring_verdict judge_elsewhere(struct ring *r)
 {
@@ -585,7 +588,7 @@ static enum ring_verdict judge_elsewhere(struct ring *r)
  * ring_judge() - may a set with this ring be registered?
  * @r: the ring, after ring_scan()
  *
- * Sets what the verdict is about: gone_first and the like, at, torn, unneeded.
+ * Sets the details of the verdict: gone_first and the like, at, torn, unneeded.
  *
  * Return: the verdict.
  */
@@ -623,10 +626,10 @@ enum ring_verdict ring_judge(struct ring *r)
 }
 
 /*
- * If the newest bucket has lost its head, only the damaged heads in front of it
- * make the scan look there. Erased, they would hide it, and all that it holds,
- * until the next entry is written. An entry from before the newest one does no
- * harm if it comes back: nothing is written under its seq again.
+ * If the head of the newest bucket is damaged, only the damaged heads before it
+ * lead the scan there. Erasing them would hide that bucket and all its entries
+ * until the next entry is written. An entry older than the newest one does no
+ * harm if it reappears: its seq is never used again.
  */
 static bool leads_to_newest(const struct ring *r, const struct ring_spot *s)
 {
@@ -643,15 +646,15 @@ static int bj_erase(struct ring *r, const struct ring_spot *s,
 }
 
 /**
- * ring_erase() - make sure that what is given up does not come back
- * @r: the ring, after ring_judge(); its loss was accepted
+ * ring_erase() - make sure that abandoned entries do not reappear
+ * @r: the ring, after ring_judge(); the user has accepted the loss
  *
- * Overwrites each damaged place where an entry from L on could be found again
- * once it can be read, or once the checksum happens to be right. Sound entries
- * are left alone, and so are heads without which the newest entry would not be
- * found again. Process context.
+ * Overwrites each damaged place where an entry from L on could reappear, because
+ * it becomes readable or its checksum happens to match. Leaves alone sound
+ * entries, and heads without which the newest entry would not be found again.
+ * Process context.
  *
- * Return: 0, or what ops->erase() or ops->read() returned.
+ * Return: 0, or the error of ops->erase() or ops->read().
  */
 int ring_erase(struct ring *r)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The judgement on a whole ring of journal buckets: may recovery go on?
+ * Judges a whole ring of journal buckets: is recovery safe?
  *
- * Pure like ondisk.h: the kernel module, the tools and the unit tests compile the very
- * same file. The caller reads blocks and keeps entries.
+ * Pure like ondisk.h: the kernel module, the tools and the unit tests all compile this
+ * file. The caller reads blocks and keeps entries.
  */
 #ifndef BCACHE_JOURNAL_RING_H
 #define BCACHE_JOURNAL_RING_H
@@ -13,43 +13,42 @@
 /**
  * DOC: what is refused, and what is not
  *
- * An entry N is written only after N - 1 is on the disk, and one write is in
- * flight at a time. So if the newest sound entry anywhere in the ring is M, its
- * last_seq is L, and the power failed, then
+ * Entry N is written only after N - 1 is on the disk, and only one write is in
+ * flight at a time. So after a power failure, if M is the newest sound entry
+ * anywhere in the ring and L is its last_seq, then
  *
- * - every entry L..M must be there and sound. One that is missing was
- *   acknowledged: refuse. The exception is a gap that begins at L and consists
- *   of whole buckets without any entry of this set, on a set that discards: these
- *   buckets were reclaimed and discarded before an entry that says so was
- *   written. The other exception is a gap that begins at L, in the next bucket,
- *   where a torn M + 1 stands at the front: that bucket was reclaimed before.
- * - M + 1 may be torn: damaged or unreadable, right behind M or at the start of
- *   the next bucket. It was never acknowledged.
- * - nothing of M + 2 can exist. If a damaged entry claims such a seq, M + 1 was
- *   complete: refuse. An unreadable stretch longer than one entry, in the place
- *   of M + 1, may hide acknowledged entries too: refuse. So may one that fills
- *   the next bucket, or one in each of the two places.
- * - an entry from L on whose checksum is right but which the validator rejects
- *   was written like that: refuse.
+ * - all of L..M must be present and sound. A missing entry was acknowledged:
+ *   refuse. There are two exceptions. On a set that discards, a gap may begin
+ *   at L and consist of whole buckets without any entry of this set: these
+ *   buckets were reclaimed and discarded before the entry that records this was
+ *   written. And a gap may begin at L, in the next bucket, if a torn M + 1 is at
+ *   the start of that bucket: the bucket was reclaimed first.
+ * - M + 1 may be torn: damaged or unreadable, directly after M or at the start
+ *   of the next bucket. It was never acknowledged.
+ * - no part of M + 2 can exist. If a damaged entry claims such a seq, M + 1 was
+ *   complete: refuse. An unreadable area longer than one entry in the place of
+ *   M + 1 may also hide acknowledged entries: refuse. The same goes for one that
+ *   fills the next bucket, and for one in each of the two places.
+ * - an entry from L on that has a correct checksum but fails validation was
+ *   written that way: refuse.
  * - damage elsewhere does not matter.
  *
- * The order of the ring says where to look. Entries follow one another from
- * bucket to bucket, so the heads of all buckets give M but for what is newer
- * inside the bucket of the newest head, or in the buckets behind it as far as
- * their heads are damaged. These are read whole, and again from wherever that
- * leads.
+ * The order of the ring tells where to look. Entries continue from bucket to
+ * bucket, so the bucket with the newest head also holds M, unless M is in one of
+ * the buckets after it whose heads are damaged. Read these buckets whole, and
+ * repeat from any newer bucket that this finds.
  */
 
 #define RING_BUCKETS 256 /* SB_JOURNAL_BUCKETS */
 #define RING_MAX_OPEN 32768 /* entries between last_seq and seq, see max_open */
-#define RING_DAMAGES 8 /* damaged places that are remembered for a message */
+#define RING_DAMAGES 8 /* damaged places to remember for a message */
 #define RING_NONE (~0U) /* no bucket */
 
 /**
- * enum ring_kind - what a place in a bucket holds
+ * enum ring_kind - the content of a place in a bucket
  * @RING_BLANK: a block at which no entry of this set begins
- * @RING_SOUND: an entry that has passed the validator
- * @RING_BAD: a block with the magic of an entry that has not passed
+ * @RING_SOUND: an entry that passes validation
+ * @RING_BAD: a block with the magic of an entry that fails validation
  * @RING_UNREADABLE: a block that can't be read
  */
 enum ring_kind {
@@ -61,13 +60,13 @@ enum ring_kind {
 
 /**
  * struct ring_spot - a place in a bucket
- * @kind: what it holds
+ * @kind: its content
  * @bucket: index in the ring
  * @offset: in sectors from the start of the bucket
- * @sectors: length; a block unless the entry is sound
- * @verdict: of the validator, for an entry
- * @fault: what exactly is wrong with a bad one
- * @seq: what an entry, sound or bad, claims to be; else 0
+ * @sectors: length; one block unless it holds a sound entry
+ * @verdict: the validator's verdict on an entry
+ * @fault: details of the fault of a bad entry
+ * @seq: the seq that an entry, sound or bad, claims to have; else 0
  */
 struct ring_spot {
 	enum ring_kind kind;
@@ -80,21 +79,21 @@ struct ring_spot {
 };
 
 /**
- * struct ring_bucket - what is known of a bucket
- * @whole: it was read to its end, not only its first place
- * @head: what the first place holds
- * @head_seq: seq of a sound entry there, or 0
- * @sound: sound entries seen
- * @bad: bad ones
- * @unreadable: unreadable blocks
+ * struct ring_bucket - the state of a bucket, as far as it was read
+ * @whole: read to its end, not only its first place
+ * @head: the content of the first place
+ * @head_seq: seq of a sound entry in the first place, or 0
+ * @sound: number of sound entries
+ * @bad: number of bad entries
+ * @unreadable: number of unreadable blocks
  * @newest: seq of the newest sound entry, or 0
- * @last_seq: what that one says is needed
- * @end: offset behind it
- * @behind: unreadable sectors right there
+ * @last_seq: last_seq of that entry
+ * @end: offset of the end of that entry
+ * @behind: unreadable sectors from @end on
  * @front: unreadable sectors at the start of the bucket
  * @claim: the bad entry with a wrong checksum that claims the highest seq; once
- *         the newest entry is known, the highest one that can follow it
- * @rejected: the bad entry with a right checksum that has the highest seq
+ *         the newest entry is known, the highest seq that can follow it
+ * @rejected: the bad entry with a correct checksum that has the highest seq
  */
 struct ring_bucket {
 	bool whole;
@@ -116,14 +115,13 @@ struct ring_bucket {
  * enum ring_verdict - may the set be registered?
  * @RING_OK: yes
  * @RING_EMPTY: there is no sound entry in the ring
- * @RING_MISSING: an entry that recovery needs is not there
+ * @RING_MISSING: an entry that recovery needs is missing
  * @RING_REJECTED: an entry that recovery needs, or one newer than all sound
- *                 ones, is complete and can't be used
+ *                 ones, is complete but unusable
  * @RING_LATER: a damaged entry shows that another one, now lost, was complete
- * @RING_HIDDEN: entries newer than all sound ones may be where nothing can be
- *               read
- * @RING_TWICE: two entries have the same seq: a part of the history was
- *              abandoned once, and then written anew
+ * @RING_HIDDEN: an unreadable area may hold entries newer than all sound ones
+ * @RING_TWICE: two entries have the same seq: part of the history was once
+ *              abandoned, then rewritten
  */
 enum ring_verdict {
 	RING_OK,
@@ -139,13 +137,15 @@ struct ring;
 
 /**
  * struct ring_ops - the caller's part
- * @read: make @sectors from @offset of @bucket readable and point to them; valid
- *        until the next call. At most jset_geom.max_bytes, and within the bucket.
- *        0; 1 if they can't all be read; a negative errno ends the scan
- * @csum: the checksum of an entry, see jset_csum_start()
- * @keep: an entry of L..M, in the order of the ring; instead of an earlier one of
- *        the same seq. 0, or a negative errno, which ends the scan
- * @erase: overwrite with zeroes what @spot covers. 0 or a negative errno
+ * @read: read @sectors from @offset of @bucket and set @data to them, valid until
+ *        the next call. At most jset_geom.max_bytes, and within the bucket.
+ *        Returns 0, 1 if not all sectors can be read, or a negative errno, which
+ *        ends the scan
+ * @csum: compute the checksum of an entry, see jset_csum_start()
+ * @keep: keep an entry of L..M, in place of any earlier one with the same seq;
+ *        called in the order of the ring. Returns 0, or a negative errno, which
+ *        ends the scan
+ * @erase: overwrite @spot with zeroes. Returns 0 or a negative errno
  */
 struct ring_ops {
 	int (*read)(struct ring *r, u32 bucket, u32 offset, u32 sectors,
@@ -157,32 +157,33 @@ struct ring_ops {
 
 /**
  * struct ring - a scan of a ring
- * @ops: the caller's part; this, @geom, @nbuckets and @discards are the caller's
- *       to set, all else begins as zeroes
+ * @ops: the caller's part; the caller sets this, @geom, @nbuckets and @discards,
+ *       and zeroes everything else
  * @geom: geometry of the cache
- * @nbuckets: journal buckets, at most RING_BUCKETS
+ * @nbuckets: number of journal buckets, at most RING_BUCKETS
  * @discards: the superblock says that journal buckets may be discarded
- * @bucket: what is known of each
+ * @bucket: the state of each bucket
  * @newest: seq of the newest sound entry (M), 0 if there is none
- * @last_seq: the oldest that it needs (L)
+ * @last_seq: the oldest entry that @newest needs (L)
  * @cur: the bucket of @newest
- * @start: bucket from which on entries were kept
- * @have: which of L..M were kept; bit 0 is L
- * @kept: how many
- * @first: the oldest of them
+ * @start: the first bucket from which entries were kept
+ * @have: bitmap of the entries L..M that were kept; bit 0 is L
+ * @kept: number of entries kept
+ * @first: seq of the oldest entry kept
  * @first_at: its bucket
- * @gone_first: first entry that is missing, 0 if none is
- * @gone_last: the last one of that gap
- * @gone: how many are missing in all
- * @discarded: entries from L on that a discard, or M + 1, has taken, see above
- * @overwritten: it was M + 1
- * @torn: the place of an entry that was being written; kind RING_BLANK if none is
- * @at: what the verdict is about; where the first missing entry would have begun
- * @behind: where the entry after the newest one that was kept so far begins
- * @hole: the same in front of the first gap; sectors 0 if there is none
- * @twice: an entry whose seq was there already; seq 0 if there is none
- * @damage: damaged places among what recovery needs
- * @damages: how many there are; more than RING_DAMAGES are not remembered
+ * @gone_first: seq of the first missing entry, 0 if none is missing
+ * @gone_last: seq of the last entry of that gap
+ * @gone: total number of missing entries
+ * @discarded: entries from L on lost to a discard or to M + 1, see above
+ * @overwritten: they were lost to M + 1
+ * @torn: the place of an entry that was being written, or kind RING_BLANK
+ * @at: the place that the verdict is about; for a missing entry, where the first
+ *      one would have begun
+ * @behind: where the entry after the newest one seen so far begins
+ * @hole: the same for the entry before the first gap; sectors is 0 if there is none
+ * @twice: an entry whose seq was already kept; seq 0 if there is none
+ * @damage: damaged places that may matter to recovery
+ * @damages: number of such places, which may exceed RING_DAMAGES
  * @unneeded: damaged buckets that recovery does not need
  */
 struct ring {
