@@ -2,28 +2,29 @@
 /**
  * DOC: the life of an Outrigger module
  *
- * modprobe *arms* the module. It *attaches* when the stock module is there:
- * at once if it is loaded, else from a module notifier while it is COMING.
- * The livepatch is never enabled while the target is absent, because then the
- * kernel would refuse to load the *target* if anything went wrong in patching
- * it; enabled afterwards, a failure is ours alone. The notifier always
- * answers NOTIFY_OK.
+ * modprobe *arms* the module. The module *attaches* to its target, the stock
+ * module: at once if the target is loaded, else from a module notifier while
+ * the target is COMING. The livepatch is never enabled while the target is
+ * absent, because the kernel would then refuse to load the *target* if patching
+ * it failed; enabled later, a failure affects only this module. The notifier
+ * always returns NOTIFY_OK.
  *
- * Before that, the loaded target is compared with the table of places made at
- * build: a rebuilt kernel can carry the same release name.
+ * Before attaching, the module compares the loaded target with the table of
+ * places made at build time: a rebuilt kernel can have the same release name.
  *
- * While attached we hold a reference on the target, so rmmod of it is refused
- * until we are detached (echo 0 > /sys/kernel/livepatch/<us>/enabled). The
- * klp relocations of a module are written once, so there is one attach per
- * load: to attach again, unload and load us.
+ * While attached, the module holds a reference on the target, so rmmod of the
+ * target fails until the module is detached (echo 0 >
+ * /sys/kernel/livepatch/<module>/enabled). The klp relocations of a module are
+ * written only once, so a loaded module can attach only once: to attach again,
+ * unload and reload it.
  *
  *      armed ---> attaching ---> attached ---> detaching ---> inert
  *        |            |             |                           ^
  *        +------------+-------------+---------------------------+
  *
- * State moves on in one work item on an ordered workqueue, and in the module
- * notifier: from armed to attaching, which must come before the target's init
- * function runs, and to detaching when that function fails.
+ * A work item on an ordered workqueue changes the state, with two exceptions in
+ * the module notifier: from armed to attaching, which must happen before the
+ * target's init function runs, and to detaching when that function fails.
  */
 
 #include <linux/delay.h>
@@ -55,7 +56,7 @@ MODULE_PARM_DESC(
 	transition_timeout,
 	"seconds after which a stalled attach is reversed (default 60)");
 
-/* What livepatch and the module loader do not export; see OUTRIGGER_KLP. */
+/* Symbols that the kernel does not export; see OUTRIGGER_KLP. */
 extern struct klp_patch *
 	stock_klp_transition OUTRIGGER_KLP(vmlinux, klp_transition_patch);
 extern struct module *stock_find_module(const char *name)
@@ -79,23 +80,23 @@ static const char *const state_names[] = {
 static const char *const reason_words[] = { OUTRIGGER_REASONS(
 	OUTRIGGER_REASON_WORD) };
 
-/* How often a change that nobody tells us about is looked for. */
+/* Poll intervals for state changes that livepatch does not report. */
 #define POLL_TRANSITION msecs_to_jiffies(50)
 #define POLL_ATTACHED round_jiffies_relative(30 * HZ)
 
-/* How long the load of a target that has failed may be kept for the patch */
+/* How long a failed load of the target may be delayed until the patch is out */
 #define WAIT_UNTIL_OUT (20 * HZ)
 
-static DEFINE_MUTEX(lock); /* guards what follows */
+static DEFINE_MUTEX(lock); /* guards the variables below */
 static enum outrigger_state state;
 static enum outrigger_reason reason;
-static char sentence[160]; /* what there is to say of the reason */
+static char sentence[160]; /* the reason in words */
 static struct module *target; /* held while not NULL */
-static bool started; /* start() ran, stop() was not asked for */
-static bool stopping; /* stop() is asked for and has not returned */
-static bool give_up; /* we want the patch disabled */
-static unsigned int disables; /* how often pre_unpatch() was called */
-static unsigned int seen; /* what disables was at the last look */
+static bool started; /* start() was requested, stop() was not */
+static bool stopping; /* stop() was requested and has not returned */
+static bool give_up; /* the patch must be disabled */
+static unsigned int disables; /* number of calls of pre_unpatch() */
+static unsigned int seen; /* disables at the last look */
 static unsigned long since; /* jiffies of the last change of state */
 static time64_t attached_at;
 static unsigned long next_report;
@@ -106,7 +107,7 @@ static DECLARE_DELAYED_WORK(watch_work, watch);
 static void stop_service(struct work_struct *work);
 static DECLARE_WORK(stop_work, stop_service);
 
-/* Under klp_mutex, which every module load takes: flip and queue, no more. */
+/* Called under klp_mutex, which every module load takes: do as little as possible. */
 static void pre_unpatch(struct klp_object *obj)
 {
 	WRITE_ONCE(disables, disables + 1);
@@ -135,7 +136,7 @@ static struct klp_patch patch = {
 	.objs = objects,
 };
 
-/* In a section of its own, where klp-check looks for it. */
+/* In a separate section, where klp-check looks for it. */
 static const struct outrigger_place places[] __used
 	__section(".outrigger.places") = { OUTRIGGER_PLACES };
 
@@ -172,9 +173,10 @@ static enum patch_look look(void)
 }
 
 /*
- * Is the loaded target the file we were built for? Compares every hook's
- * distance from the first one, and its size, with the build's table. Sets the
- * reason and returns false if not. Caller holds a reference on @mod.
+ * Is the loaded target the file that the module was built for? Compares the size
+ * of each hooked function and its distance from the first one with the build's
+ * table. If not, sets the reason and returns false. The caller holds a reference
+ * on @mod.
  */
 static bool places_match(struct module *mod)
 {
@@ -214,7 +216,7 @@ static bool places_match(struct module *mod)
 	return false;
 }
 
-/* Name up to five tasks that have not yet switched sides. */
+/* Name up to five tasks that have not completed the transition. */
 static void report_stalled(void)
 {
 	struct task_struct *g, *t;
@@ -235,8 +237,8 @@ static void report_stalled(void)
 
 /*
  * Disable the patch, or reverse its running transition, exactly as
- * "echo 0 > enabled" does: livepatch has no other way in for it. Called
- * without our lock: the callbacks run inside.
+ * "echo 0 > enabled" does: livepatch has no other interface for it. Called
+ * without the lock, because it calls pre_unpatch() and post_unpatch().
  */
 static int disable_patch(void)
 {
@@ -278,8 +280,8 @@ static void explain_refusal(int err)
 }
 
 /*
- * From armed to attaching, or to inert with the reason; back to armed with the
- * work queued if another patch is in transition. @mod is COMING or LIVE.
+ * Go from armed to attaching, or to inert and set the reason. If another patch is
+ * in transition, stay armed and queue the work. @mod is COMING or LIVE.
  */
 static void attach(struct module *mod)
 {
@@ -300,7 +302,7 @@ static void attach(struct module *mod)
 	}
 
 	/*
-	 * klp_enable_patch() writes the relocations before it finds out that
+	 * klp_enable_patch() writes the relocations before it notices that
 	 * another patch is in transition, and can't be called a second time.
 	 */
 	if (READ_ONCE(stock_klp_transition)) {
@@ -319,7 +321,7 @@ static void attach(struct module *mod)
 		state = INERT;
 		goto put;
 	}
-	/* Rewriting code can take its time; the tasks' time begins now. */
+	/* Start the timeout here: klp_enable_patch() itself can be slow. */
 	next_report = jiffies + timeout_secs() * HZ;
 	queue_delayed_work(wq, &watch_work, POLL_TRANSITION);
 	return;
@@ -331,9 +333,10 @@ put:
 }
 
 /*
- * Only to a target that is LIVE. One that is COMING may not have been seen by
- * livepatch yet, which would then patch it later and refuse it on failure; the
- * notifier gets it, unless another patch was in transition then: look again.
+ * Attach only to a target that is LIVE. livepatch may not yet have seen one that is
+ * COMING; it would then patch the target later and refuse to load it on failure.
+ * Leave such a target to the notifier, but look again, in case the notifier found
+ * another patch in transition.
  */
 static void attach_if_loaded(void)
 {
@@ -388,7 +391,7 @@ static void watch_attaching(void)
 		return;
 	}
 
-	/* Its init function has yet to set up what start() uses. */
+	/* start() uses structures that the target's init function sets up. */
 	if (READ_ONCE(target->state) != MODULE_STATE_LIVE)
 		return;
 
@@ -406,7 +409,7 @@ static void watch_attached(void)
 		set_state(DETACHING, REASON_DETACHED, "disabled");
 		break;
 	case PATCH_REPLACED:
-		/* Say so: whoever installed the other patch may not know. */
+		/* Log this: the author of the other patch may not expect it. */
 		set_state(DETACHING, REASON_REPLACED,
 			  "replaced by another livepatch");
 		break;
@@ -420,7 +423,7 @@ static void watch_detaching(void)
 	enum patch_look now = look();
 
 	if (now == PATCH_IN && !give_up && !stopping) {
-		/* echo 1 > enabled before the end of the transition */
+		/* "echo 1 > enabled" before the end of the transition */
 		set_attached();
 		pr_info("still attached to %s: detaching was reversed\n",
 			OUTRIGGER_TARGET);
@@ -448,8 +451,8 @@ static void watch_detaching(void)
 }
 
 /*
- * Apart from watch(), which reports the stall if this hangs. The reference on
- * the target is kept until it has returned.
+ * A separate work item, so that watch() can report a stall if stop() hangs. The
+ * reference on the target is kept until stop() has returned.
  */
 static void stop_service(struct work_struct *work)
 {
@@ -461,7 +464,7 @@ static void stop_service(struct work_struct *work)
 	mod_delayed_work(wq, &watch_work, 0);
 }
 
-/* Where state moves on, but for what the notifier does. */
+/* Makes all changes of state except those in the notifier. */
 static void watch(struct work_struct *work)
 {
 	bool do_start, do_disable = false;
@@ -494,10 +497,10 @@ static void watch(struct work_struct *work)
 	do_disable = give_up && READ_ONCE(patch.enabled);
 	mutex_unlock(&lock);
 
-	/* Without the lock: these wait for bound devices, or for klp. */
+	/* Not under the lock: these wait for bound devices, or for livepatch. */
 	if (do_start)
 		outrigger.start();
-	/* Refused while another patch is in transition: tried again next time. */
+	/* This fails while another patch is in transition: retried next time. */
 	if (do_disable && disable_patch() && patch.enabled)
 		pr_warn_ratelimited(
 			"could not disable the patch yet; by hand: write 0 to /sys/kernel/livepatch/%s/enabled\n",
@@ -513,10 +516,10 @@ static void watch(struct work_struct *work)
 
 /*
  * The target's init function has failed. As long as the patch is enabled or in
- * transition livepatch also applies it to the target's next load, past our
- * comparison of places, or, on 6.1, which can't write relocations again,
- * refuses that load. The next load can't begin before we return: wait here,
- * usually for a second, while watch() takes the patch out.
+ * transition, livepatch also applies it to the target's next load, without the
+ * comparison of places; or, on 6.1, which can't write relocations again, refuses
+ * that load. The next load can't begin before the notifier returns: wait here,
+ * usually for a second, while watch() disables the patch.
  */
 static void wait_until_out(void)
 {
@@ -552,8 +555,9 @@ static int target_notify(struct notifier_block *nb, unsigned long event,
 		if (state == ARMED)
 			explain(REASON_NONE, "%s", "");
 		/*
-		 * We hold a reference, so its init function failed: the module
-		 * goes whatever its count says.
+		 * The target goes away despite the reference held on it, so its
+		 * init function has failed: the module loader then ignores the
+		 * count.
 		 */
 		if (target == mod) {
 			target = NULL;
@@ -630,15 +634,15 @@ static const struct attribute *const attrs[] = {
 };
 
 /**
- * outrigger_arm - arm the module: attach now or when the target comes
+ * outrigger_arm - arm the module: attach now or when the target is loaded
  *
- * To be called last in the module's init function. Process context, may sleep.
- * A target that is loaded already is attached to from our workqueue, shortly
- * after this returns.
+ * Call this last in the module's init function. Process context, may sleep.
+ * If the target is already loaded, the module attaches from its workqueue,
+ * shortly after this returns.
  *
- * Return: 0, or a negative errno if our own files or workqueue could not be
- * made. Not being able to attach is no error: the module stays, inert, and
- * says why in /sys/module/<us>/reason.
+ * Return: 0, or a negative errno if the module's workqueue, sysfs files or
+ * notifier could not be set up. Failing to attach is not an error: the module
+ * stays loaded, inert, and shows the reason in /sys/module/<module>/reason.
  */
 int outrigger_arm(void)
 {
@@ -676,9 +680,9 @@ err_wq:
 /**
  * outrigger_disarm - undo outrigger_arm()
  *
- * To be called first in the module's exit function. livepatch holds a
- * reference on us until the patch is disabled and its transition complete, so
- * none of our functions is on a task's stack any more. Process context.
+ * Call this first in the module's exit function. livepatch holds a reference on
+ * the module until the patch is disabled and its transition complete, so no
+ * function of the module is on a task's stack any more. Process context.
  */
 void outrigger_disarm(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fastening a module to a stock driver through livepatch: what both modules
- * share. See attach.c for the life of a module.
+ * Attaches a module to a stock driver through livepatch; shared by both modules.
+ * See attach.c for the life of a module.
  */
 #ifndef OUTRIGGER_ATTACH_H
 #define OUTRIGGER_ATTACH_H
@@ -12,15 +12,15 @@
 #include <linux/types.h>
 
 /**
- * struct outrigger_place - where a patched function lies in the stock module
+ * struct outrigger_place - the location of a patched function in the stock module
  * @name:	symbol, unique in the stock module
  * @offset:	offset in its .text
  * @size:	st_size of the symbol
  * @body:	offset in the function of the first byte past its ftrace site
  * @pad:	unused
  *
- * Written by tools/btf-want from the very file the module is built for and
- * read again by tools/klp-check from section .outrigger.places.
+ * Written by tools/btf-want from the file that the module is built for, and
+ * checked by tools/klp-check in section .outrigger.places.
  */
 struct outrigger_place {
 	const char *name;
@@ -31,44 +31,44 @@ struct outrigger_place {
 };
 
 /**
- * struct outrigger - what attach.c must know of the module it is linked into
- * @start:	called once the transition to us is complete
- * @stop:	called when the patch is on its way out, and again at module
- *		exit if need be: takes down whatever @start put up
+ * struct outrigger - the callbacks of the module that attach.c is linked into
+ * @start:	called once the transition to the module's functions is complete
+ * @stop:	undoes @start; called when the patch is being disabled, or else at
+ *		module exit
  *
- * @start and @stop run in process context on a workqueue, never at the same
- * time, with no lock held. When @stop has returned, nothing of the module but
- * its hooks may touch the target: the reference on it is dropped next.
+ * @start and @stop run in process context, never at the same time, with no lock
+ * held. Once @stop has returned, only the module's hooks may touch the target:
+ * the reference on it is dropped next.
  */
 struct outrigger {
 	void (*start)(void);
 	void (*stop)(void);
 };
 
-/* Defined by the module's patch.c; the hooks as in its want file. */
+/* Defined in the module's patch.c; its want file lists the same hooks. */
 extern const struct outrigger outrigger;
 extern struct klp_func outrigger_hooks[];
 
 int outrigger_arm(void);
 void outrigger_disarm(void);
 
-/* How many hooks target.h, to be included before, has. */
+/* Number of hooks in target.h, which must be included first. */
 #define OUTRIGGER_NR_PLACES                                             \
 	(sizeof((const struct outrigger_place[]){ OUTRIGGER_PLACES }) / \
 	 sizeof(struct outrigger_place))
 
 /*
  * A reference to an unexported symbol of @obj (a module, or vmlinux) that
- * tools/klp-link turns into a livepatch relocation. Weak keeps modpost quiet
- * about this symbol and no other.
+ * tools/klp-link turns into a livepatch relocation. __weak silences modpost for
+ * this symbol only.
  */
 #define OUTRIGGER_KLP(obj, sym) __asm__("__klp_" #obj "__" #sym) __weak
 
 /*
- * Declares stock_<fn>(): the body of a function that we hook, entered just past
- * its ftrace site. A call by the function's own name would lead back to us. As
- * the name ends a line of assembly, a direct call is all that it is good for;
- * any other would need an ENDBR there.
+ * Declares stock_<fn>(): the body of a hooked function, entered just past its
+ * ftrace site. A call by the function's own name would reach the replacement
+ * instead. The name is only good for a direct call: it ends a line of assembly,
+ * and an indirect call would need an ENDBR at that place.
  */
 #define OUTRIGGER_STOCK_BODY(obj, fn)                                        \
 	extern typeof(fn) stock_##fn __asm__(                                \
@@ -76,7 +76,7 @@ void outrigger_disarm(void);
 		"+" __stringify(OUTRIGGER_BODY_##fn) "\n\t.weak __klp_" #obj \
 						     "__" #fn)
 
-/* One entry of the klp_func table; refuses a replacement of another type. */
+/* An entry of the klp_func table; a replacement of another type does not compile. */
 #define OUTRIGGER_HOOK(stock, ours)                                          \
 	{                                                                    \
 		.old_name = #stock,                                          \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Differences between kernels that neither BTF nor a HAVE_ can tell. */
+/* Differences between kernels that neither BTF nor a HAVE_ macro shows. */
 #ifndef OUTRIGGER_COMPAT_H
 #define OUTRIGGER_COMPAT_H
 
@@ -13,8 +13,8 @@
 #endif
 
 /*
- * What a tracepoint's probes may rely on while they are called: tracepoints
- * went from RCU-sched to an SRCU of their own between 6.12 and 7.3.
+ * The protection that a tracepoint's probes rely on while they run: tracepoints
+ * switched from RCU-sched to their own SRCU domain between 6.12 and 7.3.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 #define OUTRIGGER_CALL_PROBES(call)                         \

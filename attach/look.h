@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: what has become of our patch
+ * DOC: the state of the module's livepatch
  *
- * Read from livepatch's own state, without its mutex, while others may disable and
- * enable the patch at any moment.
+ * Reads livepatch's own state without its mutex, while users may disable and enable
+ * the patch at any moment.
  *
- * livepatch enters a transition, calls pre_unpatch(), writes enabled, and lets go of
- * the transition at its end. When a transition is reversed it only writes enabled.
- * When a patch with .replace takes ours out, it writes enabled, and nothing else.
+ * To disable a patch, livepatch enters a transition, calls pre_unpatch(), writes
+ * enabled, and clears the transition at its end. To reverse a transition, it only
+ * writes enabled. When a patch with .replace replaces the module's patch, livepatch
+ * also only writes enabled.
  *
- * tests/unit/test-look.c tries every order in which these steps and our reads can
- * meet. It defines what this file takes from the kernel.
+ * tests/unit/test-look.c tries all interleavings of these steps with the reads here.
+ * It supplies the kernel's definitions that this file uses.
  */
 #ifndef OUTRIGGER_LOOK_H
 #define OUTRIGGER_LOOK_H
@@ -19,14 +20,14 @@ enum patch_look {
 	PATCH_MOVING, /* in transition */
 	PATCH_IN, /* enabled, and all tasks use it */
 	PATCH_OUT, /* disabled, and no task uses it */
-	PATCH_DISABLED, /* on its way out: somebody wrote to "enabled" */
-	PATCH_REPLACED, /* another livepatch has taken it out */
+	PATCH_DISABLED, /* being disabled: a user wrote to "enabled" */
+	PATCH_REPLACED, /* replaced by another livepatch */
 };
 
 /*
- * @disables is how often pre_unpatch() was called; @seen, what it was at this look. It
- * also gives away a transition that began and ended during the look: the first one is
- * that to us, and each later one begins with pre_unpatch().
+ * @disables counts the calls of pre_unpatch(); @seen is set to its value at this look.
+ * It also reveals a transition that began and ended during the look: only the first
+ * one, which enables the patch, does not begin with pre_unpatch().
  */
 static inline enum patch_look patch_look(const struct klp_patch *patch,
 					 struct klp_patch *const *transition,
@@ -40,7 +41,7 @@ static inline enum patch_look patch_look(const struct klp_patch *patch,
 	moving = READ_ONCE(*transition) == patch;
 	smp_rmb(); /* and writes enabled before it ends the transition */
 	enabled = READ_ONCE(patch->enabled);
-	smp_rmb(); /* that it starts before either */
+	smp_rmb(); /* and starts the transition before both */
 	if (moving || READ_ONCE(*transition) == patch ||
 	    READ_ONCE(*disables) != *seen)
 		return PATCH_MOVING;
@@ -48,8 +49,8 @@ static inline enum patch_look patch_look(const struct klp_patch *patch,
 }
 
 /*
- * It was PATCH_IN at the look that gave @seen: PATCH_IN still, PATCH_DISABLED or
- * PATCH_REPLACED.
+ * The patch was PATCH_IN at the look that set @seen. Returns PATCH_IN if it still is,
+ * or else PATCH_DISABLED or PATCH_REPLACED.
  */
 static inline enum patch_look patch_look_again(const struct klp_patch *patch,
 					       const unsigned int *disables,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Why a module is not attached: one word for each reason, for programs. The module
- * shows it in /sys/module/<module>/reason_token; outriggerctl goes by it. The words are
- * ABI: none is changed or used again. docs/ABI/sysfs-module explains each.
+ * Machine-readable reasons why a module is not attached, one word each. The module
+ * shows the word in /sys/module/<module>/reason_token, which outriggerctl reads. The
+ * words are ABI: never change or reuse one. docs/ABI/sysfs-module explains each.
  */
 #ifndef OUTRIGGER_REASONS_H
 #define OUTRIGGER_REASONS_H
