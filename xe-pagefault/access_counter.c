@@ -2,10 +2,10 @@
 /**
  * DOC: access counters
  *
- * The GuC reports by ACCESS_COUNTER_NOTIFY that a range is touched often, and xe
- * moves the BO there to where its GPU accesses it best. Nothing waits for that:
- * there is no reply, and a notification that does not fit into the ring is
- * dropped. The stock driver never arms the counters; user space does, if it writes
+ * ACCESS_COUNTER_NOTIFY reports that the GPU often accesses a range. In response,
+ * xe moves the BO in that range to where the GPU accesses it best. Nothing waits
+ * for this: there is no reply, and a notification that does not fit into the ring
+ * is dropped. The stock driver never arms the counters; user space can, by writing
  * them into its context.
  */
 
@@ -55,7 +55,7 @@ void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len)
 		queue_work(gt->wq, &gt->acc_work);
 }
 
-/* Returns 1 if something moved, 0 if there was no need, or an error with *why set. */
+/* Returns 1 if a BO moved, 0 if there was no need, or an error with *why set. */
 static int xpf_access_counter_serve(struct xpf_gt *gt,
 				    const struct access_counter *ac,
 				    enum xpf_verdict *why)
@@ -79,7 +79,7 @@ static int xpf_access_counter_serve(struct xpf_gt *gt,
 		stock_trace_xe_vma_acc(vma);
 		*why = XPF_MEMORY;
 		ret = xpf_port.migrate(gt->stock, vma);
-		/* It may not be in VRAM, or can't be moved now: ignore it. */
+		/* VRAM is not allowed for the BO, or it can't be moved now. */
 		if (ret == -EINVAL || ret == -EBUSY)
 			ret = 0;
 	}
@@ -122,7 +122,7 @@ static void xpf_access_counter_handle(struct xpf_gt *gt, const u32 *msg)
  * xpf_access_counter_work - serve the notifications in the ring of a GT
  * @work: xpf_gt.acc_work
  *
- * They do not wake a suspended device: nothing is hot there any more.
+ * They do not wake a suspended device, where no range is accessed any more.
  */
 void xpf_access_counter_work(struct work_struct *work)
 {

@@ -2,8 +2,8 @@
 /**
  * DOC: debugfs
  *
- * /sys/kernel/debug/xe_pagefault/<device>-gt<N> shows people the queues, the faults
- * by kind and verdict, the latency, and the last refused faults. See
+ * /sys/kernel/debug/xe_pagefault/<device>-gt<N> shows, in readable form, the queues,
+ * the faults by kind and verdict, the latency, and the last refused faults. See
  * docs/ABI/debugfs-xe-pagefault.
  */
 
@@ -19,7 +19,7 @@ static struct dentry *root;
 
 #define NAME_LEN 64 /* "<PCI address>-gt<N>", with room to spare */
 
-/* A copy of the figures, made under the lock. */
+/* A copy of the statistics, made under the lock. */
 struct xpf_snapshot {
 	struct xpf_stats stats;
 	struct xpf_refused refused[XPF_REFUSED];
@@ -129,7 +129,7 @@ static int xpf_gt_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(xpf_gt);
 
 /**
- * xpf_debugfs_add - show a GT
+ * xpf_debugfs_add - create the file of a GT
  * @gt: GT
  */
 void xpf_debugfs_add(struct xpf_gt *gt)
@@ -141,7 +141,7 @@ void xpf_debugfs_add(struct xpf_gt *gt)
 }
 
 /**
- * xpf_debugfs_remove - stop showing a GT, and wait for readers
+ * xpf_debugfs_remove - remove the file of a GT, and wait for readers
  * @gt: GT
  */
 void xpf_debugfs_remove(struct xpf_gt *gt)
@@ -151,7 +151,7 @@ void xpf_debugfs_remove(struct xpf_gt *gt)
 }
 
 /**
- * xpf_debugfs_init - make the directory of the module
+ * xpf_debugfs_init - create the directory of the module
  */
 void xpf_debugfs_init(void)
 {
@@ -159,7 +159,7 @@ void xpf_debugfs_init(void)
 }
 
 /**
- * xpf_debugfs_exit - remove it
+ * xpf_debugfs_exit - remove the directory of the module
  */
 void xpf_debugfs_exit(void)
 {

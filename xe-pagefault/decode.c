@@ -2,13 +2,13 @@
 /* See decode.h. */
 #include "decode.h"
 
-/* bytes, by ACC_GRANULARITY */
+/* lengths in bytes, indexed by ACC_GRANULARITY */
 #define GRANULARITIES 4
 static const u32 granularities[GRANULARITIES] = { 128 << 10, 2 << 20, 16 << 20,
 						  64 << 20 };
 
 /**
- * decode_error - say what is wrong with a message
+ * decode_error - describe the fault of a message
  * @result: any result but DECODE_OK
  *
  * Return: a few words for a log line.
@@ -36,11 +36,11 @@ const char *decode_error(enum decode_result result)
  * pagefault_decode - decode a page-fault descriptor
  * @msg: the payload of REPORT_PAGE_FAULT_REQ_DESC
  * @len: its length in dwords
- * @prefetch: the GuC marks prefetches; otherwise ignore the bit, which is reserved
+ * @prefetch: the GuC marks prefetches; if false, ignore the bit, which is reserved
  * @pf: filled in, unless the result is DECODE_LENGTH
  *
- * A fault with a reserved access can still be answered; a message of the wrong
- * length can't.
+ * A fault with a reserved access type can still be answered; a message of the
+ * wrong length can't.
  *
  * Return: DECODE_OK, DECODE_LENGTH or DECODE_ACCESS.
  */
@@ -69,9 +69,9 @@ enum decode_result pagefault_decode(const u32 *msg, size_t len, bool prefetch,
 }
 
 /**
- * pagefault_reply - write the reply to a page fault
+ * pagefault_reply - encode the reply to a page fault
  * @pf: the fault
- * @refused: the access can't be made good: the GPU must not try it again
+ * @refused: the fault is refused: the GPU must not retry the access
  * @reply: the payload of PAGE_FAULT_RES_DESC
  */
 void pagefault_reply(const struct pagefault *pf, bool refused,
@@ -94,7 +94,7 @@ void pagefault_reply(const struct pagefault *pf, bool refused,
  * @len: its length in dwords
  * @ac: filled in if the result is DECODE_OK
  *
- * Return: DECODE_OK or what is wrong.
+ * Return: DECODE_OK, or the first fault found.
  */
 enum decode_result access_counter_decode(const u32 *msg, size_t len,
 					 struct access_counter *ac)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: messages of the GuC, decoded and encoded
+ * DOC: decoding and encoding of GuC messages
  *
  * This file, guc_abi.h and decode.c are pure: the kernel module, the unit tests
- * and the fuzzer compile the very same text. Nothing here allocates, sleeps,
- * logs or takes a lock, so all of it may be called from any context.
+ * and the fuzzer all compile the same source. Nothing here allocates, sleeps,
+ * logs or takes a lock, so all functions may be called from any context.
  */
 #ifndef XE_PAGEFAULT_DECODE_H
 #define XE_PAGEFAULT_DECODE_H
@@ -33,19 +33,19 @@ enum pagefault_access {
 /**
  * struct pagefault - a page fault as the GuC reports it
  * @addr:	address of the 4 KiB page in the address space @asid
- * @asid:	address space: names a VM of the device
- * @vfid:	virtual function, 0 is the physical one
+ * @asid:	address space, identifies a VM of the device
+ * @vfid:	virtual function; 0 is the physical function
  * @level:	level of the page table that lacked an entry
  * @access:	enum pagefault_access
- * @trva_fault:	in the address range of tiled resources (TRVA), whose tables are
- *		user space's own
- * @pdata:	what the GuC knows the fault by; handed back in the reply
+ * @trva_fault:	in the address range of tiled resources (TRVA), whose page tables
+ *		user space maintains
+ * @pdata:	the GuC's identifier of the fault, returned in the reply
  * @engine_instance: instance within the class
- * @engine_class: class in the hardware's numbers
+ * @engine_class: hardware number of the class
  * @type:	PFD_TYPE_*: not present, write or atomic access violation
- * @prefetch:	asked for ahead of use: nothing waits for it
+ * @prefetch:	the access is a prefetch: nothing waits for it
  *
- * As large as the descriptor, since the pool of a GT has PFD_PDATA_SPACE of them.
+ * Kept as small as the descriptor, since each GT has a pool of PFD_PDATA_SPACE.
  */
 struct pagefault {
 	u64 addr;
@@ -64,12 +64,12 @@ struct pagefault {
 _Static_assert(sizeof(struct pagefault) == 16, "a fault has grown");
 
 /**
- * struct access_counter - a notification that the GPU touches a range often
+ * struct access_counter - a notification that the GPU often accesses a range
  * @base:	start of the range, aligned to 128 KiB
  * @range:	its length in bytes, one of four
- * @sub_granularity: bit n: the n-th of its 32 blocks was touched; never 0
+ * @sub_granularity: bit n is set if block n of the range's 32 was accessed; never 0
  * @asid:	address space
- * @notify:	ACC_NOTIFY, not ACC_TRIGGER: does not ask for migration
+ * @notify:	ACC_NOTIFY, not ACC_TRIGGER: does not request migration
  */
 struct access_counter {
 	u64 base;
@@ -81,7 +81,7 @@ struct access_counter {
 
 enum decode_result {
 	DECODE_OK,
-	DECODE_LENGTH, /* nothing is decoded */
+	DECODE_LENGTH, /* nothing was decoded */
 	DECODE_ACCESS,
 	DECODE_GRANULARITY,
 	DECODE_BLOCKS,
@@ -96,7 +96,7 @@ void pagefault_reply(const struct pagefault *pf, bool refused,
 enum decode_result access_counter_decode(const u32 *msg, size_t len,
 					 struct access_counter *ac);
 
-/* The first block that was touched: the address to look for a VMA at. */
+/* The address of the first block that was accessed, at which to look for a VMA. */
 static inline u64 access_counter_addr(const struct access_counter *ac)
 {
 	return ac->base + (u64)__builtin_ctz(ac->sub_granularity) *

@@ -2,11 +2,11 @@
 /**
  * DOC: devices and their GTs
  *
- * The PCI bus reports devices: those that are bound to xe when the module
- * attaches, and those that are bound later, once their probe is through. A GT
- * without state here, for whatever reason, is served by the stock driver; its
- * first fault starts a search. Before a device is unbound its GTs are drained and
- * given back to the stock driver, and so are all GTs when the module detaches.
+ * The module finds devices through the PCI bus: those that are bound to xe when
+ * the module attaches, and those that are bound later, after their probe. The
+ * stock driver serves any GT without state here; the first fault of such a GT
+ * starts a search. Before a device is unbound, its GTs are drained and returned to
+ * the stock driver, and so are all GTs when the module detaches.
  *
  * A reference on the drm_device keeps the stock driver's structures in memory.
  */
@@ -31,12 +31,12 @@ OUTRIGGER_STOCK_BODY(xe, xe_pagefault_fini);
 static void xpf_rescan(struct work_struct *work);
 static DECLARE_WORK(rescan_work, xpf_rescan);
 
-static bool stopping = true; /* no more GTs; written under xpf_gts_lock */
+static bool stopping = true; /* add no GTs; written under xpf_gts_lock */
 static bool listening; /* the notifier is registered */
 
 /*
- * Workers of a GT that run at the same time. The stock driver has four; more than
- * there are CPUs only contend.
+ * Number of workers of a GT that may run at the same time. The stock driver has
+ * four; more workers than CPUs only contend.
  */
 #define WORKERS_MIN 4
 #define WORKERS_MAX 16
@@ -99,7 +99,7 @@ static int xpf_gt_add(struct xe_gt *stock)
 		goto wq;
 	xpf_debugfs_add(gt);
 
-	/* The GuC that runs now does not count as a start. */
+	/* Do not count the start of the GuC that is already running. */
 	spin_lock_irq(&gt->lock);
 	xpf_note_guc_start(gt);
 	gt->stats.guc_starts = 0;
@@ -113,7 +113,7 @@ put:
 	return ret;
 }
 
-/* Remove the GTs of a device, or all. Returns when all their faults are answered. */
+/* Remove all GTs, or those of a device. Returns when all their faults are answered. */
 static void xpf_remove_gts(const struct device *dev)
 {
 	struct xpf_gt *gt, *next;
@@ -125,7 +125,7 @@ static void xpf_remove_gts(const struct device *dev)
 		xpf_debugfs_remove(gt);
 		kobject_del(&gt->kobj);
 		list_del_rcu(&gt->node);
-		synchronize_rcu(); /* the stock driver has the GT now */
+		synchronize_rcu(); /* from here on the stock driver serves the GT */
 		destroy_workqueue(gt->wq);
 		kobject_put(&gt->kobj);
 	}
@@ -165,7 +165,7 @@ static void xpf_add_gts(struct device *dev)
 			ret);
 }
 
-/* The device is locked in both events. */
+/* The device is locked during both events. */
 static int xpf_bus_event(struct notifier_block *nb, unsigned long event,
 			 void *data)
 {
@@ -205,8 +205,8 @@ static void xpf_rescan(struct work_struct *work)
 /**
  * xpf_look_around - look for GTs that have no state
  *
- * Any context, in an RCU read-side section. The bus does not report a device that
- * is probed again after a PCIe slot reset.
+ * Any context, in an RCU read-side section. Needed because the bus does not report
+ * a device that is probed again after a PCIe slot reset.
  */
 void xpf_look_around(void)
 {
@@ -219,8 +219,8 @@ void xpf_look_around(void)
  * xpf_pagefault_fini - end the fault service of a device
  * @arg: struct xe_device
  *
- * Stands in for xe_pagefault_fini(), a devm action. The bus notifier has
- * removed the GTs before, unless a PCIe slot reset removes the device.
+ * Replaces xe_pagefault_fini(), a devm action. The bus notifier has already
+ * removed the GTs, unless a PCIe slot reset removes the device.
  */
 void xpf_pagefault_fini(void *arg)
 {
@@ -238,7 +238,7 @@ void xpf_pagefault_fini(void *arg)
  */
 void xpf_start(void)
 {
-	/* Without the notifier a device could vanish unnoticed: take none. */
+	/* Without the notifier, a device could disappear unnoticed: take none. */
 	listening = !bus_register_notifier(&pci_bus_type, &bus_nb);
 	if (!listening) {
 		pr_err("page faults stay with stock xe: no notice of devices\n");
@@ -252,11 +252,11 @@ void xpf_start(void)
 }
 
 /**
- * xpf_stop - give all devices back to the stock driver
+ * xpf_stop - return all devices to the stock driver
  *
  * See struct outrigger. Returns when every fault in the queues is answered. Tasks
- * that livepatch has not switched yet may still call the handlers, which then
- * find no GT.
+ * that livepatch has not yet switched may still call the handlers, which then find
+ * no GT.
  */
 void xpf_stop(void)
 {
@@ -267,6 +267,6 @@ void xpf_stop(void)
 	xpf_remove_gts(NULL);
 	if (listening)
 		bus_unregister_notifier(&pci_bus_type, &bus_nb);
-	synchronize_rcu(); /* with xpf_look_around() */
+	synchronize_rcu(); /* wait for xpf_look_around() */
 	cancel_work_sync(&rescan_work);
 }

@@ -2,8 +2,8 @@
 /**
  * DOC: loading and unloading
  *
- * This file compiles attach/attach.c for this module's target and calls it. So
- * patch.c, whose tables attach.c reads, need not know it.
+ * Includes attach/attach.c, to compile it for this module's target, and calls it. A
+ * separate file, so that patch.c, whose tables attach.c reads, does not depend on it.
  */
 
 #include "target.h"

@@ -2,17 +2,17 @@
 /**
  * DOC: G2H handlers
  *
- * The functions that stand in for the stock driver's handlers of G2H messages. A
- * page fault goes to the queue of its ASID, an access-counter notification to the
- * ring of its GT. A GT without state here is served by the stock driver.
+ * These functions replace the stock driver's handlers of G2H messages. A page
+ * fault goes to the queue of its ASID, an access-counter notification to the ring
+ * of its GT. The stock driver serves any GT without state here.
  *
- * They run in hard IRQ under ct->fast_lock, or in process context under ct->lock,
- * then also from within the send of a reply of this module. So they take no lock
- * but the irq-safe one of the GT, and send nothing.
+ * The handlers run in hard IRQ under ct->fast_lock, or in process context under
+ * ct->lock, and then possibly while this module sends a reply. So they only take
+ * the GT's irq-safe lock, and send nothing.
  *
- * 6.12 has a handler for access counters. Newer kernels call that message
- * unexpected; there it is taken out of the stream where every G2H message passes,
- * g2h_read(). dequeue_one_g2h() then sees in its place a message that it ignores,
+ * 6.12 has a handler for access counters. Newer kernels treat that message as
+ * unexpected; there the module takes it out in g2h_read(), through which every G2H
+ * message passes. In its place, dequeue_one_g2h() sees a message that it ignores
  * and that releases no credit either.
  */
 
@@ -31,7 +31,7 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
 	struct pagefault pf;
 	struct xpf_queue *q;
 
-	/* xpf_service() refuses a reserved access; that fault can be answered. */
+	/* A fault with a reserved access can be answered: xpf_service() refuses it. */
 	if (pagefault_decode(msg, len, xpf_port.prefetch, &pf) ==
 	    DECODE_LENGTH) {
 		xpf_count_malformed(gt);
@@ -59,10 +59,10 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
  * @msg: payload
  * @len: its length in dwords
  *
- * Stands in for xe_guc_pagefault_handler().
+ * Replaces xe_guc_pagefault_handler().
  *
- * Return: 0. A fault that can't be queued is reported here; an error would only
- * make the CT print one more line, and end it on a kernel with DRM_XE_DEBUG.
+ * Return: 0. A fault that can't be queued is logged here; an error would only
+ * make the CT log it again, and kill the CT on a kernel with DRM_XE_DEBUG.
  */
 int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len)
 {
@@ -74,7 +74,7 @@ int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len)
 	if (gt) {
 		xpf_take_fault(gt, msg, len);
 	} else {
-		/* Just probed, or about to be removed. */
+		/* The device was just probed, or is about to be removed. */
 		xpf_look_around();
 		ret = stock_xe_guc_pagefault_handler(guc, msg, len);
 	}
@@ -112,10 +112,10 @@ OUTRIGGER_STOCK_BODY(xe, g2h_read);
  * xpf_g2h_read - read the next G2H message
  * @ct: channel
  * @msg: buffer for the message, its CT header first
- * @fast_path: read urgent messages only, which access counters are not
+ * @fast_path: read urgent messages only, which excludes access counters
  *
- * Stands in for g2h_read(), whose body does the work. Called under
- * ct->fast_lock with interrupts off.
+ * Replaces g2h_read(), but calls its body. Called under ct->fast_lock with
+ * interrupts off.
  *
  * Return: length of the message in dwords, 0 or a negative errno.
  */
@@ -142,8 +142,8 @@ OUTRIGGER_STOCK_BODY(xe, xe_guc_access_counter_notify_handler);
  * @msg: payload
  * @len: its length in dwords
  *
- * Stands in for xe_guc_access_counter_notify_handler(). Called in process
- * context under ct->lock.
+ * Replaces xe_guc_access_counter_notify_handler(). Called in process context
+ * under ct->lock.
  *
  * Return: 0, as xpf_pagefault_handler().
  */

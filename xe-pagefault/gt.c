@@ -2,8 +2,8 @@
 /**
  * DOC: the GTs, and the generations of their GuCs
  *
- * The ground floor: finds the state of a GT, counts the starts of its GuC, and
- * frees the state in the end. Nothing here calls another file of the module.
+ * The lowest layer: finds the state of a GT, counts the starts of its GuC, and
+ * frees the state. Nothing here calls another file of the module.
  */
 
 #include <linux/lockdep.h>
@@ -28,7 +28,7 @@ DEFINE_MUTEX(xpf_gts_lock); /* guards xpf_gts */
  * @stock: the stock driver's GT
  *
  * Any context, in an RCU read-side section or under xpf_gts_lock. A machine has
- * a handful of GTs, so a list is good enough.
+ * only a few GTs, so a list is fast enough.
  *
  * Return: the state or NULL.
  */
@@ -43,39 +43,39 @@ struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
 	return NULL;
 }
 
-#define GUC_SEEN 1 /* the mark: anything but 0 */
+#define GUC_SEEN 1 /* the mark: any value but 0 */
 
 /**
  * xpf_note_guc_start - begin a new generation if the GuC was started
  * @gt: GT, locked by its lock
  *
  * The stock driver sets info.tail of the G2H ring to 0 when it registers the ring
- * with a GuC that has been started. This function writes GUC_SEEN there and begins
- * a new generation if it finds the 0. It also finds a start that came while the
- * module attached or detached.
+ * with a GuC that has just been started. If this function finds the 0, it writes
+ * GUC_SEEN there and begins a new generation. This also detects a start that
+ * happened while the module attached or detached.
  *
  * Why this field: the tail of the G2H ring belongs to the GuC, and the stock
  * driver reads it from the descriptor in memory. It uses the copy in info.tail
- * nowhere but in (6.12, 7.2, 7.3 alike):
+ * only in (the same in 6.12, 7.2 and 7.3):
  *
  * - guc_ct_ctb_g2h_init(), which sets it to 0 and computes info.space from it
  * - guc_ctb_snapshot_capture() and guc_ctb_snapshot_print(), for debugfs and
  *   coredumps, which show 1 instead of 0
  *
- * The worst race: device.c, or a reply to a fault of the previous GuC, writes the
- * mark between the two steps of guc_ct_ctb_g2h_init(). If the compiler has made
- * that read the field back, which it has no reason to do, info.space is a dword too
- * small until the next start: the stock driver has one of 16,383 credits less.
- * It can't become too large, and nothing underflows. (7.2 and later compare it at
- * runtime suspend, in kernels with DRM_XE_DEBUG.) If the 0 comes after the mark, the
- * start is counted twice, which makes nothing stale: no GuC has reported a fault in
- * between.
+ * The worst race: device.c, or a reply to a fault from before the start, writes the
+ * mark between the two steps of guc_ct_ctb_g2h_init(). If the compiler makes that
+ * function read the field back, which it has no reason to do, info.space is one
+ * dword too small until the next start: the stock driver has one fewer of its
+ * 16,383 credits. info.space can't become too large, and nothing underflows. (7.2
+ * and later check it at runtime suspend, in kernels with DRM_XE_DEBUG.) If the 0 is
+ * written after the mark, the start is counted twice, which makes no fault stale:
+ * the GuC reports none in between.
  *
- * The CT is down when the stock driver registers the ring, and comes up under
- * both ct->lock and ct->fast_lock. So a caller that holds one of them and finds
- * the CT up sees the generation of the GuC that it talks to.
+ * The CT is disabled when the stock driver registers the ring, and gets enabled
+ * under both ct->lock and ct->fast_lock. So a caller that holds one of them and
+ * finds the CT enabled sees the generation of the running GuC.
  *
- * Return: the generation, as in @gt.
+ * Return: the current generation.
  */
 u32 xpf_note_guc_start(struct xpf_gt *gt)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Bits of the GuC's page-fault and access-counter messages, without the headers
- * of CT and HXG. They are the same on all GuC firmware that stock xe of the vetted
+ * Bits of the GuC's page-fault and access-counter messages, without the CT and HXG
+ * headers. They are the same in all GuC firmware that stock xe of the vetted
  * kernels loads (70.29 and later); see xe_guc_fwif.h of these kernels.
  */
 #ifndef XE_PAGEFAULT_GUC_ABI_H
@@ -55,7 +55,7 @@
 #define PFR_ENGINE_CLASS GUC_BITS(15, 13)
 #define PFR_PDATA GUC_BITS(31, 16)
 
-/* How many open faults PDATA can tell apart */
+/* Number of open faults that PDATA can distinguish */
 #define PFD_PDATA_SPACE 65536U
 
 /* ACCESS_COUNTER_NOTIFY, GuC to host */
@@ -74,6 +74,6 @@
 #define ACC_BASE_LO GUC_BITS(31, 17)
 /* dw3: the base, bits 63 to 32 */
 
-#define ACC_BLOCKS 32 /* in a range, a bit of the sub-granularity for each */
+#define ACC_BLOCKS 32 /* blocks in a range, one sub-granularity bit each */
 
 #endif

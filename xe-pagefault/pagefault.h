@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * xe-pagefault: what its files share.
+ * Declarations shared by the files of xe-pagefault.
  */
 #ifndef XE_PAGEFAULT_H
 #define XE_PAGEFAULT_H
@@ -17,13 +17,13 @@
 #include "decode.h"
 
 /**
- * DOC: the way of a fault
+ * DOC: the path of a fault
  *
  * fasten.c	loading and unloading; attach/attach.c
  * patch.c	the two or three replaced functions of stock xe
  * g2h.c	the G2H handlers (hard IRQ or under ct->lock) decode each fault and
  *		put it into the queue of its ASID
- * device.c	sets up the GTs of a device, drains them before it goes
+ * device.c	sets up the GTs of a device, and drains them before it is unbound
  * worker.c	takes faults from a queue, has them served, and answers them
  * queue.c	the pool of faults and the queues
  * access_counter.c  serves access counters, which get no reply
@@ -31,38 +31,38 @@
  * refuse.c	remembers and reports refused faults
  * port/	makes pages present: one file per generation of xe, and common.c
  * reply.c	sends exactly one PAGE_FAULT_RES_DESC to the GuC
- * sysfs.c, debugfs.c, trace.h  show it
- * stats.c	words and figures for these and for the log
+ * sysfs.c, debugfs.c, trace.h  show all this to users
+ * stats.c	names and statistics for these and for the log
  * gt.c		finds a GT; counts the starts of its GuC
  * decode.c	decodes and encodes messages; pure
  * stock.h	inline helpers over the structures of stock xe
  *
- * A file calls only files further down, never back up.
+ * A file only calls files that are below it in this list.
  *
- * Stock's own queues and workers are left alone. They finish the faults that they
- * hold when the module attaches; the module finishes those that it holds when it
- * detaches.
+ * The stock driver's own queues and workers are left alone. When the module
+ * attaches, they finish the faults that they hold; when the module detaches, it
+ * finishes the faults that it holds.
  *
- * Each fault that the handler has accepted is answered once, by the reply of the
- * worker that served it, or served one just like it that was queued at the same
- * time. There is no reply if
- * - the GuC that reported it is gone: every start of a GuC begins a new
- *   generation, and a reply leaves under ct->lock and in the generation of its
- *   fault only; or
- * - the CT does not take the reply, which is logged and counted.
+ * Each fault that the handler has accepted is answered once, by the worker that
+ * served it or an identical fault that was queued at the same time. There is no
+ * reply if
+ * - the GuC that reported the fault has since been reset: every start of a GuC
+ *   begins a new generation, and a reply is only sent under ct->lock and in the
+ *   generation of its fault; or
+ * - the CT does not accept the reply, which is logged and counted.
  */
 
 #define XPF_QUEUES 64 /* by ASID; one worker at a time serves each */
 #define XPF_BATCH 32 /* faults that share one service */
 #define XPF_NONE (~0U) /* end of a list of faults */
-#define XPF_HISTOGRAM 24 /* powers of two of a microsecond */
-#define XPF_REFUSED 32 /* refused faults remembered */
-#define XPF_PATIENCE (3 * HZ) /* for memory that keeps changing */
+#define XPF_HISTOGRAM 24 /* buckets: powers of two of a microsecond */
+#define XPF_REFUSED 32 /* refused faults to remember */
+#define XPF_PATIENCE (3 * HZ) /* to retry while memory keeps changing */
 #define XPF_ACCESS_COUNTERS 256 /* notifications in the ring */
 
 /*
- * What becomes of a fault: it is served, or refused for a cause, or it gets no
- * reply. A function that can refuse it returns an error and sets *why.
+ * The outcome of a fault: it is served, refused for a cause, or gets no reply. A
+ * function that can refuse a fault returns an error and sets *why.
  */
 enum xpf_verdict {
 	XPF_SERVED,
@@ -79,8 +79,8 @@ enum xpf_verdict {
 	XPF_SVM,
 	XPF_MEMORY,
 	XPF_BIND,
-	XPF_VERDICTS, /* number of those that are replies */
-	XPF_NO_REPLY = XPF_VERDICTS, /* the GuC that asked is gone */
+	XPF_VERDICTS, /* number of verdicts that are replies */
+	XPF_NO_REPLY = XPF_VERDICTS, /* the GuC has since been reset */
 };
 
 static inline bool xpf_is_refused(enum xpf_verdict verdict)
@@ -90,10 +90,10 @@ static inline bool xpf_is_refused(enum xpf_verdict verdict)
 
 /**
  * struct xpf_fault - a fault from G2H to reply
- * @pf:		what the GuC reported
- * @received:	when it was reported, CLOCK_MONOTONIC in ns
+ * @pf:		the fault as reported by the GuC
+ * @received:	time of the report, CLOCK_MONOTONIC in ns
  * @generation:	xpf_gt.generation at that time
- * @next:	index of the next in its list, or XPF_NONE
+ * @next:	index of the next fault in the list, or XPF_NONE
  */
 struct xpf_fault {
 	struct pagefault pf;
@@ -122,7 +122,7 @@ struct xpf_refused {
 	int err;
 };
 
-/* Guarded by xpf_gt.lock. Unless noted, these count since the module attached. */
+/* Guarded by xpf_gt.lock. Unless noted, counted since the module attached. */
 struct xpf_stats {
 	u64 received[PAGEFAULT_ACCESSES + 1]; /* by access; last: reserved */
 	u64 types[PFD_TYPES];
@@ -133,7 +133,7 @@ struct xpf_stats {
 	u64 dropped;
 	u64 stale;
 	u64 unsent;
-	u32 queued; /* now */
+	u32 queued; /* currently */
 	u32 queued_max;
 	u64 slices; /* time slices that ended with faults left */
 	u64 latency[XPF_HISTOGRAM];
@@ -149,26 +149,26 @@ struct xpf_stats {
  * struct xpf_gt - state of a GT
  * @kobj:	its directory in sysfs; owns the structure
  * @node:	in xpf_gts; RCU
- * @stock:	the GT of stock xe, which stays in memory while @drm is held
+ * @stock:	the stock driver's GT, which stays in memory while @drm is held
  * @drm:	the device, referenced
  * @id:		number of the GT in the device
- * @wq:		its workers
+ * @wq:		workqueue of its workers
  * @lock:	guards the fields below and the lists of all queues. Taken in hard
- *		IRQ; no function that locks is called under it
+ *		IRQ; no function that takes a lock is called under it
  * @generation:	counts the starts of the GuC, see xpf_note_guc_start()
- * @pool:	as many faults as the GuC can tell apart, so never too few
- * @free:	faults of the pool that are not in use
+ * @pool:	as many faults as the GuC can distinguish, so always enough
+ * @free:	list of the unused faults of the pool
  * @queues:	by ASID
  * @acc:	ring of access-counter notifications
- * @acc_head: where the next one goes
- * @acc_used: how many there are
- * @acc_work: their worker
- * @stats:	figures
+ * @acc_head: index for the next notification
+ * @acc_used: number of notifications in the ring
+ * @acc_work: serves the notifications
+ * @stats:	statistics
  * @refused:	ring of the last refused faults
- * @nr_refused:	how many there were in all
+ * @nr_refused:	total number of refused faults
  * @err_limit:	rate limit of messages about errors of the GuC
  * @info_limit:	rate limit of messages about errors of applications
- * @debugfs:	its file there
+ * @debugfs:	its file in debugfs
  */
 struct xpf_gt {
 	struct kobject kobj;
@@ -195,7 +195,7 @@ struct xpf_gt {
 	struct dentry *debugfs;
 };
 
-/* A message, err or info, that names device and GT; rate-limited for each. */
+/* Log an err or info message that names the device and GT; rate-limited per GT. */
 #define xpf_tell(gt, level, fmt, args...)                                   \
 	do {                                                                \
 		if (__ratelimit(&(gt)->level##_limit))                      \
@@ -204,18 +204,18 @@ struct xpf_gt {
 	} while (0)
 
 /**
- * struct xpf_port - a generation of xe
- * @prefetch:	its GuC marks prefetches in faults and replies
- * @find_vma:	the VMA at an address, or NULL. vm->lock is held
+ * struct xpf_port - the functions that depend on the generation of xe
+ * @prefetch:	the GuC marks prefetches in faults and replies
+ * @find_vma:	find the VMA at an address, or NULL. vm->lock is held
  * @populate:	map the page of a fault in the page tables of the GT's tile.
- *		vm->lock is held for writing. 0, or an error with *why set
+ *		vm->lock is held for writing. Returns 0, or an error with *why set
  * @migrate:	move the BO of a VMA to where the tile's GPU accesses it best.
- *		vm->lock is held for reading. 1 if it moved, 0 if it may stay, or
- *		an error
+ *		vm->lock is held for reading. Returns 1 if the BO moved, 0 if it may
+ *		stay, or an error
  * @refused:	report a refused fault to the stock driver; may be NULL. No lock
  *		is held
  *
- * All run in a worker and may sleep.
+ * All are called in a worker and may sleep.
  */
 struct xpf_port {
 	bool prefetch;
@@ -226,7 +226,7 @@ struct xpf_port {
 	void (*refused)(struct xe_gt *gt, const struct pagefault *pf);
 };
 
-/* port/<generation>.c: Kbuild takes the one that fits. */
+/* port/<generation>.c; Kbuild chooses the file for the kernel. */
 extern const struct xpf_port xpf_port;
 
 /* port/common.c */

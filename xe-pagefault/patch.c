@@ -2,8 +2,8 @@
 /**
  * DOC: the replaced functions of stock xe
  *
- * The tables that attach.c reads: which functions are replaced, and what to call
- * when the module is attached and before it is detached.
+ * The tables that attach.c reads: the functions to replace, and those to call after
+ * attaching and when detaching.
  */
 
 #include <linux/livepatch.h>

@@ -2,14 +2,14 @@
 /**
  * DOC: the pool and the queues of a GT
  *
- * A fault waits in the queue of its ASID, of which there are 64 per GT. One
- * worker at a time serves a queue, so that the faults of one VM, which would
- * wait for each other on its lock anyway, don't take workers from others.
+ * A fault waits in one of the 64 queues of its GT, chosen by its ASID. Only one
+ * worker at a time serves a queue: the faults of one VM would wait for each other
+ * on its lock anyway, and must not take workers from other VMs.
  *
- * All faults come from one pool that is as large as the space of PDATA, by
- * which the GuC tells open faults apart: it can't run dry while the GuC keeps
- * to that. The stock driver sizes its queues by the number of EUs and loses what
- * does not fit, which leaves the EU waiting for ever.
+ * All faults come from one pool that is as large as the PDATA space, by which the
+ * GuC distinguishes open faults: the pool can't run out unless the GuC uses one
+ * PDATA for two open faults. The stock driver sizes its queues by the number of EUs
+ * and loses faults that do not fit, which leaves the EU waiting forever.
  */
 
 #include <linux/moduleparam.h>
@@ -23,7 +23,7 @@ MODULE_PARM_DESC(
 	coalesce,
 	"let faults on the same page that wait together share one service (default Y)");
 
-/* Look for faults like the oldest one among this many behind it, under the lock. */
+/* Number of faults to compare with the oldest one, limited because of the lock. */
 #define COALESCE_DEPTH 64
 
 static void xpf_list_push(struct xpf_gt *gt, struct xpf_list *list, u32 i)
@@ -43,7 +43,7 @@ static void xpf_list_push(struct xpf_gt *gt, struct xpf_list *list, u32 i)
  *
  * Any context, under ct->lock or ct->fast_lock.
  *
- * Return: the queue, for a worker to serve, or NULL if the pool is empty.
+ * Return: the queue for a worker to serve, or NULL if the pool is empty.
  */
 struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
 {
@@ -75,7 +75,7 @@ struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
 	return q;
 }
 
-/* Can one service cure both? Engine, PDATA and VFID matter to the reply only. */
+/* Does one service resolve both? Engine, PDATA and VFID matter only to the reply. */
 static bool xpf_alike(const struct xpf_fault *a, const struct xpf_fault *b)
 {
 	return a->generation == b->generation && a->pf.asid == b->pf.asid &&
@@ -88,12 +88,12 @@ static bool xpf_alike(const struct xpf_fault *a, const struct xpf_fault *b)
  * xpf_queue_take - take the oldest fault, and others like it
  * @q: queue
  *
- * A service cures every fault like the first one that was reported before the
+ * Serving a fault resolves all faults like it that were reported before the
  * service begins. A verdict never applies to a later fault.
  *
- * Return: the first of at most XPF_BATCH faults that xpf_fault.next links, for
- * the caller to answer and to give to xpf_queue_free(), or XPF_NONE if the queue
- * is empty.
+ * Return: the first of at most XPF_BATCH faults, linked by xpf_fault.next, which
+ * the caller must answer and pass to xpf_queue_free(); or XPF_NONE if the queue is
+ * empty.
  */
 u32 xpf_queue_take(struct xpf_queue *q)
 {
@@ -136,7 +136,7 @@ out:
 }
 
 /**
- * xpf_queue_free - give answered faults back to the pool
+ * xpf_queue_free - return answered faults to the pool
  * @gt: GT
  * @first: from xpf_queue_take()
  */
@@ -157,8 +157,8 @@ void xpf_queue_free(struct xpf_gt *gt, u32 first)
 }
 
 /**
- * xpf_queues_init - set all faults free and all queues empty
- * @gt: with its pool allocated
+ * xpf_queues_init - put all faults on the free list and empty all queues
+ * @gt: GT, with its pool allocated
  */
 void xpf_queues_init(struct xpf_gt *gt)
 {

@@ -2,8 +2,8 @@
 /**
  * DOC: refused faults
  *
- * A refused fault is remembered for debugfs, reported to the stock driver where
- * that keeps such faults for user space, and logged.
+ * A refused fault is remembered for debugfs, reported to the stock driver if that
+ * keeps such faults for user space, and logged.
  */
 
 #include <linux/timekeeping.h>
@@ -11,13 +11,13 @@
 #include "pagefault.h"
 
 /**
- * xpf_refuse - remember and report a fault that is refused
+ * xpf_refuse - remember and report a refused fault
  * @gt: GT
  * @pf: fault
  * @verdict: why
  * @err: errno
  *
- * Called in a worker, without locks. The reply is the caller's.
+ * Called in a worker, without locks. The caller sends the reply.
  */
 void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
 		enum xpf_verdict verdict, int err)
@@ -35,7 +35,7 @@ void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
 	if (xpf_port.refused)
 		xpf_port.refused(gt->stock, pf);
 
-	/* A prefetch that misses does no harm. */
+	/* A refused prefetch does no harm: do not log it. */
 	if (pf->prefetch)
 		return;
 	xpf_tell(

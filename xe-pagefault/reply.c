@@ -3,8 +3,8 @@
  * DOC: one reply per fault
  *
  * A reply is sent with ct->lock held, and only in the generation of its fault, see
- * xpf_note_guc_start(): it finds either the GuC that asked or a CT that refuses to
- * send.
+ * xpf_note_guc_start(). So it either reaches the GuC that reported the fault, or
+ * the CT refuses to send it.
  */
 
 #include <linux/mutex.h>
@@ -15,13 +15,13 @@
 
 enum xpf_outcome {
 	SENT,
-	STALE, /* the GuC that asked is gone, or its CT is down */
+	STALE, /* the GuC has since been reset, or its CT is disabled */
 	UNSENT,
 };
 
 /*
- * Called under ct->lock. A failed send is not tried again: it has itself waited a
- * second or more for room in the H2G ring, and then has the GT reset.
+ * Called under ct->lock. A failed send is not retried: it has already waited a
+ * second or more for room in the H2G ring, and then starts a reset of the GT.
  */
 static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
 				 enum xpf_verdict verdict)
@@ -47,7 +47,7 @@ static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
 	case -ENOTRECOVERABLE: /* the device is wedged */
 		return STALE;
 	}
-	/* -EDEADLK: the send has started a reset; -EPIPE: the CT waits for one */
+	/* -EDEADLK: the send started a reset; -EPIPE: the CT waits for one */
 	xpf_tell(
 		gt, err,
 		"page fault not answered, ASID %u address 0x%llx PDATA 0x%04x: sending failed (%d); its engine waits until the GT is reset\n",
@@ -59,7 +59,7 @@ static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
  * xpf_reply - answer a list of faults
  * @gt: the GT
  * @first: from xpf_queue_take()
- * @verdict: of all of them
+ * @verdict: the verdict on all of them
  *
  * Called in a worker, with no lock held. Sending waits for room in the H2G ring,
  * and may run the G2H handlers.

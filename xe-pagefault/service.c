@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: the service of a fault
+ * DOC: serving a fault
  *
  * Finds the VM of the ASID and the VMA of the address, and checks that the access
- * is allowed there. How the page is then made present differs between generations
- * of xe and is in port/.
+ * is allowed there. port/ then makes the page present, in a different way for each
+ * generation of xe.
  */
 
 #include <linux/err.h>
@@ -67,7 +67,7 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 		return -EINVAL;
 	}
 
-	/* Stock 6.12 replies "successful" and gets the same fault for ever. */
+	/* Stock 6.12 replies "successful" and gets the same fault forever. */
 	if ((vma->gpuva.flags & XE_VMA_READ_ONLY) &&
 	    pf->access != PAGEFAULT_READ) {
 		*why = XPF_READ_ONLY;
@@ -78,10 +78,10 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 	err = xpf_port.populate(gt->stock, vma, pf, why);
 
 	/*
-	 * A hint that the stock driver looks up, and clears in xe_vm_remove_vma()
-	 * before the VMA is freed; all of that under vm->lock, as here, where it is
-	 * held for writing. (6.12, 7.2, 7.3.) So it is never stale. An SVM fault,
-	 * however, may have replaced the VMA, and freed this one.
+	 * A hint for the stock driver, which clears it in xe_vm_remove_vma() before
+	 * it frees the VMA (6.12, 7.2, 7.3). All this happens under vm->lock, here
+	 * held for writing, so the hint is never stale. Do not set it for SVM: the
+	 * fault may have replaced the VMA and freed this one.
 	 */
 	if (!err && !mirror)
 		vm->usm.last_fault_vma = vma;
@@ -94,10 +94,10 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
  * @pf: the fault
  * @why: set to the verdict
  *
- * In a worker with the device awake and no lock held. Takes vm->lock for
+ * Called in a worker with the device awake and no lock held. Takes vm->lock for
  * writing, as stock does: bindings and page tables of the VM change under it.
  *
- * Return: 0 if the access may be tried again, else a negative errno.
+ * Return: 0 if the access may be retried, else a negative errno.
  */
 int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 		enum xpf_verdict *why)

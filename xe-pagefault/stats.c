@@ -2,7 +2,7 @@
 /**
  * DOC: statistics
  *
- * Words and a histogram for what sysfs, debugfs and the log show.
+ * Names and a histogram for sysfs, debugfs and the log.
  */
 
 #include <linux/log2.h>
@@ -25,10 +25,10 @@ const char *const xpf_types[PFD_TYPES] = {
 };
 
 /**
- * xpf_verdict_name - say in words why a fault was refused
- * @verdict: verdict that is a reply
+ * xpf_verdict_name - describe in words why a fault was refused
+ * @verdict: a verdict that is a reply
  *
- * Return: the words.
+ * Return: the description.
  */
 const char *xpf_verdict_name(enum xpf_verdict verdict)
 {
@@ -55,7 +55,7 @@ const char *xpf_verdict_name(enum xpf_verdict verdict)
 /**
  * xpf_count_latency - count an answered fault in the histogram
  * @gt: GT, locked
- * @ns: from the G2H message to the reply in the H2G ring
+ * @ns: time from the G2H message to the reply in the H2G ring
  */
 void xpf_count_latency(struct xpf_gt *gt, u64 ns)
 {
@@ -65,7 +65,7 @@ void xpf_count_latency(struct xpf_gt *gt, u64 ns)
 }
 
 /**
- * xpf_count_malformed - count a message that is ignored
+ * xpf_count_malformed - count an ignored message
  * @gt: GT, not locked
  *
  * Any context.

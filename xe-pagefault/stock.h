@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inline helpers of the stock driver, over the slices of its structures that
- * target.h has. The names are the stock driver's where it has such a helper.
+ * Copies of the stock driver's inline helpers, for the partial structures in
+ * target.h. Helpers that the stock driver also has keep their names.
  */
 #ifndef XE_PAGEFAULT_STOCK_H
 #define XE_PAGEFAULT_STOCK_H
@@ -40,9 +40,9 @@ static inline struct xe_bo *vma_to_bo(const struct xe_vma *vma)
 				    NULL;
 }
 
-#define BO_NOWHERE (~0U) /* no TTM_PL_*: the BO has no memory */
+#define BO_NOWHERE (~0U) /* not a TTM_PL_*: the BO has no memory */
 
-/* The BO's TTM_PL_*, or BO_NOWHERE. The BO is locked. */
+/* Returns the BO's TTM_PL_*, or BO_NOWHERE. The BO is locked. */
 static inline u32 bo_placement(const struct xe_bo *bo)
 {
 	return bo && bo->ttm.resource ? bo->ttm.resource->mem_type : BO_NOWHERE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints: those of the module (system xe_pagefault), and a way to fire those
- * of the stock driver. No two of the module's have the same fields, which are ABI:
- * so there is no event class.
+ * The module's tracepoints (system xe_pagefault), and functions to fire those of
+ * the stock driver. There is no event class, because no two of the module's
+ * tracepoints have the same fields, which are ABI.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM xe_pagefault
@@ -39,7 +39,7 @@ TRACE_EVENT(xpf_fault,
 		  __entry->access, __entry->pdata)
 );
 
-/* A fault was served or refused, with those that share its service. */
+/* A fault was served or refused, together with those that share its service. */
 TRACE_EVENT(xpf_service,
 	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf,
 		 enum xpf_verdict verdict, int err),
@@ -67,7 +67,7 @@ TRACE_EVENT(xpf_service,
 		  __entry->access, __entry->cause, __entry->err)
 );
 
-/* A fault is done; sent: a reply has left. */
+/* A fault is finished; "sent" tells whether a reply was sent. */
 TRACE_EVENT(xpf_ack,
 	TP_PROTO(const struct xpf_gt *gt, const struct pagefault *pf, bool refused,
 		 bool sent, u64 ns),
@@ -130,7 +130,7 @@ TRACE_EVENT(xpf_count,
 
 #include "../attach/compat.h"
 
-/* The stock driver's tracepoints keep firing for scripts that use them. */
+/* Keep firing the stock driver's tracepoints for scripts that use them. */
 #define STOCK_TRACE(event)						\
 static inline void stock_trace_##event(struct xe_vma *vma)		\
 {									\

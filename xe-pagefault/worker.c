@@ -2,8 +2,8 @@
 /**
  * DOC: the workers
  *
- * A worker takes faults from a queue, has them served, answers them and gives them
- * back to the pool, until the queue is empty or its time slice is over.
+ * A worker takes faults from a queue, has them served, answers them and returns
+ * them to the pool, until the queue is empty or its time slice is over.
  */
 
 #include <linux/jiffies.h>
@@ -36,7 +36,7 @@ static enum xpf_verdict xpf_judge(struct xpf_gt *gt, const struct xpf_fault *f)
 	return verdict;
 }
 
-/* Is the time slice over, with faults left in the queue? */
+/* Is the time slice over while faults are left in the queue? */
 static bool xpf_slice_over(struct xpf_queue *q, unsigned long end)
 {
 	struct xpf_gt *gt = q->gt;
@@ -51,7 +51,7 @@ static bool xpf_slice_over(struct xpf_queue *q, unsigned long end)
 	return over;
 }
 
-/* A queue with faults left after its time slice goes behind the others. */
+/* If faults are left after the time slice, requeue the queue after the others. */
 static void xpf_worker(struct work_struct *work)
 {
 	struct xpf_queue *q = container_of(work, struct xpf_queue, work);
@@ -60,7 +60,7 @@ static void xpf_worker(struct work_struct *work)
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(time_slice));
 	u32 i;
 
-	/* A VM keeps the device awake; a fault that outlives its VM does not. */
+	/* A VM keeps the device awake, but a fault may outlive its VM. */
 	xe_pm_runtime_get(xe);
 	while ((i = xpf_queue_take(q)) != XPF_NONE) {
 		xpf_reply(gt, i, xpf_judge(gt, &gt->pool[i]));

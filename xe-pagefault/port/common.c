@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: what all generations of xe have in common
+ * DOC: functions for all generations of xe
  */
 
 #include "../pagefault.h"
@@ -9,10 +9,10 @@
 /**
  * xpf_repin - get the pages of a userptr
  * @vma: VMA of any kind, its vm->lock is held
- * @why: set to XPF_USERPTR if pages are to be got
+ * @why: set to XPF_USERPTR if the pages have to be pinned
  *
- * Return: 0, -EAGAIN if they were invalidated in the meantime, upon which to try
- * again for XPF_PATIENCE, or another errno.
+ * Return: 0; -EAGAIN if the pages were invalidated in the meantime: the caller
+ * retries for XPF_PATIENCE; or another errno.
  */
 int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why)
 {
@@ -26,9 +26,9 @@ int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why)
 	err = xe_vma_userptr_pin_pages(uvma);
 
 	/*
-	 * -EBUSY: invalidated over and over for a second. The stock driver refuses
-	 * the fault, and so kills a job that only shares a slow machine with
-	 * mprotect().
+	 * -EBUSY: the pages kept being invalidated for a second. The stock driver
+	 * then refuses the fault, which kills a job just because mprotect() runs at
+	 * the same time on a slow machine.
 	 */
 	return err == -EBUSY ? -EAGAIN : err;
 }

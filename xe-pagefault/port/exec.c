@@ -2,9 +2,9 @@
 /**
  * DOC: making pages present on 6.12
  *
- * drm_exec alone locks reservations, and when memory is short
- * xe_vm_validate_should_retry() decides how long to go on trying. There is no
- * SVM. The rules are those of stock's xe_gt_pagefault.c.
+ * drm_exec alone locks reservations. When memory is short,
+ * xe_vm_validate_should_retry() decides how long to retry. There is no SVM. The
+ * rules are those of stock's xe_gt_pagefault.c.
  */
 
 #include <linux/dma-fence.h>
@@ -25,7 +25,7 @@ static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 	return xe_vm_find_overlapping_vma(vm, addr, SZ_4K);
 }
 
-/* Lock the BO of a VMA and give it pages. *was: its placement before. */
+/* Lock the BO of a VMA and give it pages. Sets *was to its previous placement. */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was)
 {
@@ -40,19 +40,19 @@ static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 }
 
 /*
- * Set or clear the tile's bit in tile_invalidated, and return what it was.
+ * Set or clear the tile's bit in tile_invalidated, and return its old value.
  *
- * The bit is cleared before the page tables are written: an invalidation from
- * then on sets it again. (The stock driver clears it afterwards. It loses an
- * invalidation of a userptr in between, and then "serves" its faults for ever.)
+ * The bit must be cleared before the page tables are written: any invalidation
+ * from then on sets it again. (The stock driver clears it afterwards. It loses an
+ * invalidation of a userptr in between, and then "serves" its faults forever.)
  *
  * 6.12 writes the byte in two places: xe_vm_invalidate_vma() stores tile_mask,
- * all bits that it ever has, from the notifier of a userptr without vm->lock, or
+ * all bits that are ever set, from the notifier of a userptr without vm->lock, or
  * with the BO locked; handle_vma_pagefault(), under vm->lock as here, clears the
- * bit with a plain read and write. Its readers, vma_is_valid() of the fault
- * handler and xe_pt_zap_ptes(), look at one bit. So an atomic change here is
- * safe against all of them. The worst race is one that the stock driver has with
- * itself: its own plain clear overwrites a mark that came in between.
+ * bit with a plain read and write. The readers, vma_is_valid() of the fault
+ * handler and xe_pt_zap_ptes(), test one bit. So an atomic change here is safe
+ * against all of them. The worst race also exists in the stock driver alone: its
+ * plain clear overwrites a bit that is set between the read and the write.
  */
 static bool xpf_mark_invalidated(struct xe_vma *vma, struct xe_tile *tile,
 				 bool invalidated)
@@ -72,7 +72,7 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	bool invalidated;
 
 	stock_trace_xe_vma_pf_bind(vma);
-	/* Use the old value of the change: an invalidation may just have come. */
+	/* Use the old value from the atomic change: the bit may just have been set. */
 	invalidated = xpf_mark_invalidated(vma, tile, false);
 	fence = xe_vma_rebind(vma_to_vm(vma), vma, BIT(tile->id));
 	if (IS_ERR(fence)) {

@@ -2,8 +2,8 @@
 /**
  * DOC: making pages present on 7.2 and later
  *
- * Reservations are locked in a validation transaction, which evicts others when
- * memory is short. The rules are those of stock's xe_pagefault.c of 7.3.
+ * Reservations are locked in a validation transaction, which evicts other BOs when
+ * memory is short. The rules are those of stock's xe_pagefault.c in 7.3.
  */
 
 #include <linux/dma-fence.h>
@@ -30,7 +30,7 @@ static bool is_purgeable(const struct xe_bo *bo)
 #endif
 }
 
-/* Lock the BO of a VMA and give it pages. *was: its placement before. */
+/* Lock the BO of a VMA and give it pages. Sets *was to its previous placement. */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was,
 			     enum xpf_verdict *why)
@@ -42,7 +42,7 @@ static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 		return err;
 	*was = bo_placement(bo);
 
-	/* New pages would keep it from being purged; bind scratch pages. */
+	/* New pages would prevent the purge; bind scratch pages instead. */
 	if (is_purgeable(bo)) {
 		if (vma_to_vm(vma)->flags & XE_VM_FLAG_SCRATCH_PAGE)
 			return 0;
@@ -62,10 +62,10 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 
 	stock_trace_xe_vma_pf_bind(vma);
 	/*
-	 * As xe_vm_set_validation_exec() does it. Writers and the one reader, in
+	 * As in xe_vm_set_validation_exec(). Writers and the only reader, in
 	 * xe_pt.c, hold the lock of the VM's reservation, as here (7.2, 7.3).
-	 * The tables' invalidation bits are left to xe_vma_rebind(): there the bit
-	 * is cleared at commit, under the lock that the notifier takes.
+	 * Leave tile_invalidated to xe_vma_rebind(), which clears the bit at
+	 * commit, under the lock that the notifier takes.
 	 */
 	vm->validation._exec = exec;
 	fence = xe_vma_rebind(vm, vma, BIT(tile->id));
@@ -78,7 +78,7 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	return 0;
 }
 
-/* One transaction; binds, or returns 1 if the BO was moved. */
+/* Runs one transaction: binds the VMA if @rebind, else returns 1 if the BO moved. */
 static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 			bool rebind, enum xpf_verdict *why)
 {
@@ -87,7 +87,7 @@ static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	u32 was = BO_NOWHERE;
 	int err;
 
-	/* Not interruptible, so it can't fail. */
+	/* This can't fail, because it is not interruptible. */
 	xe_validation_ctx_init(&ctx, &tile->xe->val, &exec,
 			       (struct xe_val_flags){});
 	drm_exec_until_all_locked(&exec) {
@@ -152,7 +152,7 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
-/* madvise() of xe may determine the placement of the BO. */
+/* xe's madvise() may determine the placement of the BO. */
 static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 {
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
@@ -164,7 +164,7 @@ static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
 #define TYPE_SHIFT 4 /* above XE_PAGEFAULT_LEVEL_MASK */
 
-/* For DRM_IOCTL_XE_VM_GET_PROPERTY, whatever mode the VM is in. */
+/* Report it for DRM_IOCTL_XE_VM_GET_PROPERTY, in whatever mode the VM is. */
 static void xpf_report_refused(struct xe_gt *gt, const struct pagefault *pf)
 {
 	struct xe_device *xe = gt_to_xe(gt);
