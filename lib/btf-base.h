@@ -8,7 +8,7 @@
  * btf_base_open - read the kernel's own BTF
  * @path: raw BTF (/sys/kernel/btf/vmlinux), vmlinux, or a kernel image
  *
- * Returns it; what can't be read ends the program through die().
+ * Returns the BTF. If it can't be read, ends the program through die().
  */
 struct btf *btf_base_open(const char *path);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Error messages, and allocations that end the program when they fail. */
+/* Error messages, and allocations that end the program if they fail. */
 #ifndef OUTRIGGER_ERROR_H
 #define OUTRIGGER_ERROR_H
 
@@ -7,14 +7,14 @@
 #include <stddef.h>
 
 /**
- * error_context - set what each message on stderr begins with
+ * error_context - set the prefix of all messages on stderr
  * @format: for example "klp-link: %s"; ": " and the message follow
  */
 void error_context(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
 /**
- * complain - print a message on stderr, behind the context
+ * complain - print a message on stderr, after the context
  * @format: the message, one sentence without a newline
  */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -30,8 +30,8 @@ void die(const char *format, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
 
 /**
- * error_remove - name the unfinished file that die() removes
- * @path: of the file, or NULL once it is complete
+ * error_remove - set the unfinished file that die() removes
+ * @path: path of the file, or NULL once it is complete
  */
 void error_remove(const char *path);
 

@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-/* In the order of the bytes that a file starts with; one program unpacks each. */
+/* The packed formats: the bytes that a file starts with, and the unpacking command. */
 static const struct packer {
 	const char *magic;
 	size_t len;
@@ -81,7 +81,7 @@ static int write_all(int fd, const char *buf, size_t n)
 	return lseek(fd, 0, SEEK_SET);
 }
 
-/* Replaces the image by what @p makes of the @n bytes at @data within it. */
+/* Unpacks the @n bytes at @data, inside the image, with @p, and replaces the image. */
 static int unpack(struct ko *ko, const struct packer *p, const void *data,
 		  size_t n)
 {
@@ -133,8 +133,8 @@ static uint32_t le32(const uint8_t *p)
 }
 
 /*
- * The boot header of a bzImage, version 2.08 and later, says where the payload lies:
- * offsets of its fields, as in Documentation/arch/x86/boot.rst.
+ * Field offsets in the boot header of a bzImage, which gives the location of the
+ * payload in version 2.08 and later; see Documentation/arch/x86/boot.rst.
  */
 #define BOOT_SETUP_SECTS 0x1f1
 #define BOOT_HEADER 0x202 /* "HdrS" */
@@ -142,7 +142,7 @@ static uint32_t le32(const uint8_t *p)
 #define BOOT_PAYLOAD_LENGTH 0x24c
 #define BOOT_HEADER_END 0x250
 #define BOOT_SECTOR_SIZE 512
-#define BOOT_OLD_SETUP_SECTS 4 /* what 0 in BOOT_SETUP_SECTS stands for */
+#define BOOT_OLD_SETUP_SECTS 4 /* the meaning of 0 in BOOT_SETUP_SECTS */
 
 static bool is_bzimage(const struct ko *ko)
 {
@@ -167,15 +167,15 @@ static int unpack_bzimage(struct ko *ko)
 	if (!p)
 		return unusable(ko,
 				"is a kernel image packed in an unknown way");
-	/* All but gzip are followed by the unpacked size, 4 bytes of kbuild's. */
+	/* Except for gzip, kbuild appends the unpacked size in 4 bytes. */
 	return unpack(ko, p, image + start + off,
 		      strcmp(p->argv[0], "gzip") ? len - 4 : len);
 }
 
 /**
- * ko_open - load a module or a kernel, whatever it is packed in
- * @ko: is filled
- * @path: .ko (plain, .xz, .zst, .gz ...), vmlinux, or a bzImage; told by content
+ * ko_open - load a module or a kernel, unpacking it if necessary
+ * @ko: filled in
+ * @path: .ko (plain, .xz, .zst, .gz ...), vmlinux, or a bzImage; detected by content
  *
  * Returns 0, or -1 after a complaint that names @path.
  */
@@ -221,7 +221,7 @@ fail:
 }
 
 /**
- * ko_close - let go of what ko_open() took; harmless when repeated
+ * ko_close - free the resources of ko_open(); may be called again
  * @ko: the object
  */
 void ko_close(struct ko *ko)
@@ -234,7 +234,7 @@ void ko_close(struct ko *ko)
 }
 
 /**
- * ko_section_name - name of a section by its index
+ * ko_section_name - return the name of a section
  * @ko: the object
  * @index: its index in the table of sections
  *
@@ -256,9 +256,9 @@ const char *ko_section_name(struct ko *ko, size_t index)
  * ko_section - find a section by name
  * @ko: the object
  * @name: the section's name
- * @shdr: is filled with its header
+ * @shdr: set to its header
  *
- * Returns the first of that name, or NULL.
+ * Returns the first section of that name, or NULL.
  */
 Elf_Scn *ko_section(struct ko *ko, const char *name, GElf_Shdr *shdr)
 {
@@ -272,11 +272,11 @@ Elf_Scn *ko_section(struct ko *ko, const char *name, GElf_Shdr *shdr)
 }
 
 /**
- * ko_data - contents of a section
+ * ko_data - return the contents of a section
  * @ko: the object
  * @name: the section's name
  *
- * Returns them, or NULL if there is no such section or it is empty.
+ * Returns the contents, or NULL if there is no such section or it is empty.
  */
 Elf_Data *ko_data(struct ko *ko, const char *name)
 {
@@ -288,10 +288,10 @@ Elf_Data *ko_data(struct ko *ko, const char *name)
 }
 
 /**
- * ko_symtab - the symbol table
+ * ko_symtab - find the symbol table
  * @ko: the object
- * @data: is filled with its contents
- * @shdr: is filled with its header
+ * @data: set to its contents
+ * @shdr: set to its header
  *
  * Returns its section, or NULL (a stripped kernel has none).
  */
@@ -311,13 +311,13 @@ Elf_Scn *ko_symtab(struct ko *ko, Elf_Data **data, GElf_Shdr *shdr)
 }
 
 /**
- * ko_symbol - look a defined symbol up
+ * ko_symbol - look up a defined symbol
  * @ko: the object
  * @name: its exact name
- * @sym: is filled with the first of that name
+ * @sym: set to the first symbol of that name
  *
- * Returns how many symbols of that name are defined, local ones included, as
- * livepatch counts them: only 1 can be resolved.
+ * Returns the number of defined symbols of that name, including local ones. livepatch
+ * counts in the same way, and can only resolve a name if this is 1.
  */
 int ko_symbol(struct ko *ko, const char *name, GElf_Sym *sym)
 {
@@ -343,12 +343,12 @@ int ko_symbol(struct ko *ko, const char *name, GElf_Sym *sym)
 }
 
 /**
- * ko_is_clone - is a symbol what the compiler made of a function?
- * @name: of the symbol
- * @of: the function's name
+ * ko_is_clone - is a symbol a clone that the compiler made of a function?
+ * @name: name of the symbol
+ * @of: name of the function
  *
  * Returns true for NAME.isra.0, NAME.part.0 and the like; not for NAME.cold, which is
- * no function.
+ * not a function.
  */
 bool ko_is_clone(const char *name, const char *of)
 {
@@ -359,7 +359,7 @@ bool ko_is_clone(const char *name, const char *of)
 }
 
 /**
- * ko_find_clone - what the compiler made of a function that has no symbol
+ * ko_find_clone - find a compiler-made clone of a function that has no symbol
  * @ko: the object
  * @of: the function's name
  *
@@ -385,13 +385,13 @@ const char *ko_find_clone(struct ko *ko, const char *of)
 }
 
 /**
- * ko_bytes - some bytes of a section
+ * ko_bytes - return a pointer to some bytes of a section
  * @ko: the object
- * @section: its index
- * @offset: from its start
- * @n: how many bytes
+ * @section: index of the section
+ * @offset: offset from its start
+ * @n: number of bytes
  *
- * Returns a pointer to them, or NULL where the section does not reach so far.
+ * Returns the pointer, or NULL if the section ends before @offset + @n.
  */
 const void *ko_bytes(struct ko *ko, size_t section, GElf_Addr offset, size_t n)
 {
@@ -404,7 +404,7 @@ const void *ko_bytes(struct ko *ko, size_t section, GElf_Addr offset, size_t n)
 	return (char *)data->d_buf + offset;
 }
 
-/* Does the table of places, e.g. __mcount_loc, have an entry for that address? */
+/* Does a table of code addresses, such as __mcount_loc, list that address? */
 static bool listed(struct ko *ko, const char *rela_section, size_t section,
 		   GElf_Addr addr)
 {
@@ -424,7 +424,7 @@ static bool listed(struct ko *ko, const char *rela_section, size_t section,
 	return false;
 }
 
-/* The instruction itself; a kernel built without IBT has none anywhere. */
+/* Checks the instruction itself; a kernel built without IBT has no ENDBR anywhere. */
 static bool starts_with_endbr(struct ko *ko, const GElf_Sym *func)
 {
 	const void *p =
@@ -434,12 +434,12 @@ static bool starts_with_endbr(struct ko *ko, const GElf_Sym *func)
 }
 
 /**
- * ko_ftrace_site - where a function's ftrace site ends
- * @ko: the object that defines it
+ * ko_ftrace_site - find the end of a function's ftrace site
+ * @ko: the object that defines the function
  * @func: its symbol
  *
- * Livepatch redirects at that site; a direct call just past it runs the stock
- * body of a patched function.
+ * livepatch redirects the function at that site; a direct call just past the site
+ * runs the stock body of a patched function.
  *
  * Returns the offset in the function just past the site, or -1 if it has none.
  */
@@ -457,8 +457,8 @@ int ko_ftrace_site(struct ko *ko, const GElf_Sym *func)
  * ko_ibt - was the object built for indirect branch tracking?
  * @ko: the object
  *
- * Only then does an indirect call need ENDBR at its destination. Such a kernel
- * gives ENDBR to at least every global function of a module.
+ * Only then does an indirect call need an ENDBR at its destination. Such a kernel
+ * has an ENDBR at least in every global function of a module.
  */
 bool ko_ibt(struct ko *ko)
 {
@@ -480,11 +480,11 @@ bool ko_ibt(struct ko *ko)
 
 /**
  * ko_endbr - may a function be called through a pointer under IBT?
- * @ko: the object that defines it
+ * @ko: the object that defines the function
  * @func: its symbol
  *
- * Returns true if it starts with ENDBR64 and the kernel will not seal that,
- * i.e. overwrite it while loading since stock never takes the address.
+ * Returns true if the function starts with ENDBR64 and the kernel does not seal it,
+ * i.e. overwrite the ENDBR64 at load time because stock never takes the address.
  */
 bool ko_endbr(struct ko *ko, const GElf_Sym *func)
 {
@@ -494,11 +494,11 @@ bool ko_endbr(struct ko *ko, const GElf_Sym *func)
 }
 
 /**
- * ko_modinfo - a module's own description
+ * ko_modinfo - look up a key in a module's .modinfo section
  * @ko: the module
  * @key: e.g. "vermagic" or "depends"
  *
- * Returns the first value of that key, or NULL.
+ * Returns the first value of the key, or NULL.
  */
 const char *ko_modinfo(struct ko *ko, const char *key)
 {
@@ -510,7 +510,7 @@ const char *ko_modinfo(struct ko *ko, const char *key)
 		return NULL;
 	p = data->d_buf;
 	end = p + data->d_size;
-	if (end[-1]) /* unterminated: not ours to trust */
+	if (end[-1]) /* not terminated, so not trustworthy */
 		return NULL;
 	for (; p < end; p += strlen(p) + 1)
 		if (!strncmp(p, key, len) && p[len] == '=')

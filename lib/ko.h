@@ -2,9 +2,8 @@
 /**
  * DOC: Kernel objects
  *
- * A kernel object (module or vmlinux) as the tools and outriggerctl see it: the
- * uncompressed ELF image in memory, whatever it is packed in on disk, and the
- * few questions that are asked of it.
+ * A kernel object (module or vmlinux) as the tools and outriggerctl see it: its
+ * ELF image in memory, unpacked if the file is packed, and functions to query it.
  */
 #ifndef OUTRIGGER_KO_H
 #define OUTRIGGER_KO_H
@@ -14,14 +13,14 @@
 #include <stddef.h>
 
 #define ENDBR_SIZE 4
-#define FTRACE_SITE_SIZE 5 /* of the call, and of the nop in its place */
+#define FTRACE_SITE_SIZE 5 /* of the call, or of the nop in its place */
 
 struct ko {
 	char *path;
 	void *data; /* private and writable */
 	size_t size;
 	Elf *elf;
-	bool packed; /* the file is not this image itself */
+	bool packed; /* the image was unpacked from the file */
 };
 
 int ko_open(struct ko *ko, const char *path);
