@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: btf-want - write the header through which a module sees a stock driver
+ * DOC: btf-want - write a header with a stock driver's types for a module
  *
- * The want file says what is taken from the driver; the driver's own BTF says
- * where that lies.  Structs come out as slices: the members asked for at their
- * exact offsets, padding between, the exact size.  What is missing or of
- * another type is an error here, and not corruption later.  Without -o that is
- * all it tells.
+ * The want file lists what the module uses of the driver; the driver's own BTF
+ * gives the locations.  Structs are written as slices: the wanted members at
+ * their exact offsets, padding between them, and the exact size.  A missing
+ * member or another type is an error here instead of corruption later.  Without
+ * -o, the program only checks for such errors.
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>
@@ -21,7 +21,7 @@
 #include "emit.h"
 #include "resolve.h"
 
-/* Nobody must ever see half a header. */
+/* Write to a temporary file first: a header must never be seen incomplete. */
 static void write_out(struct want *want, const struct driver *t,
 		      const char *out_path, const char *series)
 {

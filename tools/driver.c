@@ -2,7 +2,7 @@
 /**
  * DOC: The stock driver
  *
- * The driver's file, its BTF, and the kernel's BTF that this one is based on.
+ * The driver's file, its BTF, and the kernel's BTF that the driver's is based on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "../lib/error.h"
 #include "driver.h"
 
-/* The root of the tree that the target stands in: "" if it is ours. */
+/* Returns the root directory of the target's system, "" if it is this system's. */
 static const char *driver_root(const struct driver *t)
 {
 	const char *in_path =
@@ -29,7 +29,7 @@ static const char *driver_root(const struct driver *t)
 	return text("%.*s", (int)len, t->path);
 }
 
-/* Where a link of the modules folder leads, inside the target's root. */
+/* Resolves a link in the modules directory inside the target's root. */
 static const char *module_link(const struct driver *t, const char *name)
 {
 	char *path =
@@ -43,8 +43,8 @@ static const char *module_link(const struct driver *t, const char *name)
 }
 
 /*
- * The kernel's own BTF: in the headers, beside its debug symbols, in the
- * kernel that runs if it is that very one, or in the installed image.
+ * Find the kernel's own BTF: in the headers, beside its debug symbols, in the
+ * running kernel if it is the same release, or in the installed image.
  */
 static const char *find_base(const struct driver *t)
 {
@@ -153,7 +153,7 @@ static int series_cmp(const char *a, const char *b)
 	return am != bm ? (am < bm ? -1 : 1) : an < bn ? -1 : an > bn;
 }
 
-/* The target says so itself: a kernel's release can be named anything. */
+/* Look at the target's vermagic: a kernel's release can have any name. */
 static bool is_preempt_rt(struct driver *t)
 {
 	return strstr(ko_modinfo(&t->ko, "vermagic"), " preempt_rt ");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * driver.h - the stock driver that a header is written for.
+ * driver.h - the stock driver for which a header is written.
  */
 #ifndef DRIVER_H
 #define DRIVER_H
@@ -12,8 +12,8 @@
 struct driver {
 	const char *kver; /* the kernel's release */
 	const char *path;
-	const char *base_path; /* the kernel's BTF; NULL: find it */
-	const char *scratch; /* a temporary file's name begins so; may be NULL */
+	const char *base_path; /* the kernel's BTF, or NULL to find it */
+	const char *scratch; /* prefix of a temporary file's name; may be NULL */
 
 	struct ko ko;
 	struct types types;
@@ -21,34 +21,34 @@ struct driver {
 
 /**
  * driver_open() - open the driver's file
- * @t: with its strings set
- * @want: what it must be
+ * @t: the target, with its strings set
+ * @want: names the driver that the file must be
  *
- * A file that is of another driver or kernel ends the program, here as in
- * driver_open_types().
+ * If the file is of another driver or kernel, this and driver_open_types() end the
+ * program.
  */
 void driver_open(struct driver *t, const struct want *want);
 
-/* Reads its BTF, with that of the kernel. */
+/* Reads the driver's BTF and the kernel's. */
 void driver_open_types(struct driver *t);
 
 /**
- * driver_series() - the vetted series whose constants hold
+ * driver_series() - find the vetted series whose constants apply
  * @t: an open target
- * @want: with the series that are vetted
- * @allow_unvetted: on a kernel that nobody vetted, take the newest series before it
+ * @want: lists the vetted series
+ * @allow_unvetted: for a kernel that is not vetted, take the newest series before it
  *
- * A kernel with PREEMPT_RT is a series of its own, since its locks sleep.
+ * A kernel with PREEMPT_RT counts as a separate series, since its locks sleep.
  */
 const char *driver_series(struct driver *t, const struct want *want,
 			  bool allow_unvetted);
 
 /**
- * driver_has_header() - have the kernel's headers this one?
+ * driver_has_header() - do the kernel's headers include this one?
  * @t: the target
- * @item: names it
+ * @item: names the header
  *
- * Known here, not by __has_include(), which sparse lacks.
+ * Determined here and not by __has_include(), which sparse lacks.
  */
 bool driver_has_header(const struct driver *t, const struct want_item *item);
 

@@ -23,7 +23,7 @@ static const struct btf_type *type(int id)
 	return type_at(types, id);
 }
 
-/* A preprocessor name: HAVE_JOURNAL_PIN_MASK of "journal.pin.mask". */
+/* Makes a macro name: HAVE_JOURNAL_PIN_MASK from "journal.pin.mask". */
 static char *macro(const char *format, ...)
 {
 	va_list args;
@@ -88,7 +88,7 @@ static void emit_consts(FILE *f, const char *series)
 static const char word_chars[] =
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
 
-/* Every struct and union that a declaration names, declared once, before it. */
+/* Declares, once, every struct and union that a declaration names. */
 static void forward(FILE *f, const char *s, char **seen)
 {
 	while ((s = strpbrk(s, "su"))) {
@@ -111,7 +111,7 @@ static void forward(FILE *f, const char *s, char **seen)
 	}
 }
 
-/* The driver's own typedefs, as this target has them. */
+/* Writes the driver's own typedefs, as this target defines them. */
 static void private_types(FILE *f, const char *s, char **seen)
 {
 	for (size_t n; *(s += strcspn(s, word_chars)); s += n) {
@@ -222,9 +222,9 @@ static void emit_member(FILE *f, const char *tabs, const struct want_member *m,
 }
 
 /*
- * The members in their order, padding between.  Those that overlap become a
- * union of structs, each with its own padding; so what is a union in stock is
- * written as a struct too.
+ * Write the members in order, with padding between them.  Overlapping members
+ * become a union of structs, each with its own padding; so a stock union is
+ * also written as a struct.
  */
 static void emit_body(FILE *f, const char *tabs, struct want_member *members,
 		      unsigned int size)
@@ -358,7 +358,7 @@ static void emit_have(FILE *f, const char *prefix, const struct want_member *m)
 
 static void emit_struct(FILE *f, struct want_item *item);
 
-/* What is held by value must be defined before. */
+/* A type that is embedded by value must be defined first. */
 static void emit_embedded(FILE *f, const struct want_member *m)
 {
 	for (; m; m = m->next) {

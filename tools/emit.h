@@ -8,10 +8,10 @@
 
 /**
  * emit() - write the header of a target
- * @f: where to
- * @wanted: resolved
+ * @f: the file to write to
+ * @wanted: the want file, resolved
  * @of: the target
- * @series: whose constants hold
+ * @series: the series whose constants apply
  */
 void emit(FILE *f, struct want *wanted, const struct driver *of,
 	  const char *series);

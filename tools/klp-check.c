@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: klp-check - judge a finished livepatch module
+ * DOC: klp-check - check a finished livepatch module
  *
- * Reads a finished livepatch module against the very objects that it fastens to,
- * and refuses at build what the kernel would refuse at load. At load it would refuse
- * the *target*, and that machine might not boot.
+ * Checks a finished livepatch module against the objects that it patches, to detect
+ * at build time what the kernel would refuse at load time. There the kernel would
+ * refuse to load the *target*, and the machine might not boot.
  */
 #define _GNU_SOURCE
 #include "klp.h"
@@ -24,9 +24,9 @@
 #define PLACES ".outrigger.places"
 #define TABLE "outrigger_hooks"
 
-/* As in attach/: what the module knows of each function that it hooks. */
+/* As in attach/attach.h: an entry of the module's table of hooked functions. */
 struct place {
-	uint64_t name; /* a relocation */
+	uint64_t name; /* set by a relocation */
 	uint32_t offset; /* in the target's .text */
 	uint32_t size;
 	uint32_t body; /* just past the ftrace site */
@@ -39,20 +39,20 @@ struct target {
 	struct ko ko;
 };
 
-/* A .klp.sym.OBJ.NAME,0 by its index in the symbol table. */
+/* A symbol .klp.sym.OBJ.NAME,0; in klps[] at its index in the symbol table. */
 struct klp {
 	char object[KLP_OBJ_MAX + 1], *name;
 	struct target *target; /* NULL for vmlinux */
-	GElf_Sym sym; /* there; valid if found */
+	GElf_Sym sym; /* in the target; valid if found */
 	bool found;
-	uint32_t body; /* past its ftrace site, if it is hooked */
+	uint32_t body; /* offset past its ftrace site, if it is hooked */
 	unsigned int calls, bodies, relative, absolute;
 };
 
 static const char *path, *want_path;
 static struct want want;
 static struct ko mod;
-static struct target *targets; /* the first is the one that is hooked */
+static struct target *targets; /* the first is the hooked driver */
 static struct klp **klps;
 static size_t nklps, nhooks;
 static const char **hooks;
@@ -90,7 +90,7 @@ static bool is_init(struct ko *ko, const GElf_Sym *sym)
 	return !strncmp(ko_section_name(ko, sym->st_shndx), ".init", 5);
 }
 
-/* Livepatch finds a thing by its name alone: it must be there, once, and stay. */
+/* livepatch finds a symbol only by its name: it must exist, once, and remain. */
 static bool resolve(struct target *t, const char *what, const char *name,
 		    GElf_Sym *sym)
 {
@@ -133,8 +133,8 @@ static struct target *find_target(const char *object)
 }
 
 /*
- * A kernel image has no symbols; its BTF lists its functions and per-CPU
- * variables, but no others: see check_vmlinux().
+ * A kernel image has no symbols. Its BTF lists functions and per-CPU variables,
+ * but no other variables: see check_vmlinux().
  */
 static void resolve_vmlinux(struct klp *k, struct btf *base)
 {
@@ -175,7 +175,7 @@ static void add_klp(size_t index, const char *name, struct btf *base)
 			k->name, k->object);
 }
 
-/* The line of Module.symvers that exports @name: sets @from to the module's name. */
+/* Looks for @name in Module.symvers, and sets @from to the exporting module's name. */
 static bool exported(const char *symvers, const char *name, char *from,
 		     size_t size)
 {
@@ -230,7 +230,7 @@ static void check_symbols(const char *symvers, struct btf *base)
 	}
 }
 
-/* jmp or jcc, whose distance is the four bytes at @offset. */
+/* Is it a jmp or jcc, with its distance in the four bytes at @offset? */
 static bool is_jump(size_t section, GElf_Addr offset)
 {
 	const uint8_t *p =
@@ -239,7 +239,7 @@ static bool is_jump(size_t section, GElf_Addr offset)
 	return p && (p[1] == 0xe9 || (p[0] == 0x0f && (p[1] & 0xf0) == 0x80));
 }
 
-/* A jump or a call: the linker is free to write either PC32 or PLT32 there. */
+/* Is it a jump or a call? Its relocation can be either PC32 or PLT32. */
 static bool is_branch(size_t section, GElf_Addr offset)
 {
 	const uint8_t *p =
@@ -249,8 +249,8 @@ static bool is_branch(size_t section, GElf_Addr offset)
 }
 
 /*
- * A function is entered where it begins, or, if we hook it, just past its ftrace
- * site: its own body, from within what stands in for it.
+ * A function must be entered at its start, or, if it is hooked, just past its ftrace
+ * site: then its replacement calls the stock body.
  */
 static void check_entry(struct klp *k, const char *place, const GElf_Rela *r)
 {
@@ -344,8 +344,8 @@ static void check_klp_rela(const char *name, const char *place,
 }
 
 /*
- * A variable that is not there makes the kernel refuse our module, and does no
- * harm else; a function that is called must be known.
+ * If a variable is missing, the kernel refuses to load the module, which does no
+ * other harm; but a function that is called must be known.
  */
 static void check_vmlinux(void)
 {
@@ -422,7 +422,7 @@ static void check_relocations(void)
 static bool is_hooked(const char *name)
 {
 	size_t i, n = strcspn(name,
-			      "."); /* foo.part.0 is reached through foo only */
+			      "."); /* foo.part.0 is only reached through foo */
 
 	for (i = 0; i < nhooks; i++)
 		if (hooks[i] && !strncmp(hooks[i], name, n) && !hooks[i][n])
@@ -430,7 +430,7 @@ static bool is_hooked(const char *name)
 	return false;
 }
 
-/* The function that holds the byte, preferably one that is hooked; or NULL. */
+/* Returns the function that contains the byte, preferably a hooked one; or NULL. */
 static const char *function_at(struct ko *ko, size_t section, GElf_Addr at)
 {
 	const char *found = NULL;
@@ -454,7 +454,7 @@ static const char *function_at(struct ko *ko, size_t section, GElf_Addr at)
 
 static const char *why_unhooked(const char *caller, const char *hook)
 {
-	size_t n = strcspn(caller, "."); /* whichever part of it */
+	size_t n = strcspn(caller, "."); /* any part of the function */
 	const struct want_unhooked *u;
 
 	for (u = want.unhooked; u; u = u->next)
@@ -465,9 +465,9 @@ static const char *why_unhooked(const char *caller, const char *hook)
 }
 
 /*
- * The byte is of a reference to a clone of a hooked function. Livepatch redirects
- * the function itself, not its clones: unless our hooks replace the caller too, it
- * runs stock's code while we are attached.
+ * The byte belongs to a reference to a clone of a hooked function. livepatch redirects
+ * the function itself, not its clones: unless the caller is hooked too, it runs stock
+ * code while the module is attached.
  */
 static void check_caller(struct target *t, size_t section, GElf_Addr at,
 			 const char *hook, const char *clone)
@@ -501,9 +501,9 @@ static bool is_jcc(const uint8_t *p)
 }
 
 /*
- * Branches within a section carry no relocation: those are searched for in the
- * code itself, byte by byte. A short one (of two bytes, which only tail calls
- * are) may be found where there is none; then the build is refused needlessly.
+ * Branches within a section have no relocation: search for them in the code, byte by
+ * byte. This may find a short branch (two bytes, only used by tail calls) where there
+ * is none, and then fails the build needlessly.
  */
 static void check_code(struct target *t, size_t section, const char *hook,
 		       const char *clone, const GElf_Sym *to)
@@ -527,7 +527,7 @@ static void check_code(struct target *t, size_t section, const char *hook,
 	}
 }
 
-/* Calls from another section, and addresses in code or data. */
+/* Check calls from another section, and addresses in code or data. */
 static void check_references(struct target *t, const char *hook,
 			     const char *clone, const GElf_Sym *to)
 {
@@ -586,7 +586,7 @@ static void check_clones(struct target *t, const char *hook)
 	}
 }
 
-/* The pointer that our module has there: what it points to, and where that lies in it. */
+/* Finds the symbol and offset that the module's pointer at @offset refers to. */
 static bool pointer_at(Elf_Data *rela, GElf_Addr offset, GElf_Sym *sym,
 		       GElf_Addr *to)
 {
@@ -619,11 +619,12 @@ static const char *string_at(Elf_Data *rela, GElf_Addr offset)
 }
 
 /*
- * A task is in a function of ours if a return address on its stack lies between
- * the function's first and last byte; so livepatch sees it. A part that lives
- * elsewhere, and is jumped to, would go unnoticed, and be unloaded under a task.
- * Parts of the functions that a hook calls don't matter: the hook's own frame is
- * below theirs. Nor do whole copies (.isra, .constprop), which only we call.
+ * livepatch detects that a task is in one of the module's hooks by a return address
+ * on the task's stack between the function's first and last byte. A part in another
+ * place that the function jumps to would go unnoticed, and could be unloaded under a
+ * task. Parts of the functions that a hook calls don't matter: the hook's frame is
+ * also on the stack. Nor do whole copies (.isra, .constprop), which only the module
+ * calls.
  */
 static void check_parts(const char *ours, const char *hook)
 {
@@ -641,7 +642,7 @@ static void check_parts(const char *ours, const char *hook)
 	}
 }
 
-/* The function of ours that holds the byte. */
+/* Finds the module's function that contains the byte. */
 static bool our_function(size_t section, GElf_Addr at, GElf_Sym *f)
 {
 	int i;
@@ -672,7 +673,7 @@ static bool relocation_at(size_t section, GElf_Addr at, GElf_Rela *r)
 	return false;
 }
 
-/* Where a jump whose distance lies at @at leaves @f to; NULL if it doesn't. */
+/* Returns the function to which a jump with its distance at @at leaves @f, or NULL. */
 static const char *jumps_to(const GElf_Sym *f, GElf_Addr at)
 {
 	size_t section = f->st_shndx;
@@ -701,11 +702,11 @@ static const char *jumps_to(const GElf_Sym *f, GElf_Addr at)
 }
 
 /*
- * When the last thing that a function does is to call another one, a compiler may
- * make it a jump. A task that sleeps in the other has then no return address in the
- * hook: livepatch doesn't see it, and our module may be unloaded under it. Short
- * jumps are not looked at; without decoding the code they can't be told from its
- * other bytes. Kbuild forbids all tail calls: this sees whether it was heard.
+ * If a function ends by calling another one, the compiler may turn the call into a
+ * jump. A task that sleeps in the called function then has no return address in the
+ * hook: livepatch doesn't see it, and the module may be unloaded under it. Short jumps
+ * are not checked; without decoding the code, they can't be distinguished from other
+ * bytes. Kbuild disables all tail calls: this checks that the compiler complied.
  */
 static void check_tail_calls(const GElf_Sym *f, const char *ours,
 			     const char *hook)
@@ -723,7 +724,7 @@ static void check_tail_calls(const GElf_Sym *f, const char *ours,
 	}
 }
 
-/* The table of struct klp_func: .old_name and .new_func are next to each other. */
+/* Checks the table of struct klp_func, where .new_func directly follows .old_name. */
 static void check_table(void)
 {
 	bool *seen = zalloc(nhooks * sizeof(*seen));
@@ -951,7 +952,7 @@ static void __attribute__((noreturn)) usage(void)
 	exit(2);
 }
 
-/* What the command line asks for, beside the globals. */
+/* Options of the command line, apart from the globals. */
 struct given {
 	const char *kver, *base_path;
 	char *symvers;

@@ -2,9 +2,9 @@
 /**
  * DOC: klp-link - make livepatch relocations
  *
- * Turns a module's references to unexported things of stock objects into livepatch
+ * Turns a module's references to unexported symbols of stock objects into livepatch
  * relocations (see klp.h). ld -r would drop the result, so this is the last ELF step;
- * only signing comes after it. The file is replaced as a whole or not at all.
+ * only signing comes after it. Replaces the file as a whole or not at all.
  */
 #define _GNU_SOURCE
 #include "klp.h"
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One .klp.rela section to be: relocations taken from one section, for one object. */
+/* A future .klp.rela section: relocations moved out of one section, for one object. */
 struct moved {
 	struct moved *next;
 	char object[KLP_OBJ_MAX + 1];
@@ -30,7 +30,7 @@ struct moved {
 	size_t count;
 };
 
-/* Strings that go behind an existing string table; its old part stays as it is. */
+/* Strings to append to an existing string table, whose old part does not change. */
 struct strings {
 	size_t base, len;
 	char *buf;
@@ -42,7 +42,7 @@ static bool verbose;
 
 struct klp {
 	char *object; /* NULL: an ordinary symbol */
-	const char *name; /* as the source has it */
+	const char *name; /* as in the source */
 };
 
 static struct klp *klp; /* by symbol index */
@@ -130,7 +130,7 @@ static void move(size_t section, const GElf_Shdr *shdr, const char *object,
 		*p = m = zalloc(sizeof(*m));
 		strcpy(m->object, object);
 		m->from = section;
-		m->rela = must(malloc(shdr->sh_size)); /* no more can come */
+		m->rela = must(malloc(shdr->sh_size)); /* enough for all */
 		name = text(KLP_RELA "%s.%s", object,
 			    ko_section_name(&in, shdr->sh_info));
 		m->name = add_string(&section_strings, name);
@@ -148,7 +148,7 @@ static void move(size_t section, const GElf_Shdr *shdr, const char *object,
 	m->rela[m->count++] = *r;
 }
 
-/* Takes the relocations against klp symbols out of one section; the others stay in order. */
+/* Moves relocations against klp symbols out of a section; the others stay in order. */
 static void split_relocations(size_t section, const GElf_Shdr *shdr)
 {
 	Elf_Data *data = section_data(section);
@@ -157,7 +157,7 @@ static void split_relocations(size_t section, const GElf_Shdr *shdr)
 	Elf64_Rela *rela = data->d_buf;
 	GElf_Shdr target;
 
-	/* Debug information: the kernel does not relocate what it does not load. */
+	/* The kernel does not relocate debug data, which it does not load. */
 	if (!gelf_getshdr(elf_getscn(in.elf, shdr->sh_info), &target))
 		die_elf();
 	if (!(target.sh_flags & SHF_ALLOC))
@@ -218,7 +218,7 @@ static void append(Elf_Scn *scn, void *buf, size_t size, Elf_Type type,
 	data->d_version = EV_CURRENT;
 }
 
-/* The same sections under the same indices, and ours behind them. */
+/* Writes the same sections with the same indices, followed by the new ones. */
 static void write_elf(int fd)
 {
 	Elf *out = elf_begin(fd, ELF_C_WRITE, NULL);
@@ -322,7 +322,7 @@ int main(int argc, char **argv)
 		    !(shdr.sh_flags & SHF_RELA_LIVEPATCH))
 			split_relocations(elf_ndxscn(scn), &shdr);
 
-	if (sym_strings.len) /* else it is linked already, or needs nothing */
+	if (sym_strings.len) /* else it is already linked, or needs no linking */
 		replace_file();
 	ko_close(&in);
 	return 0;

@@ -2,10 +2,10 @@
 /**
  * DOC: Livepatch symbols and relocations
  *
- * What klp-link writes and klp-check reads. A source refers to an unexported
- * thing of the stock object OBJ by the assembler name __klp_OBJ__NAME; in the
- * finished module that is the symbol .klp.sym.OBJ.NAME,0, and the relocations
- * which use it stand in .klp.rela.OBJ.SECTION.
+ * Written by klp-link and read by klp-check. The source refers to an unexported
+ * symbol of the stock object OBJ by the assembler name __klp_OBJ__NAME. In the
+ * finished module this becomes the symbol .klp.sym.OBJ.NAME,0, and the relocations
+ * that use it are in .klp.rela.OBJ.SECTION.
  */
 #ifndef OUTRIGGER_KLP_H
 #define OUTRIGGER_KLP_H
@@ -18,7 +18,7 @@
 #define KLP_PREFIX "__klp_"
 #define KLP_SYM ".klp.sym."
 #define KLP_RELA ".klp.rela."
-#define KLP_OBJ_MAX 55 /* the kernel's sscanf() width */
+#define KLP_OBJ_MAX 55 /* the width in the kernel's sscanf() */
 
 #ifndef SHN_LIVEPATCH
 #define SHN_LIVEPATCH 0xff20
@@ -28,7 +28,7 @@
 #endif
 
 /**
- * klp_type_size - how many bytes a relocation writes
+ * klp_type_size - the number of bytes that a relocation writes
  * @type: R_X86_64_*
  *
  * Returns 0 for a type that livepatch can't write.
@@ -50,13 +50,13 @@ static inline size_t klp_type_size(unsigned int type)
 }
 
 /**
- * klp_section_ok - may a klp relocation write there?
- * @name: of the section
+ * klp_section_ok - may a klp relocation write to this section?
+ * @name: name of the section
  *
- * Only where nothing but our own code looks: what the kernel itself reads while
- * it loads us (jump labels, static calls, alternatives, unwind tables ...) it
- * has read before the relocation is written, per-CPU data it has copied, and
- * .init.* may be gone by then.
+ * Allows only sections that only the module's own code reads. By the time the
+ * relocation is written, the kernel has already read the tables that it uses while
+ * loading the module (jump labels, static calls, alternatives, unwind tables ...)
+ * and copied per-CPU data, and .init.* may be freed.
  */
 static inline bool klp_section_ok(const char *name)
 {

@@ -2,7 +2,7 @@
 /**
  * DOC: Resolving
  *
- * Finds everything that a want file names in the target, and fills in where it is.
+ * Finds everything that a want file names in the target, and records its location.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -146,7 +146,7 @@ static bool find_enumerator(int id, struct want_enumerator *e)
 	return false;
 }
 
-/* Anonymous enums have no name to find them by: any that has the enumerator. */
+/* Anonymous enums can't be found by name: search all of them for the enumerator. */
 static bool find_anonymous(struct want_enumerator *e)
 {
 	__u32 n = btf__type_cnt(types->btf), id;

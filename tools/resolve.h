@@ -5,12 +5,12 @@
 #include "driver.h"
 
 /**
- * resolve() - fill in, from the target, what a want file names
- * @want: as parsed
+ * resolve() - look up everything that a want file names in the target
+ * @want: the parsed want file, filled in
  * @of: the target, with its types
- * @series: whose functions are wanted
+ * @series: the series whose functions are wanted
  *
- * What is missing, and not optional, or different, ends the program.
+ * Ends the program if something differs, or is missing and not optional.
  */
 void resolve(struct want *want, struct driver *of, const char *series);
 

@@ -2,10 +2,10 @@
 /**
  * DOC: Types
  *
- * Reads BTF types as C, finds them, and notices a base that isn't theirs.
+ * Converts BTF types to C, finds them, and detects a wrong base.
  *
- * btf_dump of libbpf isn't used: it renames every second type of one name
- * (struct bio___2), and a module's BTF often has such.
+ * libbpf's btf_dump isn't used: it renames the second type of the same name
+ * (struct bio___2), and a module's BTF often has several.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -42,7 +42,7 @@ static bool in_base(const struct types *types, const struct btf_type *t)
 	return id > 0;
 }
 
-/* A typedef or enum that only the module knows: no header declares it. */
+/* Is it a typedef or enum that only the module has, and no header declares? */
 static bool is_private(const struct types *types, int id)
 {
 	const struct btf_type *t = type_at(types, id);
@@ -58,7 +58,7 @@ static bool is_private(const struct types *types, int id)
 	}
 	t = type_at(types, type_resolve(types, id));
 	return !btf_is_composite(t) ||
-	       t->name_off; /* else it has no other name */
+	       t->name_off; /* an anonymous one has no other spelling */
 }
 
 char *type_private(const struct types *types, const char *name)
@@ -176,7 +176,7 @@ char *type_text(const struct types *types, int id, const char *name,
 	}
 }
 
-/* u64 and uint64_t are both __u64, one is no step of the other's chain. */
+/* u64 and uint64_t are both __u64, but neither is in the other's typedef chain. */
 static bool same_int(const struct types *types, int id, const char *name)
 {
 	int named = btf__find_by_name_kind(types->btf, name, BTF_KIND_TYPEDEF);
@@ -228,7 +228,7 @@ bool type_is(const struct types *types, int id, const char *name)
 	}
 }
 
-/* A name must begin where a string begins, and read like a name. */
+/* A name must be at the start of a string, and look like a name. */
 static bool name_ok(const struct types *types, __u32 off)
 {
 	const char *s = btf__str_by_offset(types->btf, off), *before;
@@ -244,7 +244,7 @@ static bool name_ok(const struct types *types, __u32 off)
 	return true;
 }
 
-/* Something a variable can be of. */
+/* Is it a type that a variable can have? */
 static bool is_type(const struct types *types, __u32 id, bool may_be_void)
 {
 	const struct btf_type *t = type_at(types, id);
@@ -260,7 +260,7 @@ static bool is_type(const struct types *types, __u32 id, bool may_be_void)
 	case BTF_KIND_DECL_TAG:
 		return false;
 	case BTF_KIND_FUNC_PROTO:
-		return may_be_void; /* what a pointer points at */
+		return may_be_void; /* the target of a pointer */
 	default:
 		return true;
 	}
@@ -351,7 +351,7 @@ const char *types_check(const struct types *types)
 	return NULL;
 }
 
-/* All that a struct's layout is, in text: to compare two of the same name. */
+/* Prints a struct's complete layout, to compare two structs of the same name. */
 static void print_layout(FILE *f, const struct types *types, int id)
 {
 	const struct btf_type *t = type_at(types, id);

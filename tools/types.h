@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * types.h - the types of one module: its own BTF on its kernel's.
+ * types.h - the types of one module: its own BTF, based on its kernel's.
  */
 #ifndef TYPES_H
 #define TYPES_H
@@ -19,61 +19,62 @@ struct types {
  * types_check() - does the module's BTF fit the base
  * @types: as opened
  *
- * A wrong base is not reported by libbpf: names and ids of the module's part
- * then lead anywhere.
+ * libbpf does not report a wrong base: names and ids in the module's part then
+ * refer to anything.
  *
- * Return: NULL, or what shows that they don't fit.
+ * Return: NULL, or a description of the mismatch.
  */
 const char *types_check(const struct types *types);
 
 /**
- * type_text() - a type, or a declaration, in C
- * @types: to look in
- * @id: of the type
- * @name: what is declared, or ""
- * @portable: write types that no header has (the module's own typedefs, its
- *	enums that the want file doesn't name) as what they stand for
+ * type_text() - write a type, or a declaration, in C
+ * @types: the types to look in
+ * @id: id of the type
+ * @name: the name to declare, or ""
+ * @portable: replace types that no header has (the module's own typedefs, and
+ *	those of its enums that the want file doesn't name) by their meaning
  */
 char *type_text(const struct types *types, int id, const char *name,
 		bool portable);
 
 /**
- * type_is() - has a type this name
- * @types: to look in
- * @id: of the type
- * @name: from type_canon(); any step of a chain of typedefs will do, and any
+ * type_is() - does a type have this name
+ * @types: the types to look in
+ * @id: id of the type
+ * @name: from type_canon(); may be any step of a chain of typedefs, and any
  *	typedef of the same integer
  */
 bool type_is(const struct types *types, int id, const char *name);
 
 /**
- * type_private() - the meaning of a typedef that only the module has
- * @types: to look in
+ * type_private() - find the meaning of a typedef that only the module has
+ * @types: the types to look in
  * @name: for example "closure_fn"
  *
- * Return: its declaration, without the word typedef, or NULL if there is none
- * of this name or the kernel's headers may have it.
+ * Return: its declaration, without the word typedef, or NULL if there is no such
+ * typedef or the kernel's headers may have it.
  */
 char *type_private(const struct types *types, const char *name);
 
-/* Past const, volatile, tags and typedefs. */
+/* Skips const, volatile, tags and typedefs. */
 int type_resolve(const struct types *types, int id);
 
 /**
- * type_find() - a type by its name
- * @types: to look in: the target's own before the kernel's
- * @item: of the want file, to be named if the target has two different ones
+ * type_find() - find a type by its name
+ * @types: the types to look in, the target's own before the kernel's
+ * @item: item of the want file, named if the target has two different types
  * @name: for example "cache_set"
  * @kind: BTF_KIND_STRUCT or the like
  *
- * The target may hold one name twice, if only what the members point at differs.
+ * The target may have the same type twice, provided that only the types that its
+ * members point to differ.
  *
  * Return: its id, or 0.
  */
 int type_find(const struct types *types, const struct want_item *item,
 	      const char *name, int kind);
 
-/* A member, maybe of an anonymous struct or union inside. */
+/* A member, possibly inside an anonymous struct or union. */
 struct type_member {
 	const struct btf_type *in;
 	int index;
@@ -81,11 +82,11 @@ struct type_member {
 };
 
 /**
- * type_find_member() - a member by its name
- * @types: to look in
- * @id: of a struct or union; anonymous ones inside are searched too
- * @name: of the member
- * @member: is filled
+ * type_find_member() - find a member by its name
+ * @types: the types to look in
+ * @id: id of a struct or union; anonymous ones inside it are searched too
+ * @name: name of the member
+ * @member: filled in
  */
 bool type_find_member(const struct types *types, int id, const char *name,
 		      struct type_member *member);

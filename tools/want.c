@@ -13,9 +13,9 @@
  *	data NAME[?] "C TYPE";
  *	unhooked NAME calls HOOK "REASON";	see tools/klp-check
  *
- * MEMBER is a C declaration of one name, `struct { MEMBER... } NAME;` for what
- * has an anonymous type, or `union { MEMBER... };` which only groups.  `?`
- * marks what a kernel may lack.  A `#` begins a comment.  The first four
+ * MEMBER is a C declaration of one name, `struct { MEMBER... } NAME;` for a
+ * member of an anonymous type, or `union { MEMBER... };` which only groups.  `?`
+ * marks items that a kernel may lack.  A `#` begins a comment.  The first four
  * statements end with the line.
  */
 #define _GNU_SOURCE
@@ -31,7 +31,7 @@
 
 #define MAX_TOKENS 96
 
-/* The scanner: the token at hand, and what is behind it. */
+/* The scanner: the current token, and the text after it. */
 static const char *file;
 static const char *pos;
 static int line;
@@ -134,8 +134,8 @@ static char *ident(const char *of_what)
 }
 
 /*
- * The rest of the line, without comment.  The token at hand is the last one
- * used: the scanner stands right behind it.
+ * Return the rest of the line, without a comment.  The current token must be the
+ * last one used: the rest begins directly after it.
  */
 static char *rest_of_line(void)
 {
@@ -171,7 +171,7 @@ bool series_in(char *const *list, const char *series)
 	return false;
 }
 
-/* Put tokens together again, spaced as the kernel spaces its declarations. */
+/* Join tokens, spaced in the kernel's style of declarations. */
 static char *join(char **v, size_t n)
 {
 	char *s = text("%s", "");
@@ -186,7 +186,7 @@ static char *join(char **v, size_t n)
 	return s;
 }
 
-/* "long unsigned int" and its kin: BTF has the compiler's names for them. */
+/* Normalize "long unsigned int" and the like: BTF uses the compiler's names. */
 static size_t canon_int(char **v, size_t n, char **name)
 {
 	int longs = 0, is_short = 0, is_char = 0, is_unsigned = 0,
@@ -258,7 +258,7 @@ static long number(void)
 	return n;
 }
 
-/* What may follow a name: `?`, `[n]`, `:n`, and the `;`. */
+/* Parse what follows a name: optional `?`, `[n]` and `:n`, then the `;`. */
 static void parse_declarator_end(struct want_member *m)
 {
 	m->bits = -1;
@@ -291,8 +291,8 @@ static struct want_member *parse_members(void)
 }
 
 /*
- * Which token is the name: the one behind the first "(*" (a pointer to a
- * function), else the last one before `?`, `[`, `:` or the end.
+ * The name is the token after the first "(*" (a pointer to a function), or else
+ * the last one before `?`, `[`, `:` or the end.
  */
 static struct want_member **parse_member(struct want_member **tail)
 {
@@ -374,7 +374,7 @@ static struct want_enumerator *parse_enumerators(void)
 	return first;
 }
 
-/* A header's name, where the token at hand is its first character. */
+/* Parse a header's name; the current token is its first character. */
 static char *parse_header(void)
 {
 	size_t len = *tok == '<' ? strcspn(pos, ">\n") : 0;
@@ -461,9 +461,9 @@ static void parse_const(struct want_const *c)
 }
 
 /*
- * A function of the target that is not hooked, and may all the same call a copy
- * that the compiler made of a hooked one (HOOK.isra.0, HOOK.part.0 ...), which
- * livepatch does not redirect; the reason says why that is harmless.
+ * A function of the target that is not hooked, but may call a clone that the
+ * compiler made of a hooked one (HOOK.isra.0, HOOK.part.0 ...), which livepatch
+ * does not redirect; the reason says why this is harmless.
  */
 static void parse_unhooked(struct want_unhooked *u)
 {
@@ -498,7 +498,7 @@ static void check_unhooked(const struct want *want)
 	}
 }
 
-/* A series without a value would compile, and be wrong, if a header has one. */
+/* A series without a value would compile, but wrongly, if a header has a value. */
 static void check_consts(const struct want *want)
 {
 	for (struct want_const *c = want->consts; c; c = c->next) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * want.h - a .want file, parsed: all that a module takes from a stock driver.
+ * want.h - a parsed .want file: everything that a module uses of a stock driver.
  *
- * The grammar stands in want.c.
+ * The grammar is in want.c.
  */
 #ifndef WANT_H
 #define WANT_H
@@ -13,7 +13,7 @@
 
 #define MAX_DIMS 4
 
-/* A named constant that BTF can't carry, on one series of kernels or on all. */
+/* A constant that BTF can't represent, for some series of kernels or for all. */
 struct want_const {
 	struct want_const *next;
 	char *name;
@@ -31,20 +31,20 @@ struct want_include {
 struct want_member {
 	struct want_member *next;
 	char *name;
-	char *pre, *post; /* the type's text before and behind the name */
+	char *pre, *post; /* the type's text before and after the name */
 	char *type; /* the same as one type name, canonical */
 	struct want_member *sub; /* members of an anonymous struct or union */
-	bool is_union; /* of sub */
+	bool is_union; /* sub is a union */
 	bool optional;
 	int ndims;
-	long dims[MAX_DIMS]; /* -1: whatever the target has */
+	long dims[MAX_DIMS]; /* -1: as in the target */
 	int bits; /* width of a bitfield, or -1 */
 	int line;
 
 	/* filled in from the target's BTF */
 	bool present;
 	uint32_t bit_off; /* in the struct or union that holds it */
-	uint32_t size; /* in bytes, all elements */
+	uint32_t size; /* of all elements, in bytes */
 	uint32_t align;
 	int id; /* its BTF type, arrays stripped */
 	bool is_signed;
@@ -80,7 +80,7 @@ struct want_item {
 	struct want_member *members;
 	struct want_enumerator *enumerators;
 	char *type; /* of data */
-	char **series; /* of a function; NULL-ended; NULL: on every one */
+	char **series; /* of a function; NULL-ended; NULL: all */
 	int line;
 
 	bool present;
@@ -113,18 +113,18 @@ struct want {
 
 /**
  * want_parse() - read a want file
- * @want: to fill in
- * @path: of the file
+ * @want: filled in
+ * @path: path of the file
  *
- * What is wrong with the file ends the program through die_at().
+ * Errors in the file end the program through die_at().
  */
 void want_parse(struct want *want, const char *path);
 
 /**
- * type_canon() - one spelling for a C type name
+ * type_canon() - normalize the spelling of a C type name
  * @text: for example "long unsigned int *" or "unsigned long*"
  *
- * Return: the same with single blanks and the shortest names of the integers.
+ * Return: the name with single blanks and the shortest names of integers.
  */
 char *type_canon(const char *text);
 
@@ -136,9 +136,9 @@ char *type_canon(const char *text);
 bool series_in(char *const *list, const char *series);
 
 /**
- * die_at() - what is wrong with the want file, or with what a line of it wants
- * @line: of the file that want_parse() has read
- * @format: of a sentence, as for die()
+ * die_at() - die() because of an error in a line of the want file, or in its item
+ * @line: line of the file that want_parse() has read
+ * @format: the message, as for die()
  */
 void die_at(int line, const char *format, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
