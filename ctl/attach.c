@@ -2,9 +2,9 @@
 /**
  * DOC: attach, detach, reload, unload
  *
- * There is one attach per load of a module, and the transition of a livepatch may wait
- * for tasks as long as they like: so each of these is a wait with an end, and what was
- * begun is taken back there.
+ * A module can attach only once per load, and a livepatch transition may have to wait
+ * for tasks indefinitely. So each of these commands waits with a timeout, and reverses
+ * the transition if that expires.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,9 +13,9 @@
 #include "ctl.h"
 
 #define POLL_MS 100
-#define REPORT_AFTER 3.0 /* seconds; then whenever other tasks are waited for */
-#define BACK_OUT 30.0 /* seconds that going back may take */
-#define LETTING_GO 5.0 /* seconds at least for a removal after a detach */
+#define REPORT_AFTER 3.0 /* seconds; then whenever the set of tasks changes */
+#define BACK_OUT 30.0 /* seconds to wait for a reversed transition */
+#define LETTING_GO 5.0 /* seconds to wait at least for a removal */
 
 struct wait {
 	double end, next_report;
@@ -29,7 +29,7 @@ static void wait_begin(struct wait *w, double seconds)
 	w->who = 0;
 }
 
-/* Sleeps a little, now and then says for whom; false at the end of time. */
+/* Sleeps briefly, and sometimes prints the tasks waited for; false on timeout. */
 static bool wait_on(struct wait *w, const struct module *m)
 {
 	struct waiting tasks;
@@ -51,7 +51,7 @@ static bool wait_on(struct wait *w, const struct module *m)
 	return true;
 }
 
-/* Last words on a transition that takes too long. */
+/* The message about a transition that takes too long. */
 static void timed_out(const struct module *m, const char *what)
 {
 	struct waiting tasks;
@@ -76,8 +76,8 @@ static bool settled(const struct module *m)
 }
 
 /*
- * Turn a running transition around, and wait until that is done. True if it ends in
- * @state; it may have come to its other end in the meantime.
+ * Reverse a running transition, and wait for its end. Returns true if it ends in
+ * @state; it may have completed before it was reversed.
  */
 static bool back_out(struct module *m, const char *value, const char *state)
 {
@@ -132,7 +132,7 @@ static int not_attached(const struct module *m)
 	return DONE;
 }
 
-/* Not attached, nor about to be: the state may be a moment behind the patch. */
+/* Not attached or about to be. Checks the patch too: the state may lag behind it. */
 static bool is_out(const struct module *m)
 {
 	return !m->loaded ||
@@ -141,7 +141,7 @@ static bool is_out(const struct module *m)
 
 static int detached(const struct module *m)
 {
-	/* it was attaching, but another livepatch was faster */
+	/* it tried to attach, but another livepatch came first */
 	if (module_is(m, "armed"))
 		return not_attached(m);
 	say("%s is detached from %s", m->kind->module, m->kind->target);
@@ -164,7 +164,7 @@ static int detach(struct module *m, double timeout)
 		if (is_out(m))
 			return detached(m);
 		if (m->patch && !asked && m->transition != UNPATCHING) {
-			/* busy: another patch is in transition, or this one just begins */
+			/* busy: another patch is in transition, or this one begins */
 			err = set_enabled(m, "0");
 			asked = !err;
 			if (err && err != -EBUSY && err != -ENOENT &&
@@ -199,7 +199,7 @@ static int detach(struct module *m, double timeout)
 		complain(
 			"%s: taken back, it is attached as before; try again when those tasks are done, or with a longer --timeout",
 			name);
-	else if (is_out(m)) /* in the last moment */
+	else if (is_out(m)) /* at the last moment */
 		ret = detached(m);
 	else
 		slow(name);
@@ -220,13 +220,13 @@ static int unload(struct module *m, double timeout)
 		say("%s is not loaded", name);
 		return DONE;
 	}
-	/* if it is armed it may begin to attach at any time */
+	/* an armed module may begin to attach at any time */
 	for (;; module_look(m, m->kind)) {
 		if (m->patch || !settled(m)) {
 			ret = detach(m, timeout);
 			if (ret)
 				return ret;
-			/* livepatch lets go of the module a moment later */
+			/* livepatch drops its reference on the module a bit later */
 			wait_begin(&w,
 				   timeout > LETTING_GO ? timeout : LETTING_GO);
 		}
@@ -300,20 +300,20 @@ static int give_up(struct module *m)
 		complain(
 			"%s: taken back, %s runs on stock's functions; \"outriggerctl attach %s\" tries again",
 			name, m->kind->target, name);
-	else if (module_is(m, "attached")) /* in the last moment */
+	else if (module_is(m, "attached")) /* at the last moment */
 		ret = DONE;
 	else
 		slow(name);
 	return ret;
 }
 
-/* The state may be a moment behind the patch. */
+/* Attached, according to the patch too: the state may lag behind it. */
 static bool is_in(const struct module *m)
 {
 	return module_is(m, "attached") && m->patch && !m->transition;
 }
 
-/* From loaded or not to attached, or armed if the driver is not there. */
+/* Loads the module if needed; ends attached, or armed if the driver is not loaded. */
 static int attach(struct module *m, double timeout)
 {
 	const char *name = m->kind->module;
@@ -329,12 +329,12 @@ static int attach(struct module *m, double timeout)
 		say("%s is being detached: taking that back", name);
 		set_enabled(m, "1");
 	}
-	/* it may come to its end all the same */
+	/* the reversal may come too late, and the detach complete */
 	while (leaving && m->loaded && !is_in(m) && !module_is(m, "inert") &&
 	       wait_on(&w, m))
 		module_look(m, m->kind);
 	if (module_is(m, "inert")) {
-		/* one attach per load */
+		/* a module can attach only once per load */
 		ret = unload(m, timeout);
 		if (ret)
 			return ret;
@@ -387,7 +387,7 @@ static int reload(struct module *m, double timeout)
 	return ret ? ret : attach(m, timeout);
 }
 
-/* One that was not named, and maybe is not wanted. */
+/* For a module that was not named: reloads it only if it is in use. */
 static int reload_used(struct module *m, double timeout)
 {
 	if (m->loaded && !module_set_aside(m))
@@ -399,7 +399,7 @@ static int reload_used(struct module *m, double timeout)
 
 /* --- for each module ----------------------------------------------------------- */
 
-/* With no module named, those that are there; at least one has to be. */
+/* Acts on the named modules, or else on all that are installed. */
 static int each(const struct options *o, const char *what, bool absent_is_fine,
 		int (*act)(struct module *m, double timeout))
 {

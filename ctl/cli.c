@@ -8,7 +8,7 @@
 
 enum { JSON = 1, DUE = 2, TIMEOUT = 4, INTERVAL = 8, COUNT = 16 };
 
-#define GO_ON (-1) /* no exit status: there is a command to run */
+#define GO_ON (-1) /* not an exit status: there is a command to run */
 
 static const struct command {
 	const char *name;
@@ -82,7 +82,7 @@ static bool add_module(struct options *o, const char *name)
 	return kind;
 }
 
-/* Sets @o from the options, and @given to those that only some commands take. */
+/* Sets @o from the options, and @given to the options that only some commands take. */
 static int parse_options(struct options *o, unsigned int *given, int argc,
 			 char **argv)
 {
@@ -99,7 +99,7 @@ static int parse_options(struct options *o, unsigned int *given, int argc,
 	char *end;
 	int c;
 
-	optind = 0; /* tests call us more than once */
+	optind = 0; /* tests call this more than once */
 	while ((c = getopt_long(argc, argv, "hv", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'h':
@@ -109,7 +109,7 @@ static int parse_options(struct options *o, unsigned int *given, int argc,
 			puts("outriggerctl " OUTRIGGER_VERSION);
 			return DONE;
 		case '?':
-			return USAGE; /* getopt has said what is wrong */
+			return USAGE; /* getopt has printed the error */
 		case JSON:
 			o->json = true;
 			break;

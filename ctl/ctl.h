@@ -2,9 +2,9 @@
 /**
  * DOC: outriggerctl
  *
- * Each command has a file of its own; cli.c parses the command line. They rest on
+ * Each command has its own file; cli.c parses the command line. The commands use
  * files.c (the files of /sys, /proc and /etc), kmod.c (libkmod), module.c (the state of
- * a module of this project), figures.c (its counters) and health.c (its faults).
+ * an Outrigger module), figures.c (its counters) and health.c (its problems).
  */
 #ifndef OUTRIGGERCTL_H
 #define OUTRIGGERCTL_H
@@ -19,7 +19,7 @@
 
 #define NAME_MAX_LEN 64 /* of a module, a device, a UUID, a version */
 
-/* What a command ends with. */
+/* Exit statuses of a command. */
 enum { DONE = 0, FAILED = 1, USAGE = 2, TIMED_OUT = 3 };
 
 /* --- text.c -------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ const char *duration(char *buf, size_t size, long long seconds);
 struct table {
 	size_t columns, rows;
 	char cell[TABLE_ROWS][TABLE_COLUMNS][TABLE_CELL];
-	enum severity level[TABLE_ROWS]; /* of the last cell of a row */
+	enum severity level[TABLE_ROWS]; /* of the last cell of each row */
 };
 
 void table_row(struct table *t, enum severity level, ...);
@@ -63,7 +63,7 @@ const char *kernel_release(void);
 void sleep_ms(unsigned int ms);
 double now(void);
 
-/* What a program says on stdout, for the first @size bytes; its exit status. */
+/* Sets @buf to the first @size bytes of a program's stdout; returns its exit status. */
 int run(char *buf, size_t size, const char *const *argv);
 
 /* --- kmod.c -------------------------------------------------------------------- */
@@ -73,8 +73,8 @@ struct installed {
 	bool there, builtin;
 	char path[512];
 	char version[NAME_MAX_LEN], srcversion[NAME_MAX_LEN];
-	char release[NAME_MAX_LEN]; /* that it was built for */
-	char signer[128]; /* empty: it is not signed */
+	char release[NAME_MAX_LEN]; /* of the kernel it was built for */
+	char signer[128]; /* empty if it is not signed */
 };
 
 void installed_find(struct installed *f, const char *release, const char *name);
@@ -99,7 +99,7 @@ struct figure {
 
 struct kind {
 	const char *module, *target;
-	const char *units; /* what its figures are of: "sets", "gts" */
+	const char *units; /* the units that have figures: "sets", "gts" */
 	const struct figure *figures;
 	size_t nr_figures;
 };
@@ -110,7 +110,7 @@ extern const struct kind kinds[KINDS]; /* in figures.c */
 
 /* A cache set, or a GT, with its figures in the order of kind->figures. */
 struct unit {
-	char name[NAME_MAX_LEN]; /* the UUID; device-gtN */
+	char name[NAME_MAX_LEN]; /* the UUID, or device-gtN */
 	char device[NAME_MAX_LEN];
 	char gt[8];
 	long long value[FIGURES_MAX];
@@ -119,7 +119,7 @@ struct unit {
 struct units {
 	struct unit *list;
 	size_t n;
-	bool late; /* not all could be read in time */
+	bool late; /* not all units could be read in time */
 };
 
 enum transition { NONE, PATCHING, UNPATCHING };
@@ -127,12 +127,12 @@ enum transition { NONE, PATCHING, UNPATCHING };
 struct module {
 	const struct kind *kind;
 	bool loaded, target_loaded, off;
-	bool patch; /* there is one in /sys/kernel/livepatch */
+	bool patch; /* its patch is in /sys/kernel/livepatch */
 	enum transition transition;
 	/* armed, attaching...; or not-loaded, not-installed */
 	char state[NAME_MAX_LEN];
 	char reason[256];
-	enum outrigger_reason token; /* NR_REASONS if it says none that we know */
+	enum outrigger_reason token; /* NR_REASONS if missing or unknown */
 	char version[NAME_MAX_LEN], srcversion[NAME_MAX_LEN];
 	long long since; /* seconds since the epoch, 0 if not attached */
 	long long refs;
@@ -161,12 +161,12 @@ long long figure(const struct kind *kind, const struct unit *u,
 
 /* --- health.c ------------------------------------------------------------------ */
 
-/* Takes the kernel's release twice. */
+/* Format; takes the kernel's release twice. */
 #define MAKE_INITRAMFS                                 \
 	"\"update-initramfs -u -k %s\" (with dracut, " \
 	"\"dracut --force --kver %s\")"
 
-/* @version, then the release three times */
+/* Format; takes @version, then the kernel's release three times. */
 #define REBUILD                                            \
 	"\"dkms unbuild outrigger/%s -k %s\", then "       \
 	"\"dkms install --force\" of the same builds it; " \
@@ -180,7 +180,7 @@ struct finding {
 };
 
 struct health {
-	enum severity level; /* the worst */
+	enum severity level; /* the worst in the list */
 	size_t n;
 	struct finding list[FINDINGS_MAX];
 };
@@ -196,8 +196,8 @@ const char *kept_out(const char *module);
 /* --- tasks.c ------------------------------------------------------------------- */
 
 struct waiting {
-	size_t n; /* tasks that have not switched */
-	unsigned long who; /* changes when they do */
+	size_t n; /* tasks that have not switched yet */
+	unsigned long who; /* changes when the set of tasks changes */
 };
 
 void tasks_waited_for(struct waiting *w, const struct kind *kind,
@@ -208,7 +208,7 @@ void tasks_waited_for(struct waiting *w, const struct kind *kind,
 struct options {
 	const struct kind *kinds[KINDS];
 	size_t n;
-	bool named; /* by the user; else all there are */
+	bool named; /* the user named modules; else act on all */
 	bool json, due;
 	double timeout, interval;
 	long count;

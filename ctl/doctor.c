@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Is everything there, and right, that attaching takes? */
+/* Checks the prerequisites for attaching. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -12,7 +12,7 @@
 #include "../lib/ko.h"
 #include "doctor.h"
 
-/* A verdict, and what to do about it if that is not NULL or empty. */
+/* Prints a verdict, and what to do about it unless @todo is NULL or empty. */
 void verdict(struct doctor *d, enum severity level, const char *todo,
 	     const char *fmt, ...)
 {
@@ -59,13 +59,13 @@ static void check_modules(struct doctor *d)
 /* --- the kernel ---------------------------------------------------------------- */
 
 /**
- * config_value - a kernel's option
- * @config: its .config
+ * config_value - look up a kernel's configuration option
+ * @config: the kernel's .config
  * @option: CONFIG_...
- * @value: what it is set to: "y", "m", ...; "n" if it is not set
- * @size: of @value
+ * @value: set to the option's value: "y", "m", ...; "n" if it is not set
+ * @size: size of @value
  *
- * Return: is it set?
+ * Return: true if it is set.
  */
 bool config_value(const char *config, const char *option, char *value,
 		  size_t size)
@@ -170,7 +170,7 @@ static void check_ftrace(struct doctor *d)
 
 #define BUILD_ID_MAX 64
 
-/* The descriptor of a build-id note; its length, 0 if @note is none. */
+/* Copies the descriptor of a build-id note; returns its length, 0 if @note is none. */
 static size_t build_id(unsigned char *id, const void *note, size_t size)
 {
 	GElf_Nhdr n;
@@ -191,7 +191,7 @@ static size_t build_id_loaded(unsigned char *id, const char *module)
 	int n = file_read(note, sizeof(note),
 			  "/sys/module/%s/notes/.note.gnu.build-id", module);
 
-	/* a newline may have been cut off, of what is no text */
+	/* binary data: a newline that was stripped at the end may belong to it */
 	return n > 0 ? build_id(id, note, n + 1) : 0;
 }
 
@@ -250,7 +250,7 @@ static void check_targets(struct doctor *d)
 		check_target(d, d->o->kinds[i]);
 }
 
-/* --- who may interfere --------------------------------------------------------- */
+/* --- possible conflicts -------------------------------------------------------- */
 
 static void check_patches(struct doctor *d)
 {
@@ -294,7 +294,7 @@ static void check_patches(struct doctor *d)
 		verdict(d, OK, NULL, "other live patches: none");
 }
 
-/* Does the module replace that function? Its table of places names each one. */
+/* Does the module replace that function? Its table of places lists them all. */
 static bool replaces(struct ko *ko, const char *function)
 {
 	size_t i, n = strlen(function) + 1;
@@ -317,8 +317,8 @@ static bool replaces(struct ko *ko, const char *function)
 }
 
 /*
- * A kprobe with a post handler where a function begins can't share it with a livepatch.
- * The kernel's list does not say which ones have a post handler.
+ * A kprobe with a post handler at the start of a function conflicts with a livepatch of
+ * that function. The kernel's list does not show which kprobes have a post handler.
  */
 static void check_kprobes_on(struct doctor *d, const struct kind *kind,
 			     const char *list)
@@ -378,7 +378,7 @@ static void check_kprobes(struct doctor *d)
 	free(list);
 }
 
-/* Does the kernel's log have it? Each read is a record. -1 if it can't be read. */
+/* Does the kernel's log contain @words? -1 if unreadable. Each read is one record. */
 static int log_has(const char *words)
 {
 	char path[PATH_MAX], record[8193];
@@ -389,7 +389,7 @@ static int log_has(const char *words)
 
 	if (fd < 0)
 		return -1;
-	/* EPIPE: records were lost while we read */
+	/* EPIPE: records were overwritten before they were read */
 	while (!found && ((n = read(fd, record, sizeof(record) - 1)) > 0 ||
 			  (n < 0 && errno == EPIPE))) {
 		if (n < 0)
@@ -438,8 +438,8 @@ static void check_ibt(struct doctor *d)
 }
 
 /*
- * Has the kernel a key of that name, which is its certificate's CN? The kernel puts O in
- * front. Where that can't be seen, say yes: the system's keys are root's to see.
+ * Does the kernel have a key of that name, the CN of its certificate? The kernel puts
+ * the O before it. If the keys can't be read, return true: only root can read them.
  */
 static bool key_known(const char *signer)
 {
@@ -508,7 +508,7 @@ static void check_signatures(struct doctor *d)
 			must ? "insists on them" : "does not insist");
 }
 
-/* --- what keeps it off, what brings it along ----------------------------------- */
+/* --- ways in which the modules are kept out or loaded -------------------------- */
 
 static void check_ways(struct doctor *d)
 {

@@ -4,7 +4,7 @@
 
 #include "ctl.h"
 
-/* What doctor is asked about, and how it goes. */
+/* The request to doctor, and its results so far. */
 struct doctor {
 	const struct options *o;
 	size_t count[FAIL + 1];
@@ -13,7 +13,7 @@ struct doctor {
 void verdict(struct doctor *d, enum severity level, const char *todo,
 	     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* kernels.c: what there is on the disk for each kernel that is installed */
+/* kernels.c: the files on disk for each installed kernel */
 void check_kernels(struct doctor *d);
 void check_dkms(struct doctor *d);
 void check_initramfs(struct doctor *d);

@@ -92,10 +92,10 @@ static void on_alarm(int sig)
 }
 
 /*
- * The files of a cache set wait up to a second each while any set is being registered,
- * then fail with EAGAIN. The modules of an older version wait for as long as it lasts.
- * So let a signal end the read (no SA_RESTART), and come again: a read may be about to
- * begin when it comes. With @ms 0 no more come.
+ * While any set is being registered, reading a file of a cache set waits up to a second
+ * and then fails with EAGAIN; with an older version of the module, it waits until the
+ * registration ends. So let a signal end the read (no SA_RESTART), and repeat the
+ * signal, which may come just before a read begins. @ms 0 stops the signals.
  */
 static void hurry(unsigned int ms)
 {
@@ -136,12 +136,12 @@ static void unit_name(struct unit *u, const struct kind *kind, const char *dir)
 }
 
 /**
- * units_read - the figures of all sets, or GTs, that are there
+ * units_read - read the figures of all sets or GTs
  * @u: result, to be freed
- * @kind: which module's
+ * @kind: the module
  *
- * One that goes while it is read is left out, and so are those that can't be read in
- * time: then @u->late is set.
+ * Leaves out units that disappear while they are read, and those that can't be read in
+ * time; then @u->late is set.
  */
 void units_read(struct units *u, const struct kind *kind)
 {

@@ -2,8 +2,8 @@
 /**
  * DOC: The files of the system
  *
- * With OUTRIGGER_ROOT=DIR in the environment, which is for tests, all paths are below
- * that directory, and nothing is loaded or removed.
+ * With OUTRIGGER_ROOT=DIR in the environment, for tests, all paths are below that
+ * directory, and no module is loaded or removed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,7 +28,7 @@ static const char *root(void)
 	return r ? r : "";
 }
 
-/* All paths are made in PATH_MAX bytes. */
+/* All paths are built in buffers of PATH_MAX bytes. */
 bool root_fits(void)
 {
 	return strlen(root()) < PATH_MAX / 2;
@@ -58,7 +58,7 @@ const char *at_root(char *buf, const char *fmt, ...)
 	return buf;
 }
 
-/* As many bytes as fit, less a newline at the end; their number or -errno. */
+/* Reads as many bytes as fit, without a trailing newline; their number or -errno. */
 static int slurp(char *buf, size_t size, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -109,7 +109,7 @@ bool file_number(long long *n, const char *fmt, ...)
 	return !*end;
 }
 
-/* 0 or -errno. The file is there already: those of /sys are. */
+/* Returns 0 or -errno. Only for existing files, such as those in /sys. */
 int file_write(const char *text, const char *fmt, ...)
 {
 	char path[PATH_MAX];

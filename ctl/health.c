@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is wrong with a module, and what can be done about it. */
+/* Finds problems of a module, and what to do about them. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
 
-/* What stands still has to stand that long. */
+/* A unit counts as stuck if its figures stand still for this long. */
 unsigned int health_gap_ms = 3000;
 
 static void add(struct health *h, enum severity level, const char *what,
@@ -30,7 +30,7 @@ static void add(struct health *h, enum severity level, const char *what,
 		add(h, level, what, todo_);                     \
 	} while (0)
 
-/* Where it is said that the module is to do nothing; NULL if nowhere. */
+/* Returns where the module is switched off, or NULL if nowhere. */
 const char *off_where(const char *module)
 {
 	char line[4096], prefix[NAME_MAX_LEN + 1];
@@ -42,7 +42,7 @@ const char *off_where(const char *module)
 	return conf_has_off(module) ? "in modprobe.d" : NULL;
 }
 
-/* Does the kernel refuse it? Unlike all others it wants the very name. */
+/* Does the kernel's command line blacklist it? Here the spelling must match exactly. */
 bool cmdline_blacklists(const char *module)
 {
 	static const char key[] = "module_blacklist=";
@@ -62,7 +62,7 @@ bool cmdline_blacklists(const char *module)
 	return false;
 }
 
-/* What keeps it from being loaded, since somebody wants that; NULL if nothing. */
+/* Returns the configuration that keeps the module from being loaded, or NULL. */
 const char *kept_out(const char *module)
 {
 	if (cmdline_blacklists(module))
@@ -128,7 +128,7 @@ static void inert(struct health *h, const struct module *m)
 		    m->kind->target, name);
 		break;
 	case REASON_NONE:
-	case REASON_OTHER_PATCH: /* of an armed module only */
+	case REASON_OTHER_PATCH: /* only of an armed module */
 	case NR_REASONS:
 		ADD(h, FAIL, *why ? why : "it does nothing, and says not why",
 		    "\"outriggerctl reload %s\"", name);
@@ -180,7 +180,7 @@ static void counted(struct health *h, const struct kind *kind,
 	add(h, WARN, text, todo);
 }
 
-/* May this unit be stuck? A second look decides. */
+/* Might this unit be stuck? A second look decides. */
 static bool stands(const struct kind *kind, const struct unit *u)
 {
 	if (kind == &kinds[XE_PAGEFAULT])
@@ -245,12 +245,12 @@ static void look_twice(struct health *h, const struct kind *kind,
 }
 
 /**
- * health_look - what is to be said of a module
+ * health_look - check the health of a module
  * @h: result
- * @m: the module, with its file looked at
+ * @m: the module, after module_look_at_file()
  * @u: its figures
  *
- * May take some seconds: what seems to stand still is looked at twice.
+ * May take some seconds: units that seem to stand still are looked at twice.
  */
 void health_look(struct health *h, const struct module *m,
 		 const struct units *u)

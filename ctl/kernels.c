@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* doctor: what there is on the disk for each kernel that is installed. */
+/* doctor: checks the files on disk for each installed kernel. */
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void each_kernel(struct doctor *d,
 	globfree(&found);
 }
 
-/* Does the module's file fit the driver's file? The build's own judge says. */
+/* Does the module's file fit the driver's file? Asks the build's own klp-check. */
 static void check_fit(struct doctor *d, const char *release,
 		      const struct kind *kind, const struct installed *ours,
 		      const struct installed *stock)
@@ -59,7 +59,7 @@ static void check_fit(struct doctor *d, const char *release,
 		kind->module, stock->path, out);
 }
 
-/* One verdict on a kernel: @have is what it has of ours, @lack what it should have. */
+/* Prints one verdict on a kernel: @have lists its modules, @lack the missing ones. */
 static void sum_up(struct doctor *d, const char *release, const char *have,
 		   const char *lack)
 {
@@ -143,11 +143,11 @@ void check_kernels(struct doctor *d)
 
 /**
  * dkms_installed - is a module installed for a kernel?
- * @status: what "dkms status" says
+ * @status: output of "dkms status"
  * @release: the kernel
  *
- * Lines are "outrigger/0.1.0, 6.1.0-9-amd64, x86_64: installed", with older versions of
- * DKMS "outrigger, 0.1.0, 6.1.0-9-amd64, ...".
+ * A line is "outrigger/0.1.0, 6.1.0-9-amd64, x86_64: installed", or, from older
+ * versions of DKMS, "outrigger, 0.1.0, 6.1.0-9-amd64, ...".
  */
 bool dkms_installed(const char *status, const char *release)
 {
@@ -169,7 +169,7 @@ void check_dkms(struct doctor *d)
 {
 	static const char *const in_path[] = { "dkms", "status", "outrigger",
 					       NULL };
-	/* for who has no sbin there */
+	/* for users without sbin in their PATH */
 	static const char *const in_sbin[] = { "/usr/sbin/dkms", "status",
 					       "outrigger", NULL };
 	char out[8192], todo[256];
@@ -220,7 +220,7 @@ static bool is_older(const char *path, const char *than)
 	return !stat(path, &a) && !stat(than, &b) && a.st_mtime < b.st_mtime;
 }
 
-/* The initramfs of a kernel: where Debian, SUSE, and Fedora or Arch have it. */
+/* Finds the initramfs of a kernel on Debian, SUSE, and Fedora or Arch. */
 static bool find_image(char *image, const char *release)
 {
 	static const char *const places[] = { "/boot/initrd.img-%s",

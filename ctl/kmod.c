@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What libkmod knows: the files of modules, modprobe.d; loading and removing. */
+/* The use of libkmod: module files, modprobe.d, loading and removing. */
 #include <errno.h>
 #include <libkmod.h>
 #include <limits.h>
@@ -8,7 +8,7 @@
 
 #include "ctl.h"
 
-/* libkmod's default places, below the root if that is another one. */
+/* Uses libkmod's default directories, below OUTRIGGER_ROOT if that is set. */
 static struct kmod_ctx *context(const char *release)
 {
 	static const char *const places[] = { "/etc/modprobe.d",
@@ -86,8 +86,8 @@ void installed_find(struct installed *f, const char *release, const char *name)
 }
 
 /*
- * Is "off" among @options, each of which begins with @prefix, and true? The last one
- * counts. As in the kernel, a bare name is true.
+ * Do @options contain "off", after @prefix, with a true value? The last one counts. As
+ * in the kernel, an option without a value is true.
  */
 bool option_is_off(const char *options, const char *prefix)
 {
@@ -102,7 +102,7 @@ bool option_is_off(const char *options, const char *prefix)
 		options += strspn(options, " \t\n");
 		if (n < len + 3)
 			continue;
-		/* either spelling of a module's name is good */
+		/* a module's name may have hyphens or underscores */
 		for (i = 0; i < len; i++)
 			if (o[i] != prefix[i] &&
 			    !(o[i] == '-' && prefix[i] == '_'))
@@ -136,7 +136,7 @@ bool conf_has_off(const char *module)
 	return off;
 }
 
-/* Is there a command to run in place of loading it? */
+/* Does modprobe.d have an "install" command for the module? */
 bool conf_has_install(const char *module)
 {
 	struct kmod_ctx *ctx = context(kernel_release());
@@ -189,7 +189,7 @@ bool conf_has_softdep(const char *target, const char *module)
 	return found;
 }
 
-/* As modprobe does it, with what softdeps and options say. 0 or -errno. */
+/* Loads a module like modprobe, with its softdeps and options. 0 or -errno. */
 int module_load(const char *name)
 {
 	struct kmod_ctx *ctx;
@@ -210,7 +210,7 @@ int module_load(const char *name)
 	return ret;
 }
 
-/* As rmmod does it: a "remove" line of modprobe.d may have called us. */
+/* Like rmmod, not modprobe: a "remove" line in modprobe.d may run outriggerctl. */
 int module_remove(const char *name)
 {
 	struct kmod_ctx *ctx;

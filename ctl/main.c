@@ -5,7 +5,7 @@ int main(int argc, char **argv)
 {
 	int ret = outriggerctl(argc, argv);
 
-	/* the error may be of an earlier buffer, which was full */
+	/* ferror() also catches an error in an earlier flush of the buffer */
 	if (!ferror(stdout) && !fclose(stdout))
 		return ret;
 	complain("the output could not be written to its end");

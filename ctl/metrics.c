@@ -9,7 +9,7 @@ static const char *const states[] = { "not-installed", "not-loaded",
 
 struct view {
 	struct module m;
-	bool off; /* as somebody wants it */
+	bool off; /* switched off on purpose */
 	struct units u;
 };
 
@@ -21,7 +21,7 @@ static void head(const char *name, const char *help, const char *type)
 	printf("\n# TYPE outrigger_%s %s\n", name, type);
 }
 
-/* The value of a label: whoever names a device may not end it. */
+/* Prints a label, and escapes its value, which may be the name of a device. */
 static void label(const char *key, const char *value, const char *before)
 {
 	printf("%s%s=\"", before, key);
@@ -116,7 +116,7 @@ static void figures(const struct view *v)
 	}
 }
 
-/* Where there is no driver for it, nobody misses a module. */
+/* A module that is not installed only matters if its driver is there. */
 static bool of_use(const struct module *m)
 {
 	struct installed driver;

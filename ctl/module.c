@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is known of a module of ours, from /sys and from its file. */
+/* The state of an Outrigger module, from /sys and from its file. */
 #include <glob.h>
 #include <limits.h>
 #include <string.h>
 
 #include "ctl.h"
 
-/* A module's name, or its file's, in the other spelling. */
+/* Copies a module's name, or its file's, with hyphens for underscores. */
 const char *with_hyphens(char *buf, size_t size, const char *name)
 {
 	char *p;
@@ -18,7 +18,7 @@ const char *with_hyphens(char *buf, size_t size, const char *name)
 	return buf;
 }
 
-/* Either spelling. */
+/* Accepts hyphens and underscores. */
 const struct kind *kind_of(const char *name)
 {
 	char module[NAME_MAX_LEN], *p;
@@ -45,7 +45,7 @@ static enum outrigger_reason reason_of(const char *word)
 	return i;
 }
 
-/* NULL for one that is not known. */
+/* Returns NULL if the reason is unknown. */
 const char *reason_word(enum outrigger_reason token)
 {
 	return token < NR_REASONS ? words[token] : NULL;
@@ -57,13 +57,13 @@ bool module_is(const struct module *m, const char *state)
 }
 
 /**
- * module_look - the module as /sys shows it now
+ * module_look - read the current state of a module from /sys
  * @m: result
- * @kind: which one
+ * @kind: the module
  *
- * Cheap, and does not wait: while the module is attaching, reading reason, reason_token
- * and attached_since may have to wait until the kernel has rewritten its code, so they
- * are read only in the states that they are about.
+ * Cheap, and does not wait. While the module is attaching, reading reason, reason_token
+ * and attached_since may have to wait until the kernel has patched its code, so read
+ * them only in the states that need them.
  */
 void module_look(struct module *m, const struct kind *kind)
 {
@@ -80,7 +80,7 @@ void module_look(struct module *m, const struct kind *kind)
 	m->loaded = file_read(m->state, sizeof(m->state),
 			      "/sys/module/%s/state", name) > 0;
 	if (!m->loaded) {
-		/* it is on its way in or out, or no module of ours */
+		/* it is being loaded or unloaded, or not an Outrigger module */
 		strcpy(m->state, "not-loaded");
 		return;
 	}
@@ -108,7 +108,7 @@ void module_look(struct module *m, const struct kind *kind)
 		m->transition = enabled ? PATCHING : UNPATCHING;
 }
 
-/* " (NAME)" of the livepatch of somebody else that is in transition, or "". */
+/* Returns " (NAME)" of another project's livepatch that is in transition, or "". */
 const char *other_in_transition(char *buf, size_t size)
 {
 	char pattern[PATH_MAX], root[PATH_MAX];
@@ -132,7 +132,7 @@ const char *other_in_transition(char *buf, size_t size)
 	return buf;
 }
 
-/* Inert, as somebody wants it? */
+/* Is the module inert on purpose? */
 bool module_set_aside(const struct module *m)
 {
 	return module_is(m, "inert") &&
@@ -140,7 +140,7 @@ bool module_set_aside(const struct module *m)
 		m->token == REASON_DISABLED);
 }
 
-/* The module's file for the running kernel; after module_look(). */
+/* Looks at the module's file for the running kernel. Call module_look() first. */
 void module_look_at_file(struct module *m)
 {
 	installed_find(&m->file, kernel_release(), m->kind->module);
@@ -148,7 +148,7 @@ void module_look_at_file(struct module *m)
 		strcpy(m->state, "not-installed");
 }
 
-/* Is another one installed than is loaded? */
+/* Does the installed module differ from the loaded one? */
 bool module_due(const struct module *m)
 {
 	return m->loaded && m->file.there &&

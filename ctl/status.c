@@ -175,7 +175,7 @@ static void print_json(const struct view *v, size_t n)
 	json_object_put(o);
 }
 
-/* For a package's postinst: a sentence for each module that is due. */
+/* For a package's postinst: prints a sentence for each module that needs a reload. */
 static void print_due(const struct module *m)
 {
 	if (!module_due(m))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whom a transition waits for: see Documentation/livepatch/livepatch.rst. */
+/* Finds tasks that block a transition; see Documentation/livepatch/livepatch.rst. */
 #include <ctype.h>
 #include <glob.h>
 #include <limits.h>
@@ -10,9 +10,9 @@
 #include "ctl.h"
 
 /*
- * The line of @stack that keeps the task: one of ours if we are on the way out, of a
- * function that we replace if we are on the way in. The last such line is the
- * outermost frame.
+ * Does the function in this line of a stack keep the task from switching? When
+ * detaching, it is one of the module's functions; when attaching, one that the module
+ * replaces. The last such line of a stack is the outermost frame.
  */
 static bool keeps(const char *line, const struct kind *kind,
 		  enum transition transition)
@@ -39,7 +39,7 @@ static bool keeps(const char *line, const struct kind *kind,
 	return yes;
 }
 
-/* "[<0>] closure_sync+0x1/0x2 [closure]" without what is in front */
+/* Skips the address in "[<0>] closure_sync+0x1/0x2 [closure]". */
 static const char *frame(const char *line)
 {
 	const char *p = strchr(line, ']');
@@ -47,7 +47,7 @@ static const char *frame(const char *line)
 	return *line == '[' && p && p[1] == ' ' ? p + 2 : line;
 }
 
-/* What a task calls itself may be meant for root's terminal. */
+/* A task can choose its name, so it could contain escape sequences for a terminal. */
 static char *printable(char *text)
 {
 	char *p;
@@ -59,8 +59,9 @@ static char *printable(char *text)
 }
 
 /*
- * Prints a task if it is kept, by a function that is to be replaced; with @any also one
- * that has only not come by where it could switch. Returns whether it was printed.
+ * Prints a task if a function on its stack keeps it from switching; with @any, also a
+ * task that has only not reached a point where it could switch. Returns whether it was
+ * printed.
  */
 static bool print_task(FILE *out, const char *dir, const struct kind *kind,
 		       enum transition transition, bool any)
@@ -94,7 +95,7 @@ static size_t list_tasks(struct waiting *w, const struct kind *kind,
 			 enum transition transition, FILE *out, bool any)
 {
 	char pattern[PATH_MAX], root[PATH_MAX], state[8];
-	/* what a task has that has not switched yet */
+	/* the patch_state of a task that has not switched yet */
 	const char *old = transition == UNPATCHING ? "1" : "0";
 	size_t i, told = 0;
 	glob_t found;
@@ -122,14 +123,14 @@ static size_t list_tasks(struct waiting *w, const struct kind *kind,
 }
 
 /**
- * tasks_waited_for - the tasks that a transition waits for
+ * tasks_waited_for - find the tasks that a transition waits for
  * @w: result
  * @kind: the module that is in transition
- * @transition: which way
- * @out: they are listed there, the first ten; NULL to only count
+ * @transition: its direction
+ * @out: where to list the first ten; NULL to only count
  *
- * Those that are kept, if there are any. Other users' tasks, and stacks, can be seen by
- * root only.
+ * Lists only tasks with such a function on their stack, if there are any. Only root can
+ * see other users' tasks, and stacks.
  */
 void tasks_waited_for(struct waiting *w, const struct kind *kind,
 		      enum transition transition, FILE *out)

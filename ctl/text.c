@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How things are said: verdicts, colours, tables. */
+/* Output: verdicts, colours, tables. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ const char *colour_end(void)
 	return colours() ? "\033[0m" : "";
 }
 
-/* Progress: at once, also into a pipe. */
+/* Prints progress, without buffering even if stdout is a pipe. */
 void say(const char *fmt, ...)
 {
 	va_list ap;
@@ -66,7 +66,7 @@ const char *duration(char *buf, size_t size, long long s)
 	return buf;
 }
 
-/* The cells are strings, as many as the table has columns. */
+/* Adds a row. The cells are strings, as many as the table has columns. */
 void table_row(struct table *t, enum severity level, ...)
 {
 	va_list ap;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The figures, again and again, and how fast those that count grow. */
+/* Repeatedly prints the figures, and the rates of those that are counters. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static size_t units_per_line(void)
 		       (columns - FIGURE_WIDTH) / UNIT_WIDTH;
 }
 
-/* A figure and its rate, for which @before was taken earlier; it may be NULL. */
+/* Prints a figure, and its rate since @before, which may be NULL. */
 static void value(char *text, size_t size, const struct kind *kind, size_t i,
 		  const struct unit *u, const struct unit *before,
 		  double seconds)
@@ -45,7 +45,7 @@ static void value(char *text, size_t size, const struct kind *kind, size_t i,
 	long long grown = before ? u->value[i] - before->value[i] : -1;
 	int n = snprintf(text, size, "%16lld", u->value[i]);
 
-	/* a counter that has shrunk was begun anew: no rate */
+	/* a counter that has shrunk was reset: no rate */
 	if (kind->figures[i].counter && grown >= 0 && seconds > 0)
 		snprintf(text + n, size - n, " %12.1f/s", grown / seconds);
 }
@@ -117,7 +117,7 @@ int cmd_watch(const struct options *o)
 
 	sigaction(SIGINT, &on_end, NULL);
 	sigaction(SIGTERM, &on_end, NULL);
-	/* each look is one write: else it would flicker */
+	/* write each screen at once, to avoid flicker */
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	if (terminal)
 		fputs("\033[?25l", stdout);
