@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by tests/vm and the scripts here: where things are, and how to wait.
+# Sourced by tests/vm and the scripts here: paths, locks, and root file systems.
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # used by the scripts that source this
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034
 cache=${OUTRIGGER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/outrigger}
@@ -15,8 +15,8 @@ die()
 	exit 2
 }
 
-# progress LABEL LOG COMMAND...: run it with its output in LOG, and show that it
-# lives: one changing line on a terminal, else a line now and then.
+# progress LABEL LOG COMMAND...: run the command with its output in LOG, and show its
+# progress: one changing line on a terminal, else an occasional line
 progress()
 {
 	local label=$1 log=$2 start=$SECONDS next=0 pid status=0 cr='' end=$'\n'
@@ -43,8 +43,8 @@ progress()
 
 # Any run may be killed at any moment, and another run may use the same cache. So
 # everything in the cache is built under a lock, in a directory new.NAME that is renamed
-# once it is complete, and is not removed while a process holds it. Children that outlive
-# a killed script keep its locks.
+# once it is complete, and is not removed while a process holds it. Children that
+# outlive a killed script keep its locks.
 
 # lock FILE, unlock: a script can take only one such lock at a time
 lock()
@@ -58,8 +58,8 @@ unlock()
 	exec 9>&-
 }
 
-# hold DIR: create DIR if it is missing, and keep it from being pruned until this process
-# and its children have exited
+# hold DIR: create DIR if it is missing, and keep it from being pruned until this
+# process and its children have exited
 hold()
 {
 	local fd
@@ -73,8 +73,8 @@ hold()
 }
 
 # prune DIR N: remove the directories in DIR, except the N most recently used ones and
-# those that are held; also remove partly built and partly removed ones. The caller holds
-# the lock for DIR, if there is one.
+# those that are held; also remove partly built and partly removed ones. The caller
+# holds the lock for DIR, if there is one.
 prune()
 {
 	local dir
@@ -87,8 +87,8 @@ prune()
 	namespace rm -rf "$1"/old.* "$1"/new.* 2>/dev/null || :	# another run may remove them too
 }
 
-# begin_run DIR N: set $runs to a new directory in DIR for the logs of this run; keep the
-# last N
+# begin_run DIR N: set $runs to a new directory in DIR for the logs of this run; keep
+# the last N
 begin_run()
 {
 	runs=$1/$(date +%Y%m%d-%H%M%S)-$$
@@ -96,14 +96,14 @@ begin_run()
 	prune "$1" "$2"
 }
 
-# end_with_script: kill this subshell when the script has gone, even by a signal that it
-# could not handle; its machine goes with it
+# end_with_script: kill this subshell, and with it its machine, when the script has
+# ended, even by a signal that it could not handle
 end_with_script()
 {
 	local me=$BASHPID
 
 	setpriv --pdeathsig KILL sh -c '
-		# a script that has gone may still have a process id
+		# a script that has ended may still have a process id
 		while grep -qx "PPid:[[:space:]]*$1" "/proc/$2/status"; do
 			sleep 0.5
 		done
@@ -111,9 +111,9 @@ end_with_script()
 	' sh $$ "$me" >/dev/null 2>&1 </dev/null &
 }
 
-# debian SUITE PREFER TARGET OPTION...: mmdebstrap from the mirrors that this system
-# itself uses for Debian. SUITE may be a backports one: what matches PREFER comes
-# from there, all else from the suite it is for.
+# debian SUITE PREFER TARGET OPTION...: run mmdebstrap with the Debian mirrors that this
+# system uses. If SUITE is a backports suite, packages that match PREFER come from
+# there, and all others from its base suite.
 debian()
 {
 	local suite=$1 base=${1%-backports} prefer=$2 target=$3 mirror security='' proxy
@@ -145,10 +145,9 @@ debian()
 	mmdebstrap --dpkgopt=force-unsafe-io "$@" "$base" "$target" - <<<"$sources"
 }
 
-# QEMU: the host's where it will do, else the one of mkqemu. Before 10.1 there is no
-# vfio-user-pci for the GPU; before 8.1 a guest that changes its code while another CPU
-# runs it (livepatch does little else) now and then executes what was there before, and
-# oopses: "int3".
+# QEMU: use the host's if it is new enough, else the one from mkqemu. Before 10.1 there
+# is no vfio-user-pci for the GPU. Before 8.1, a guest that modifies code while another
+# CPU runs it (as livepatch does) occasionally executes the old code and oopses: "int3".
 qemu_of_host()
 {
 	local version
@@ -182,8 +181,8 @@ need_qemu()
 	unlock
 }
 
-# KVM that does not get as far as the panic of a kernel without a root is not
-# worth having; what it did once it does again until the host reboots.
+# Use KVM only if a kernel without a root file system gets as far as its panic. Remember
+# the result until the host reboots.
 accel()	# KERNEL
 {
 	local answer qemu
@@ -202,9 +201,9 @@ accel()	# KERNEL
 	cat "$answer"
 }
 
-# namespace COMMAND...: run it as root with mounts of its own. An ordinary user
-# is root of a user namespace; then files belong to the user and to subordinate
-# ids (package uidmap), and only from in here can they be removed.
+# namespace COMMAND...: run the command as root with private mounts. An ordinary user
+# becomes root in a user namespace; files then belong to the user and to subordinate ids
+# (package uidmap), and can only be removed in such a namespace.
 namespace()
 {
 	if [ "$(id -u)" = 0 ]; then
@@ -214,14 +213,14 @@ namespace()
 	fi
 }
 
-# What every guest's kernel is told.
-# shellcheck disable=SC2034 # for the scripts named boot
+# Kernel parameters of all guests.
+# shellcheck disable=SC2034 # used by the scripts named boot
 parameters=(
 	console=ttyS0
-	mitigations=off		# some print "WARNING" where the CPU has no remedy
+	mitigations=off		# some print "WARNING" if the CPU lacks a mitigation
 	tsc=nowatchdog		# two emulated CPUs drift
 	no_timer_check		# an emulated timer is late on a busy host
-	# everything that is wrong ends the machine at once (-no-reboot)
+	# any error ends the machine at once (-no-reboot)
 	panic=-1 oops=panic panic_on_warn=1
 	softlockup_panic=1 watchdog_thresh=20
 	sysctl.kernel.hung_task_panic=1 sysctl.kernel.hung_task_timeout_secs=100
@@ -230,13 +229,13 @@ parameters=(
 bad='BUG|WARNING|Oops|Call Trace|KASAN|UBSAN|hung task|blocked for more than|refusing'
 bad+='|stall|soft lockup|general protection|Kernel panic|corruption|unable to handle'
 
-# judge RUN N STATUS ALLOW BOOTS: prints what is wrong with boot N, nothing if all is well
+# judge RUN N STATUS ALLOW BOOTS: print what went wrong in boot N, nothing if it is fine
 judge()
 {
 	local console=$1/console.$2 last line
 
 	last=$(tail -n 1 "$1/result.$2")
-	# at a time-out PID 1 has the kernel show its tasks: no fault of theirs
+	# on a timeout, PID 1 makes the kernel show its tasks: ignore that output
 	line=$(sed '/sysrq: Show Blocked State/,$d' "$console" | grep -aE "$bad" |
 		grep -avE "${4:-^$}" | head -n 1)
 	if [ "$line" ]; then
@@ -258,9 +257,9 @@ judge()
 	fi
 }
 
-# over LOWER SCRIPT [ARGUMENT...]: run SCRIPT where $root is a file system whose changes
-# over LOWER (one directory, or several with ":" between) are in memory and vanish;
-# in_root COMMAND... runs a command in there. Packages that it installs come from $tmp.
+# over LOWER SCRIPT [ARGUMENT...]: run SCRIPT with $root, a file system over LOWER (one
+# directory, or several separated by ":") whose changes are only in memory and discarded
+# at the end; in_root COMMAND... runs a command in it, and $tmp/upper has the changes.
 # The mounts disappear with their namespace, so a busy one cannot make umount fail.
 over()
 {
@@ -290,7 +289,7 @@ over()
 	return "$status"
 }
 
-# newest DIR PACKAGES: the newest tree in DIR made from the list in the file PACKAGES
+# newest DIR PACKAGES: print the newest tree in DIR made from the list in PACKAGES
 newest()
 {
 	local k
@@ -304,10 +303,10 @@ newest()
 }
 
 # need_tree DIR PACKAGES WHAT COMMAND...: find such a tree, or run COMMAND with the
-# directory to create as its last argument. From then on tree_of DIR PACKAGES names the
+# directory to create as its last argument. From then on tree_of DIR PACKAGES prints the
 # same tree, even if another run creates a newer one.
 declare -A trees=()
-update=''	# not empty: a new one, whatever is there
+update=''	# not empty: always create a new one
 need_tree()
 {
 	local new=$1/new.tree tree
@@ -333,7 +332,7 @@ tree_of()
 	echo "${trees[$1]-$(newest "$1" "$2")}"
 }
 
-# root_of SUITE: the directory of its root file system, made by need_root
+# root_of SUITE: print the directory of its root file system, made by need_root
 root_of()
 {
 	tree_of "$cache/$1" "$tests/qemu/packages"
@@ -345,8 +344,9 @@ need_root()	# SUITE
 		"$tests/qemu/mkroot" "$1"
 }
 
-# need_more SUITE NAME DEPENDENCIES [BELOW...]: these packages, as a layer over its root
-# file system and the layers BELOW; lower_of SUITE NAME BELOW... is what to mount
+# need_more SUITE NAME DEPENDENCIES [BELOW...]: find or make a layer with these packages
+# over the suite's root file system and the layers BELOW; lower_of SUITE NAME BELOW...
+# prints the directories to mount
 declare -A more=()
 need_more()
 {
@@ -379,15 +379,15 @@ lower_of()
 	echo "$lower$(root_of "$1")/root"
 }
 
-# need_build SUITE: the layer "build", with the packages that "make deb" needs
+# need_build SUITE: find or make the layer "build", with the packages for "make deb"
 need_build()
 {
 	need_more "$1" build "build-essential, $(sed -n '/^Build-Depends:/,/^[^ ]*:/ {
 		s/^Build-Depends://; /:/!p }' "$tests/../packaging/debian/control" | tr -d '\n')"
 }
 
-# need_source: put a copy of the source into $runs/source.tar, so that later changes of the
-# tree do not affect this run
+# need_source: put a copy of the source into $runs/source.tar, so that later changes of
+# the tree do not affect this run
 need_source()
 {
 	[ -e "$runs/source.tar" ] || {
@@ -397,9 +397,9 @@ need_source()
 	} || die "no source"
 }
 
-# The packages that are tested: those in a given directory, or made for each suite, in
-# it, as "make deb" does there; debs_of SUITE [next] is where they are. "next" is the
-# same with a later version.
+# The packages to test: those in the directory OUTRIGGER_DEBS, or else those made by
+# "make deb" in each suite; debs_of SUITE [next] prints their directory. "next" is the
+# same source with a later version.
 debs=${OUTRIGGER_DEBS-} debs_key=''
 debs_of()
 {
