@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-#   make                 the modules, for the running kernel
-#   make KVER=...        for another one that is installed with its headers
-#   make dkms-install    through DKMS, without a package; "make uninstall" undoes that,
-#                        and what install-tools and install-boot have installed
-#   make deb             Debian packages, in build/; "make rpm", "make arch" likewise
-#   make demo            see it work, in a virtual machine
-#   make check           all tests; "make style" alone for how the source looks
-#   make format          clang-format over everything
-#   make dist            the tarball of a release, in build/
-#   make clean
+#   make                 build the modules for the running kernel
+#   make KVER=...        build for another kernel whose headers are installed
+#   make dkms-install    install through DKMS, without a package; "make uninstall"
+#                        undoes this, and also install-tools and install-boot
+#   make deb             make Debian packages in build/; also "make rpm", "make arch"
+#   make demo            run a demonstration in a virtual machine
+#   make check           run all tests; "make style" checks only the coding style
+#   make format          run clang-format on all files
+#   make dist            make the tarball of a release in build/
+#   make clean           remove built files
 #
-# What lies in unusual places can be named: KDIR= (the headers), BCACHE_KO= and
-# XE_KO= (the stock modules), VMLINUX_BTF= (the kernel's BTF, or a vmlinux or
-# vmlinuz with it). A module whose stock module the kernel lacks is left out.
-# WANTFLAGS=--allow-unvetted insists on a kernel whose source nobody has read.
+# Set these variables for files in unusual places: KDIR= (the headers), BCACHE_KO= and
+# XE_KO= (the stock modules), VMLINUX_BTF= (the kernel's BTF, or a vmlinux or vmlinuz
+# with it). The build leaves out a module if the kernel lacks its stock module.
+# WANTFLAGS=--allow-unvetted builds even for a kernel that has not been vetted.
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
@@ -30,7 +30,7 @@ stock = $(firstword $(wildcard $(addprefix /lib/modules/$(KVER)/kernel/$(1), \
 
 all: modules
 
-# Each module: what it takes from which stock driver, and where that is.
+# For each module: its want file, its stock driver, and the location of the driver.
 ALL := bcache-journal xe-pagefault
 stock-bcache-journal := bcache
 stock-xe-pagefault := xe
@@ -39,13 +39,13 @@ ko-xe-pagefault = $(XE_KO)
 bcache-journal/target.h: bcache-journal/bcache.want
 xe-pagefault/target.h: xe-pagefault/xe.want
 
-# Those that the kernel has a stock module for, unless some are named.
+# The modules for which the kernel has a stock module, unless some are named.
 MODULES = $(foreach m,$(ALL),$(if $(wildcard $(ko-$(m))),$(m)))
 KOS = $(foreach m,$(MODULES),$(ko-$(m)))
 
 VERSION := $(shell sed -n 's/^Version: *//p' META)
 
-# The tools of the build: made here, or where a package has them ready.
+# The build tools: made here, or already installed by a package.
 TOOLDIR ?= tools
 TOOLS := btf-want klp-link klp-check
 want = $(TOOLDIR)/btf-want --kver $(KVER) --target $(ko-$(1)) \
@@ -64,8 +64,8 @@ modules: .kernel $(MODULES:%=.%.done)
 		"$(m) is left out: $(if $(wildcard $(ko-$(m))),not asked for,kernel $(KVER) \
 		has no $(stock-$(m)).ko)"$(nl))
 
-# What we build for. A change of it, down to an upgrade of the package that the
-# headers come from, makes everything stale.
+# The target of the build. If it changes, even by an upgrade of the package with the
+# headers, everything is rebuilt.
 .kernel: FORCE
 	@no() { echo "outrigger: $$*" >&2; exit 1; }; \
 	[ -e "$(KDIR)/Makefile" ] || no "the headers of kernel $(KVER) are not" \
@@ -102,7 +102,7 @@ kbuild: $(MODULES:=/target.h) FORCE
 $(ALL:=.ko): kbuild
 	@:
 
-# After this nothing may touch the module's ELF structure, but for a signature.
+# After this, nothing may change the module's ELF structure, except a signature.
 .%.done: %.ko $(TOOLDIR)/klp-link $(TOOLDIR)/klp-check
 	$(say) KLP $<
 	$(Q)$(TOOLDIR)/klp-link $< && $(TOOLDIR)/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
@@ -120,15 +120,15 @@ clean:
 	+$(Q)$(MAKE) --no-print-directory -C tools clean
 	+$(Q)[ ! -d ctl ] || $(MAKE) --no-print-directory -C ctl clean
 
-# Which modules fit the kernel, and on stderr why others don't: dkms.conf asks, to
-# leave out what would fail. Without btf-want only the build can tell.
+# Print the modules that fit the kernel, and on stderr why others don't. dkms.conf uses
+# this to leave out modules that would fail. Without btf-want only the build can tell.
 fitting:
 	@$(foreach m,$(MODULES),if [ ! -x $(TOOLDIR)/btf-want ] || \
 		why=$$($(call want,$(m)) $(m)/$(stock-$(m)).want 2>&1); then echo $(m); \
 		else echo "outrigger: $(m) is left out: $${why#btf-want: }" >&2; fi;)
 
-# What DKMS runs. It hides all that is said here in make.log, so the reason of a
-# failure goes to REPORT too.
+# Run by DKMS, which hides all output in make.log; so also write the reason of a failure
+# to REPORT.
 REPORT ?= /dev/null
 dkms-build:
 	+@$(MAKE) --no-print-directory modules || { \
@@ -138,7 +138,7 @@ dkms-build:
 			"$${why#$(CURDIR)/}" >>$(REPORT); \
 		exit 1; } 2>/dev/null
 
-# The sources as DKMS wants them; packages of every kind begin with this.
+# Install the source for DKMS; all kinds of packages begin with this.
 dkms-source:
 	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
 	for f in Kbuild META Makefile dkms.conf tools/Makefile \
@@ -149,7 +149,7 @@ dkms-source:
 	done; \
 	sed -i 's|^TOOLDIR ?= .*|TOOLDIR ?= $(TOOLDIR)|' $$dir/Makefile
 
-# Loading at boot and unloading, as packages set it up.
+# Install the configuration for loading at boot and for unloading, as packages do.
 install-boot:
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/modprobe.d \
 		packaging/modprobe.d/outrigger.conf
@@ -191,7 +191,7 @@ uninstall:
 deb rpm arch dist:
 	$(Q)packaging/build $@
 
-# The head of this file.
+# Print the comment at the top of this file.
 help:
 	@sed -n '2,/^$$/{/^# SPDX/d;s/^# \{0,1\}//p}' Makefile
 
