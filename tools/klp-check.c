@@ -430,8 +430,12 @@ static bool is_hooked(const char *name)
 	return false;
 }
 
-/* Returns the function that contains the byte, preferably a hooked one; or NULL. */
-static const char *function_at(struct ko *ko, size_t section, GElf_Addr at)
+/*
+ * Returns the name of the function that contains the byte, preferably a hooked one, and
+ * sets @f to its symbol; or returns NULL.
+ */
+static const char *function_at(struct ko *ko, size_t section, GElf_Addr at,
+			       GElf_Sym *f)
 {
 	const char *found = NULL;
 	Elf_Data *data;
@@ -442,9 +446,10 @@ static const char *function_at(struct ko *ko, size_t section, GElf_Addr at)
 	if (!ko_symtab(ko, &data, &sh))
 		return NULL;
 	for (i = 1; gelf_getsym(data, i, &s); i++) {
-		if (!is_func(&s) || s.st_shndx != section || at < s.st_value ||
-		    at >= s.st_value + s.st_size)
+		if (!is_func(&s) || s.st_shndx != section ||
+		    at - s.st_value >= s.st_size)
 			continue;
+		*f = s;
 		found = symbol_name(ko, &sh, &s);
 		if (is_hooked(found))
 			break;
@@ -473,9 +478,11 @@ static void check_caller(struct target *t, size_t section, GElf_Addr at,
 			 const char *hook, const char *clone)
 {
 	static char last[1024];
-	const char *caller = function_at(&t->ko, section, at), *why = NULL;
+	const char *caller, *why = NULL;
+	GElf_Sym f;
 	char *what;
 
+	caller = function_at(&t->ko, section, at, &f);
 	if (caller && is_hooked(caller))
 		return;
 	if (caller)
@@ -642,18 +649,6 @@ static void check_parts(const char *ours, const char *hook)
 	}
 }
 
-/* Finds the module's function that contains the byte. */
-static bool our_function(size_t section, GElf_Addr at, GElf_Sym *f)
-{
-	int i;
-
-	for (i = 1; gelf_getsym(syms, i, f); i++)
-		if (is_func(f) && f->st_shndx == section &&
-		    at - f->st_value < f->st_size)
-			return true;
-	return false;
-}
-
 static bool relocation_at(size_t section, GElf_Addr at, GElf_Rela *r)
 {
 	Elf_Scn *scn = NULL;
@@ -677,6 +672,7 @@ static bool relocation_at(size_t section, GElf_Addr at, GElf_Rela *r)
 static const char *jumps_to(const GElf_Sym *f, GElf_Addr at)
 {
 	size_t section = f->st_shndx;
+	const char *name;
 	GElf_Sym s;
 	GElf_Rela r;
 	GElf_Addr to;
@@ -695,10 +691,10 @@ static const char *jumps_to(const GElf_Sym *f, GElf_Addr at)
 		memcpy(&rel, ko_bytes(&mod, section, at, 4), 4);
 		to = at + 4 + rel;
 	}
-	if ((section == f->st_shndx && to - f->st_value < f->st_size) ||
-	    !our_function(section, to, &s) || s.st_value != to)
+	if (section == f->st_shndx && to - f->st_value < f->st_size)
 		return NULL;
-	return symbol_name(&mod, &symtab, &s);
+	name = function_at(&mod, section, to, &s);
+	return name && s.st_value == to ? name : NULL;
 }
 
 /*
@@ -762,12 +758,11 @@ static void check_table(void)
 			seen[i] = true;
 		at += 8;
 		ours = pointer_at(rela, at, &s, &to) ?
-			       function_at(&mod, s.st_shndx, to) :
+			       function_at(&mod, s.st_shndx, to, &f) :
 			       NULL;
 		if (ours) {
 			check_parts(ours, name);
-			if (our_function(s.st_shndx, to, &f))
-				check_tail_calls(&f, ours, name);
+			check_tail_calls(&f, ours, name);
 		} else {
 			problem("klp_func '%s' is replaced by no function of this module",
 				name);
