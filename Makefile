@@ -7,6 +7,7 @@
 #   make deb             make Debian packages in build/; also "make rpm", "make arch"
 #   make demo            run a demonstration in a virtual machine
 #   make check           run all tests; "make style" checks only the coding style
+#   make crash           try N= crash points for each kernel (1000): hours
 #   make format          run clang-format on all files
 #   make dist            make the tarball of a release in build/
 #   make clean           remove built files
@@ -208,8 +209,11 @@ format:
 demo:
 	$(Q)tests/demo
 
+crash:
+	$(Q)tests/crash $(if $(N),--points $(N))
+
 .PHONY: all modules tools ctl kbuild clean fitting dkms-build dkms-source dkms-install \
 	install-boot install-tools uninstall deb rpm arch dist help check style format demo \
-	FORCE
+	crash FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

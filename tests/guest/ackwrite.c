@@ -35,27 +35,10 @@
 #include <linux/fs.h>
 #include <unistd.h>
 
-#define BLOCK 4096
+#include "blocks.h"
+
 #define CHUNK (256 * BLOCK)
 #define WRITERS 4
-#define WORDS (BLOCK / sizeof(uint64_t))
-
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-	return x ^ x >> 31;
-}
-
-static void fill(uint64_t *buf, uint64_t block, uint64_t seq)
-{
-	uint64_t key = mix(block << 32 ^ seq ^ 0x6f75747269676772ull);
-
-	buf[0] = block;
-	buf[1] = seq;
-	for (size_t i = 2; i < WORDS; i++)
-		buf[i] = mix(key + i);
-}
 
 static int open_dev(const char *dev, int flags, uint64_t *blocks)
 {
@@ -66,15 +49,6 @@ static int open_dev(const char *dev, int flags, uint64_t *blocks)
 		err(2, "%s", dev);
 	*blocks = bytes / BLOCK / WRITERS * WRITERS;
 	return fd;
-}
-
-static uint64_t *buffer(size_t bytes)
-{
-	void *buf;
-
-	if (posix_memalign(&buf, BLOCK, bytes))
-		errx(2, "no memory");
-	return buf;
 }
 
 static void writer(const char *dev, uint64_t id, uint64_t seq,

@@ -1,0 +1,284 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: crash-sweep
+# about: power cuts at recorded flushes and FUA writes, rebuilt, registered and compared
+# disks: 80M 3G
+# timeout: 1800
+# kernels: all
+# short: trixie
+# udev: no
+
+. /job/lib.sh
+
+# The cache and its backing devices are parts of one disk, below which dm-log-writes
+# records every write (disk 2); tests/guest/crash.c rebuilds the disk as a power cut would
+# leave it. tests/crash runs this with other settings, in /job/crash.conf:
+workloads="random sequential hot fsync full busy cycling two discard"
+record=ours	# the side on which the writes are recorded
+recover="ours"	# the sides that recover: ours, stock
+number=$(rounds 12 100)	# of points, for each workload and recoverer
+nested=25	# percent of the points that crash a second time, in or after registration
+seconds=$(rounds 6 10)	# of writes
+seed=$RANDOM
+again=''	# "POINT SEED [again]" of a log that is already on disk 2: only that point
+[ ! -e /job/crash.conf ] || . /job/crash.conf
+
+# --- the disk and the set ----------------------------------------------------------
+
+# geometry WORKLOAD: the sizes, in sectors, and the options of make-bcache
+geometry()
+{
+	cache=$((40 << 11)) backing=$((16 << 11)) devices=1
+	options=(--writeback --bucket 64k) pattern=random
+	case $1 in
+	sequential | hot | fsync) pattern=$1 ;;
+	full) cache=8320 options=(--writeback --bucket 8k --block 4k) ;;
+	two) devices=2 ;;
+	discard) options+=(--discard) ;;
+	esac
+	all=$((cache + devices * backing))
+}
+
+# parts UNDER: the devices of the set, as parts of the mapped device UNDER
+parts()
+{
+	local i at=$cache
+
+	dmsetup create part0 --table "0 $cache linear /dev/mapper/$1 0" || fail "dmsetup"
+	for ((i = 1; i <= devices; i++, at += backing)); do
+		dmsetup create "part$i" --table "0 $backing linear /dev/mapper/$1 $at" ||
+			fail "dmsetup"
+	done
+	dmsetup mknodes
+}
+
+drop_parts()
+{
+	local i
+
+	for ((i = 0; i <= devices; i++)); do
+		wait_for 20 dmsetup remove "part$i" || fail "part$i is still held"
+	done
+}
+
+all_there()
+{
+	local i
+
+	for ((i = 0; i < devices; i++)); do
+		[ -b "/dev/bcache$i" ] && [ -e "/sys/block/bcache$i/bcache/cache" ] || return 1
+	done
+}
+
+# register_parts: fails if the set is refused
+register_parts()
+{
+	local i
+
+	for ((i = 0; i <= devices; i++)); do
+		register "/dev/mapper/part$i" || return 1
+	done
+	wait_for 60 all_there
+}
+
+stop_parts()
+{
+	local stop
+
+	for stop in /sys/block/bcache*/bcache/stop /sys/fs/bcache/*-*/stop; do
+		[ ! -e "$stop" ] || echo 1 >"$stop"
+	done
+	wait_for 120 parts_stopped || fail "the set did not stop"
+}
+
+parts_stopped()
+{
+	! compgen -G '/sys/fs/bcache/*-*' >/dev/null && ! compgen -G '/sys/block/bcache*' >/dev/null
+}
+
+# to SIDE: have that side recover
+to()
+{
+	[ "$(side)" != "$1" ] || return 0
+	if [ "$1" = ours ]; then attach; else detach; fi
+}
+
+# --- recording ---------------------------------------------------------------------
+
+# busy: garbage collection, and writeback at full speed
+busy()
+{
+	echo 0 >/sys/block/bcache0/bcache/writeback_percent
+	until [ -e /run/stop ]; do
+		echo 1 >"$(set_dir)/internal/trigger_gc"
+		sleep 0.5
+	done
+}
+
+cycling()
+{
+	until [ -e /run/stop ]; do
+		if [ "$(side)" = ours ]; then detach; else attach; fi
+	done
+}
+
+# record WORKLOAD: leave its log on disk 2
+record_log()
+{
+	local i other='' writers
+
+	to "$record"
+	blkdiscard -f -z "$(disk 1)" 2>/dev/null || fail "blkdiscard"
+	dmsetup create log --table "0 $all log-writes $(disk 1) $(disk 2)" || fail "log-writes"
+	dmsetup mknodes
+	parts log
+	make-bcache "${options[@]}" -C /dev/mapper/part0 \
+		-B "${disks_of_set[@]:1:devices}" >/dev/null || fail "make-bcache"
+	register_parts || fail "the new set did not register"
+	for ((i = 0; i < devices; i++)); do
+		echo 0 >"/sys/block/bcache$i/bcache/sequential_cutoff"
+	done
+	no_bypass
+	/job/crash write log "$pattern" "${bcaches[@]:0:devices}" &
+	writers=$!
+	case $1 in
+	busy | cycling)
+		"$1" &
+		other=$!
+		;;
+	esac
+	sleep "$seconds"
+	touch /run/stop
+	[ ! "$other" ] || wait "$other" || fail "$1"
+	rm /run/stop
+	kill "$writers" || fail "the writers died"
+	wait "$writers" 2>/dev/null # and their parent with them
+	stop_parts
+	drop_parts
+	wait_for 20 dmsetup remove log || fail "the log is still held"
+}
+
+# --- the sweep ---------------------------------------------------------------------
+
+# image POINT SEED: disk "work" is as after a power cut there
+image()
+{
+	/job/crash image /run/index "$(disk 2)" /dev/ram0 /dev/ram1 "$1" "$2" ||
+		fail "no image of point $1"
+	forget
+}
+
+# forget: drop the pages of the devices that were written from below
+forget()
+{
+	blockdev --flushbufs /dev/mapper/work "${disks_of_set[@]:0:devices+1}"
+}
+
+# below KIND ARGUMENT...: what "work" is
+below()
+{
+	dmsetup suspend work && dmsetup reload work --table "0 $all $*" &&
+		dmsetup resume work || fail "dmsetup: $*"
+}
+
+# crash_again POINT SEED: register the image of that point, crash during that or later, and
+# make "work" what that leaves
+crash_again()
+{
+	local points at
+
+	below log-writes /dev/ram1 /dev/ram2
+	dmsetup message work 0 mark begin:nested:1:0
+	register_parts || return 1
+	stop_parts
+	below linear /dev/ram1 0
+	/job/crash index /dev/ram2 /run/again >/run/n || fail "no log of the registration"
+	. /run/n
+	((points > 0)) || return 0 # nothing was written
+	at=$(($2 * 7919 % points))
+	image "$1" "$2"
+	/job/crash image /run/again /dev/ram2 /dev/ram1 /dev/ram1 "$at" "$2" ||
+		fail "no image of point $at in the registration"
+	forget
+}
+
+# try_point POINT SEED [again]: the verdict on a point; counts it
+try_point()
+{
+	local what="point $1, seed $2"
+
+	tried=$((tried + 1))
+	image "$1" "$2"
+	if [ "${3-}" ]; then
+		what+=", and again"
+		twice=$((twice + 1))
+		crash_again "$1" "$2" || {
+			refused=$((refused + 1))
+			wrong "$what: refused: $(dmesg | grep bcache | tail -n 3)"
+			wait_for 120 parts_stopped || fail "the refused set is still there"
+			below linear /dev/ram1 0
+			return
+		}
+	fi
+	if register_parts; then
+		/job/crash verify /run/index "$1" "${bcaches[@]:0:devices}" >/run/verify || {
+			lost=$((lost + 1))
+			wrong "$what: $(cat /run/verify)"
+		}
+		# would a loss be seen? The first image lacks what came after it
+		((tried > 1)) || ! /job/crash verify /run/index "$last" \
+			"${bcaches[@]:0:devices}" >/run/verify || fail "nothing is missing there"
+		stop_parts
+	else
+		refused=$((refused + 1))
+		wrong "$what: refused: $(dmesg | grep bcache | tail -n 3)"
+		stop_parts
+	fi
+}
+
+# sweep WORKLOAD RECOVERER
+sweep()
+{
+	local points acks last n=$number i tried=0 twice=0 lost=0 refused=0 before
+
+	to "$2"
+	/job/crash index "$(disk 2)" /run/index >/run/n || fail "no log"
+	. /run/n
+	((points > n && acks > 100)) || fail "only $points points, $acks acknowledgements"
+	last=$((points - 1))
+	blkdiscard -f -z /dev/ram0 2>/dev/null || fail "blkdiscard"
+	dmsetup create work --table "0 $all linear /dev/ram1 0" || fail "dmsetup"
+	dmsetup mknodes
+	parts work
+	before=$SECONDS
+	if [ "$again" ]; then
+		# shellcheck disable=SC2086
+		try_point $again
+		n=0
+	fi
+	for ((i = 0; i < n; i++)); do
+		try_point $((points * i / n + (RANDOM << 15 | RANDOM) % (points / n))) \
+			$((seed + i)) "$( ((RANDOM % 100 < nested)) && echo again)"
+		((i % 25)) || say "$1, $2: $tried of $n points, $lost lost, $refused refused"
+	done
+	drop_parts
+	dmsetup remove work
+	say "crash: workload=$1 record=$record recover=$2 points=$tried nested=$twice" \
+		"lost=$lost refused=$refused of=$points seed=$seed seconds=$((SECONDS - before))"
+}
+
+RANDOM=$seed
+disks_of_set=(/dev/mapper/part{0,1,2})
+bcaches=(/dev/bcache{0,1})
+modprobe bcache && modprobe dm_log_writes &&
+	modprobe brd rd_nr=3 rd_size=$((96 << 10)) || fail "no modules"
+for w in $workloads; do
+	geometry "$w"
+	[ "$again" ] || record_log "$w"
+	for r in $recover; do
+		sweep "$w" "$r"
+		# the log stays on disk 2: see tests/crash --again
+		# shellcheck disable=SC2154 # from lib.sh
+		((wrong == 0)) || fail "$w: $wrong points were wrong"
+	done
+done

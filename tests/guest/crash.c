@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Crash points of a bcache set: records writes that are acknowledged, rebuilds the disks
+ * as a power cut would leave them, and checks that every acknowledged write is there.
+ *
+ *   crash write LOG PATTERN DEV...
+ *                     write for ever: random, sequential, hot or fsync. LOG is the
+ *                     device-mapper name of the log-writes target below all disks of the
+ *                     set; each acknowledgement becomes a mark in its log
+ *   crash index LOGDEV INDEX
+ *                     read the log from its device into the file INDEX and print
+ *                     "points=N acks=N"
+ *   crash image INDEX LOGDEV BASE WORK POINT SEED
+ *                     make WORK what the disks hold after a power cut at POINT. BASE
+ *                     follows, never backwards; it starts as the disks were when the log
+ *                     began. If BASE and WORK are one device, it becomes the image itself
+ *   crash verify INDEX POINT DEV...
+ *                     every write acknowledged before POINT is there, whole, or a later
+ *                     one; no block holds half a write
+ *
+ * The log is that of dm-log-writes: a write with FUA is in it when it has completed, any
+ * other write just before the flush that made it durable. So at any entry
+ *
+ * - everything up to the last flush, and every write with FUA, is on the disk;
+ * - each other write may be there, as a whole, in part (a sector is never torn), or not
+ *   at all, whatever their order: SEED decides.
+ *
+ * There are three points for each flush and each write with FUA from the mark "begin" on:
+ * before it, in the middle of it (some of its sectors), and after it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <linux/dm-ioctl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "blocks.h"
+
+#define WRITERS 4 /* for each device */
+#define WRITERS_MAX (WRITERS * 4)
+#define BURST 16 /* writes before an fsync, at most */
+#define CHUNK (256u * BLOCK)
+#define SECTOR 512
+
+/* Documentation/admin-guide/device-mapper/log-writes.rst */
+#define LOG_MAGIC 0x6a736677736872ull
+enum { LOG_FLUSH = 1, LOG_FUA = 2, LOG_DISCARD = 4, LOG_MARK = 8 };
+
+struct log_super {
+	uint64_t magic, version, nr_entries;
+	uint32_t sectorsize;
+};
+
+struct log_entry {
+	uint64_t sector, nr_sectors, flags, data_len;
+	char mark[SECTOR - 32];
+};
+
+/* An entry in the index. Of a mark with an acknowledgement, sector and nr are those. */
+struct entry {
+	uint64_t at; /* of its data in the log, in bytes */
+	uint64_t sector, nr; /* writer, seq */
+	uint64_t flags;
+};
+
+struct index {
+	char pattern[16];
+	uint64_t blocks; /* of each device */
+	uint64_t devices;
+	uint64_t begin; /* the entry behind the mark "begin" */
+	uint64_t base; /* BASE has all entries before this one */
+	uint64_t n;
+	struct entry e[];
+};
+
+static int open_dev(const char *dev, int flags)
+{
+	int fd = open(dev, flags | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0)
+		err(2, "%s", dev);
+	return fd;
+}
+
+static uint64_t size_of(int fd, const char *dev)
+{
+	uint64_t bytes;
+
+	if (ioctl(fd, BLKGETSIZE64, &bytes))
+		err(2, "%s", dev);
+	return bytes;
+}
+
+static void read_at(int fd, void *buf, size_t bytes, uint64_t at)
+{
+	if (pread(fd, buf, bytes, at) != (ssize_t)bytes)
+		err(2, "read of %zu bytes at %" PRIu64, bytes, at);
+}
+
+static void write_at(int fd, const void *buf, size_t bytes, uint64_t at)
+{
+	if (pwrite(fd, buf, bytes, at) != (ssize_t)bytes)
+		err(2, "write of %zu bytes at %" PRIu64, bytes, at);
+}
+
+/* --- write ------------------------------------------------------------------------ */
+
+static void mark(int dm, const char *log, const char *text)
+{
+	union {
+		struct dm_ioctl head;
+		char room[sizeof(struct dm_ioctl) + 256];
+	} m = { 0 };
+	struct dm_target_msg *msg = (void *)(&m.head + 1);
+
+	m.head.version[0] = DM_VERSION_MAJOR;
+	m.head.data_size = sizeof(m);
+	m.head.data_start = sizeof(m.head);
+	snprintf(m.head.name, sizeof(m.head.name), "%s", log);
+	snprintf(msg->message, 200, "mark %s", text);
+	if (ioctl(dm, DM_TARGET_MSG, &m))
+		err(1, "mark in %s", log);
+}
+
+/* The block of write @seq of writer @id; the device has @blocks. */
+static uint64_t block_of(const char *pattern, uint64_t id, uint64_t seq,
+			 uint64_t blocks)
+{
+	uint64_t n = blocks / WRITERS, r = mix(seq * WRITERS_MAX + id + 1);
+
+	if (!strcmp(pattern, "sequential"))
+		r = seq;
+	else if (!strcmp(pattern, "hot") && r >> 61)
+		r %= 16;
+	return r % n * WRITERS + id % WRITERS;
+}
+
+static void writer(int dm, const char *log, const char *pattern,
+		   const char *dev, uint64_t id, uint64_t blocks)
+{
+	bool bursts = !strcmp(pattern, "fsync");
+	uint64_t *buf = buffer(BLOCK), seq, block;
+	int fd = open_dev(dev, O_WRONLY | (bursts ? 0 : O_SYNC));
+	char text[64];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (seq = 1;; seq++) {
+		block = block_of(pattern, id, seq, blocks);
+		fill(buf, block, seq);
+		if (pwrite(fd, buf, BLOCK, block * BLOCK) != BLOCK)
+			err(1, "%s: block %" PRIu64, dev, block);
+		if (bursts) {
+			if (seq % BURST && mix(seq) >> 61)
+				continue;
+			if (fsync(fd))
+				err(1, "%s: fsync", dev);
+		}
+		snprintf(text, sizeof(text), "%" PRIu64 ":%" PRIu64, id, seq);
+		mark(dm, log, text);
+	}
+}
+
+static int do_write(const char *log, const char *pattern, char **devs, int n)
+{
+	int dm = open("/dev/mapper/control", O_RDWR | O_CLOEXEC), fd, status;
+	uint64_t blocks = UINT64_MAX, bytes;
+	char text[64];
+
+	if (dm < 0)
+		err(2, "/dev/mapper/control");
+	for (int i = 0; i < n; i++) {
+		fd = open_dev(devs[i], O_RDONLY);
+		bytes = size_of(fd, devs[i]);
+		close(fd);
+		if (blocks > bytes / BLOCK)
+			blocks = bytes / BLOCK;
+	}
+	blocks -= blocks % WRITERS;
+	snprintf(text, sizeof(text), "begin:%s:%d:%" PRIu64, pattern, n,
+		 blocks);
+	mark(dm, log, text);
+	for (int id = 0; id < n * WRITERS; id++)
+		if (!fork())
+			writer(dm, log, pattern, devs[id / WRITERS], id,
+			       blocks);
+	wait(&status); /* they only ever end by an error */
+	kill(0, SIGTERM);
+	return 1;
+}
+
+/* --- index ------------------------------------------------------------------------ */
+
+static int do_index(const char *dev, const char *file)
+{
+	struct index head = { "", 0, 0, 0, 0, 0 };
+	uint64_t at, points = 0, acks = 0;
+	int fd = open_dev(dev, O_RDONLY);
+	struct log_super *super = buffer(BLOCK);
+	struct log_entry *e = buffer(BLOCK);
+	FILE *f = fopen(file, "w");
+
+	if (!f || fwrite(&head, sizeof(head), 1, f) != 1)
+		err(2, "%s", file);
+	read_at(fd, super, BLOCK, 0);
+	if (super->magic != LOG_MAGIC || super->sectorsize != SECTOR)
+		errx(2, "%s has no log of writes with sectors of %u bytes", dev,
+		     SECTOR);
+	at = SECTOR;
+	for (head.n = 0; head.n < super->nr_entries; head.n++) {
+		struct entry x = { 0 };
+
+		read_at(fd, e, SECTOR, at);
+		at += SECTOR;
+		x = (struct entry){ at, e->sector, e->nr_sectors, e->flags };
+		if (!(e->flags & (LOG_DISCARD | LOG_MARK)))
+			at += e->nr_sectors * SECTOR;
+		if (e->flags & LOG_MARK) {
+			e->mark[sizeof(e->mark) - 1] = 0;
+			if (sscanf(e->mark,
+				   "begin:%15[^:]:%" SCNu64 ":%" SCNu64,
+				   head.pattern, &head.devices,
+				   &head.blocks) == 3)
+				head.begin = head.n + 1;
+			else if (sscanf(e->mark, "%" SCNu64 ":%" SCNu64,
+					&x.sector, &x.nr) == 2)
+				acks++;
+			else
+				x.sector = UINT64_MAX; /* no acknowledgement */
+		} else if (e->flags & (LOG_FLUSH | LOG_FUA)) {
+			points += !!head.begin;
+		}
+		if (fwrite(&x, sizeof(x), 1, f) != 1)
+			err(2, "%s", file);
+	}
+	rewind(f);
+	if (fwrite(&head, sizeof(head), 1, f) != 1 || fclose(f))
+		err(2, "%s", file);
+	printf("points=%" PRIu64 " acks=%" PRIu64 "\n", points * 3, acks);
+	return 0;
+}
+
+static struct index *open_index(const char *file)
+{
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st))
+		err(2, "%s", file);
+	p = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		err(2, "%s", file);
+	return p;
+}
+
+enum kind { BEFORE, MIDDLE, AFTER };
+
+/* The flush or write that @point is about. */
+static uint64_t entry_of(const struct index *x, uint64_t point, enum kind *kind)
+{
+	uint64_t left = point / 3, i;
+
+	*kind = point % 3;
+	for (i = x->begin; i < x->n; i++)
+		if (!(x->e[i].flags & LOG_MARK) &&
+		    x->e[i].flags & (LOG_FLUSH | LOG_FUA) && !left--)
+			return i;
+	errx(2, "there is no point %" PRIu64, point);
+}
+
+/* --- image ------------------------------------------------------------------------ */
+
+struct image {
+	int log;
+	void *buf;
+	uint64_t random;
+};
+
+static uint64_t next_random(struct image *m)
+{
+	return mix(++m->random);
+}
+
+/* Write all of @e, or only some sectors of it. */
+static void apply(struct image *m, int fd, const struct entry *e, bool torn)
+{
+	uint64_t done, n, at = e->sector * SECTOR;
+
+	if (e->flags & LOG_MARK)
+		return;
+	for (done = 0; done < e->nr; done += n) {
+		n = e->nr - done < CHUNK / SECTOR ? e->nr - done :
+						    CHUNK / SECTOR;
+		if (e->flags & LOG_DISCARD) {
+			memset(m->buf, 0, n * SECTOR);
+		} else {
+			read_at(m->log, m->buf, n * SECTOR,
+				e->at + done * SECTOR);
+		}
+		if (!torn) {
+			write_at(fd, m->buf, n * SECTOR, at + done * SECTOR);
+			continue;
+		}
+		for (uint64_t i = 0; i < n; i++)
+			if (next_random(m) & 1)
+				write_at(fd, m->buf + i * SECTOR, SECTOR,
+					 at + (done + i) * SECTOR);
+	}
+}
+
+static void copy(const char *from_dev, const char *to_dev, int from, int to)
+{
+	uint64_t bytes = size_of(from, from_dev), at, n;
+	void *buf = buffer(CHUNK);
+
+	if (size_of(to, to_dev) < bytes)
+		errx(2, "%s is smaller than %s", to_dev, from_dev);
+	for (at = 0; at < bytes; at += n) {
+		n = bytes - at < CHUNK ? bytes - at : CHUNK;
+		read_at(from, buf, n, at);
+		write_at(to, buf, n, at);
+	}
+	free(buf);
+}
+
+static int do_image(struct index *x, const char *log, const char *base_dev,
+		    const char *work_dev, uint64_t point, uint64_t seed)
+{
+	static const unsigned int percent[] = { 0, 50, 50, 90 };
+	struct image m = { open_dev(log, O_RDONLY), buffer(CHUNK),
+			   mix(point << 32 ^ seed) };
+	int base = open_dev(base_dev, O_RDWR), work = base;
+	enum kind kind;
+	uint64_t k = entry_of(x, point, &kind), end = k + (kind == AFTER), i, f;
+	unsigned int keep = percent[next_random(&m) % 4];
+
+	/* [0, f) is durable */
+	for (f = end; f > 0; f--)
+		if (!(x->e[f - 1].flags & LOG_MARK) &&
+		    x->e[f - 1].flags & LOG_FLUSH)
+			break;
+	if (x->base > f)
+		errx(2, "point %" PRIu64 ": %s is beyond it", point, base_dev);
+	for (; x->base < f; x->base++)
+		apply(&m, base, &x->e[x->base], false);
+	if (strcmp(base_dev, work_dev)) {
+		work = open_dev(work_dev, O_RDWR);
+		copy(base_dev, work_dev, base, work);
+	}
+	for (i = f; i < end; i++) {
+		if (x->e[i].flags & (LOG_FUA | LOG_MARK))
+			apply(&m, work, &x->e[i], false);
+		else if (next_random(&m) % 100 < keep)
+			apply(&m, work, &x->e[i], !(next_random(&m) % 8));
+	}
+	if (kind == MIDDLE)
+		apply(&m, work, &x->e[k], true);
+	return 0;
+}
+
+/* --- verify ----------------------------------------------------------------------- */
+
+/* The newest acknowledged seq of each writer at entry @end, and of each block. */
+static void acknowledged(const struct index *x, uint64_t end,
+			 uint64_t last[WRITERS_MAX], uint64_t *block)
+{
+	uint64_t i, id, seq;
+
+	for (i = 0; i < end; i++)
+		if (x->e[i].flags & LOG_MARK && x->e[i].sector < WRITERS_MAX)
+			last[x->e[i].sector] = x->e[i].nr;
+	for (id = 0; id < x->devices * WRITERS; id++)
+		for (seq = 1; seq <= last[id]; seq++)
+			block[id / WRITERS * x->blocks +
+			      block_of(x->pattern, id, seq, x->blocks)] = seq;
+}
+
+static bool is_zero(const uint64_t *buf)
+{
+	return !buf[0] && !memcmp(buf, buf + 1, BLOCK - sizeof(*buf));
+}
+
+/* Did writer @id get as far as @seq in @block, when @last was the last acknowledged? */
+static bool possible(const struct index *x, uint64_t id, uint64_t block,
+		     uint64_t seq, uint64_t last)
+{
+	unsigned int ahead = strcmp(x->pattern, "fsync") ? 1 : BURST;
+
+	return seq && seq <= last + ahead &&
+	       block_of(x->pattern, id, seq, x->blocks) == block;
+}
+
+static int do_verify(struct index *x, uint64_t point, char **devs, int n)
+{
+	uint64_t last[WRITERS_MAX] = { 0 }, *want = buffer(BLOCK);
+	uint64_t *acked, *buf = buffer(CHUNK), bad = 0, checked = 0;
+	enum kind kind;
+	uint64_t end = entry_of(x, point, &kind);
+	int fd = -1;
+
+	if ((uint64_t)n != x->devices)
+		errx(2, "the log is about %" PRIu64 " devices", x->devices);
+	acked = calloc(x->devices * x->blocks, sizeof(*acked));
+	if (!acked)
+		errx(2, "no memory");
+	acknowledged(x, end, last, acked);
+	for (uint64_t i = 0; i < x->devices * x->blocks; i++) {
+		uint64_t block = i % x->blocks, d = i / x->blocks;
+		uint64_t id = d * WRITERS + block % WRITERS;
+		uint64_t *b = buf + block % (CHUNK / BLOCK) * WORDS;
+		uint64_t left = (x->blocks - block) * BLOCK;
+
+		if (!block)
+			fd = open_dev(devs[d], O_RDONLY);
+		if (b == buf)
+			read_at(fd, buf, left < CHUNK ? left : CHUNK,
+				block * BLOCK);
+		checked += !!acked[i];
+		fill(want, block, b[1]);
+		if (!acked[i] && is_zero(b))
+			continue;
+		if (!memcmp(b, want, BLOCK) && b[1] >= acked[i] &&
+		    possible(x, id, block, b[1], last[id]))
+			continue;
+		if (bad++ < 10)
+			printf("%s: block %" PRIu64 ": acknowledged %" PRIu64
+			       ", holds block %" PRIu64 " seq %" PRIu64 "%s\n",
+			       devs[d], block, acked[i], b[0], b[1],
+			       memcmp(b, want, BLOCK) ? ", damaged" : "");
+	}
+	printf("checked=%" PRIu64 " lost=%" PRIu64 "\n", checked, bad);
+	return bad != 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 4 && !strcmp(argv[1], "write"))
+		return do_write(argv[2], argv[3], argv + 4, argc - 4);
+	if (argc == 4 && !strcmp(argv[1], "index"))
+		return do_index(argv[2], argv[3]);
+	if (argc == 8 && !strcmp(argv[1], "image"))
+		return do_image(open_index(argv[2]), argv[3], argv[4], argv[5],
+				strtoull(argv[6], NULL, 0),
+				strtoull(argv[7], NULL, 0));
+	if (argc > 4 && !strcmp(argv[1], "verify"))
+		return do_verify(open_index(argv[2]),
+				 strtoull(argv[3], NULL, 0), argv + 4,
+				 argc - 4);
+	errx(2,
+	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | image INDEX LOGDEV BASE WORK POINT SEED | verify INDEX POINT DEV...");
+}
