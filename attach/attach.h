@@ -76,6 +76,13 @@ void outrigger_disarm(void);
 		"+" __stringify(OUTRIGGER_BODY_##fn) "\n\t.weak __klp_" #obj \
 						     "__" #fn)
 
+/*
+ * Gives a replacement a section of its own, so that a jump out of it has a relocation,
+ * in which tools/klp-check sees it. A kernel may merge .text.*, but not .text..*.
+ */
+#define __hook \
+	__section(".text..hook." KBUILD_BASENAME "." __stringify(__COUNTER__))
+
 /* An entry of the klp_func table; a replacement of another type does not compile. */
 #define OUTRIGGER_HOOK(stock, ours)                                          \
 	{                                                                    \

@@ -106,8 +106,8 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
  * not journal (it is not synchronous, is being created, or was shut down after an I/O
  * error), or if a new root is left to the next jset.
  */
-atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
-		     struct closure *parent)
+__hook atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
+			    struct closure *parent)
 {
 	size_t nkeys = keys ? keys->top_p - keys->keys_p : 0;
 	struct journal *j = &c->journal;
@@ -164,7 +164,7 @@ atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
  *
  * Stands in for bch_journal_meta. Process context, may sleep.
  */
-void bj_journal_meta(struct cache_set *c, struct closure *cl)
+__hook void bj_journal_meta(struct cache_set *c, struct closure *cl)
 {
 	atomic_t *pin = bj_journal(c, NULL, cl);
 
@@ -176,7 +176,7 @@ void bj_journal_meta(struct cache_set *c, struct closure *cl)
  * bj_journal_write_work - write a jset journal_delay_ms after its first key
  * @work: journal.work
  */
-void bj_journal_write_work(struct work_struct *work)
+__hook void bj_journal_write_work(struct work_struct *work)
 {
 	struct cache_set *c = container_of(to_delayed_work(work),
 					   struct cache_set, journal.work);
@@ -194,7 +194,8 @@ void bj_journal_write_work(struct work_struct *work)
  *
  * Called with journal.lock held, releases it. Process context, may sleep.
  */
-void bj_journal_try_write(struct cache_set *c) __releases(c->journal.lock)
+__hook void bj_journal_try_write(struct cache_set *c)
+	__releases(c->journal.lock)
 {
 	struct journal *j = &c->journal;
 
@@ -215,7 +216,7 @@ void bj_journal_try_write(struct cache_set *c) __releases(c->journal.lock)
  *
  * Runs from bch_journal_wq, with the right to write.
  */
-CLOSURE_CALLBACK(bj_journal_write)
+__hook CLOSURE_CALLBACK(bj_journal_write)
 {
 	closure_type(c, struct cache_set, journal.io);
 
@@ -317,8 +318,7 @@ static unsigned int bj_take_jset(struct cache_set *c, struct jset *data,
  * held, releases it. Process context. If the journal is full, makes room and comes back
  * through journal_write.
  */
-CLOSURE_CALLBACK(bj_journal_write_unlocked)
-__releases(c->journal.lock)
+__hook CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(c->journal.lock)
 {
 	closure_type(c, struct cache_set, journal.io);
 	struct journal *j = &c->journal;
@@ -376,7 +376,7 @@ __releases(c->journal.lock)
  * Closure function of journal.io, in the context of the last closure_put():
  * hard IRQ, softirq or process.
  */
-CLOSURE_CALLBACK(bj_journal_write_done)
+__hook CLOSURE_CALLBACK(bj_journal_write_done)
 {
 	closure_type(j, struct journal, io);
 	struct cache_set *c = container_of(j, struct cache_set, journal);
@@ -394,8 +394,7 @@ CLOSURE_CALLBACK(bj_journal_write_done)
  *
  * Destructor of journal.io; releases journal.lock.
  */
-CLOSURE_CALLBACK(bj_journal_write_unlock)
-__releases(&c->journal.lock)
+__hook CLOSURE_CALLBACK(bj_journal_write_unlock) __releases(&c->journal.lock)
 {
 	closure_type(c, struct cache_set, journal.io);
 

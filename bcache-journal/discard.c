@@ -34,7 +34,7 @@
  *
  * Hard IRQ or softirq context.
  */
-void bj_journal_discard_endio(struct bio *bio)
+__hook void bj_journal_discard_endio(struct bio *bio)
 {
 	struct cache *ca = container_of(bio, struct cache, journal.discard_bio);
 	struct cache_set *c = ca->set;
@@ -48,7 +48,7 @@ void bj_journal_discard_endio(struct bio *bio)
  * bj_journal_discard_work - submit a discard, which may sleep
  * @work: discard_work of a struct journal_device
  */
-void bj_journal_discard_work(struct work_struct *work)
+__hook void bj_journal_discard_work(struct work_struct *work)
 {
 	struct journal_device *ja =
 		container_of(work, struct journal_device, discard_work);

@@ -23,7 +23,6 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
-#include "../attach/attach.h"
 #include "journal.h"
 
 /* Default of journal_delay_ms: how long a jset waits for more keys. */
@@ -55,7 +54,7 @@ u64 jset_csum(const struct jset *j)
  *
  * Return: 0 or -ENOMEM.
  */
-int bj_journal_alloc(struct cache_set *c)
+__hook int bj_journal_alloc(struct cache_set *c)
 {
 	struct journal *j = &c->journal;
 	size_t slots = roundup_pow_of_two(JOURNAL_PIN);
@@ -94,7 +93,7 @@ int bj_journal_alloc(struct cache_set *c)
  * a seq: so journal.cur is set last. The pin and seq must change together, since
  * last_seq is computed from both.
  */
-void bj_journal_next(struct journal *j)
+__hook void bj_journal_next(struct journal *j)
 {
 	struct cache_set *c = container_of(j, struct cache_set, journal);
 	struct journal_write *w = journal_written(j);
@@ -121,7 +120,7 @@ void bj_journal_next(struct journal *j)
  * bj_journal_free - free the journal's memory: stands in for bch_journal_free
  * @c: the cache set, which is no longer in use
  */
-void bj_journal_free(struct cache_set *c)
+__hook void bj_journal_free(struct cache_set *c)
 {
 	struct journal *j = &c->journal;
 
@@ -149,7 +148,7 @@ void bj_journal_free(struct cache_set *c)
  *
  * Return: the bucket, with a pin, or -1.
  */
-long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
+__hook long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
 {
 	long bucket = stock_bch_bucket_alloc(ca, reserve, wait);
 	unsigned long *flags = &ca->set->flags;

@@ -43,6 +43,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "../attach/attach.h"
 #include "ondisk.h"
 #include "target.h"
 #include "closure.h"

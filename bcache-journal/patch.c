@@ -9,7 +9,6 @@
 #include <linux/livepatch.h>
 #include <linux/module.h>
 
-#include "../attach/attach.h"
 #include "journal.h"
 
 struct klp_func outrigger_hooks[] = {

@@ -26,7 +26,7 @@
  *
  * Stands in for bch_journal_space_reserve, at the end of registration.
  */
-void bj_journal_space_reserve(struct journal *j)
+__hook void bj_journal_space_reserve(struct journal *j)
 {
 	j->do_reserve = true;
 }
@@ -171,7 +171,7 @@ void journal_give_up_bucket(struct cache_set *c)
  * only if any of this has made some: they call this function themselves, and must not
  * keep each other awake.
  */
-void bj_journal_reclaim(struct cache_set *c)
+__hook void bj_journal_reclaim(struct cache_set *c)
 {
 	struct journal *j = &c->journal;
 	struct cache *ca = c->cache;
@@ -240,7 +240,7 @@ static void bj_node_write(struct btree *b)
  * the others return at once. The least recently used nodes come first. The root is not
  * on that list, and comes last: in a new cache it is the leaf that gets all keys.
  */
-void bj_btree_flush_write(struct cache_set *c)
+__hook void bj_btree_flush_write(struct cache_set *c)
 {
 	struct btree *b, *nodes[BTREE_FLUSH_NR];
 	struct journal *j = &c->journal;

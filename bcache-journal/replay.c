@@ -100,7 +100,7 @@ static void mark_key(struct cache_set *c, struct bkey *k)
  *
  * Cannot fail: replay refuses a faulty list.
  */
-void bj_journal_mark(struct cache_set *c, struct list_head *list)
+__hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 {
 	struct journal *j = &c->journal;
 	struct journal_replay *i;
@@ -285,7 +285,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
  * was shut down meanwhile, -EINTR if the process was killed, or what
  * bch_btree_insert returned.
  */
-int bj_journal_replay(struct cache_set *c, struct list_head *list)
+__hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 {
 	struct journal_replay *i =
 		list_last_entry(list, struct journal_replay, list);

@@ -451,7 +451,7 @@ static void tell_given_up(const struct scan *s, int ret)
  * Return: 0 (also if there is no jset at all), -EINVAL, -EIO, -ENOMEM, or -EINTR
  * if the registering process was killed.
  */
-int bj_journal_read(struct cache_set *c, struct list_head *list)
+__hook int bj_journal_read(struct cache_set *c, struct list_head *list)
 {
 	ktime_t began = ktime_get();
 	struct scan *s;

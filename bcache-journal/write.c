@@ -210,7 +210,7 @@ static bool bj_write_later(struct cache_set *c, u64 seq, int error)
  *
  * Hard IRQ or softirq context, on the side of the task that it interrupted.
  */
-void bj_journal_write_endio(struct bio *bio)
+__hook void bj_journal_write_endio(struct bio *bio)
 {
 	struct journal_write *w = bio->bi_private;
 	struct cache_set *c = w->c;

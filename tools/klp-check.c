@@ -233,10 +233,12 @@ static void check_symbols(const char *symvers, struct btf *base)
 /* Is it a jmp or jcc, with its distance in the four bytes at @offset? */
 static bool is_jump(size_t section, GElf_Addr offset)
 {
-	const uint8_t *p =
-		offset >= 2 ? ko_bytes(&mod, section, offset - 2, 6) : NULL;
+	const uint8_t *jmp, *jcc;
 
-	return p && (p[1] == 0xe9 || (p[0] == 0x0f && (p[1] & 0xf0) == 0x80));
+	jmp = offset >= 1 ? ko_bytes(&mod, section, offset - 1, 5) : NULL;
+	jcc = offset >= 2 ? ko_bytes(&mod, section, offset - 2, 6) : NULL;
+	return (jmp && *jmp == 0xe9) ||
+	       (jcc && jcc[0] == 0x0f && (jcc[1] & 0xf0) == 0x80);
 }
 
 /* Is it a jump or a call? Its relocation can be either PC32 or PLT32. */
@@ -649,74 +651,77 @@ static void check_parts(const char *ours, const char *hook)
 	}
 }
 
-static bool relocation_at(size_t section, GElf_Addr at, GElf_Rela *r)
+/* Returns a function that shares the section of @f, other than the padding before @f. */
+static const char *neighbour(const GElf_Sym *f, const char *ours)
 {
-	Elf_Scn *scn = NULL;
-	Elf_Data *data;
-	GElf_Shdr sh;
+	const char *name, *pad = "__pfx_"; /* from objtool */
+	GElf_Sym s;
 	int i;
 
-	while ((scn = elf_nextscn(mod.elf, scn))) {
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA ||
-		    sh.sh_info != section)
+	for (i = 1; gelf_getsym(syms, i, &s); i++) {
+		if (!is_func(&s) || s.st_shndx != f->st_shndx ||
+		    s.st_value == f->st_value)
 			continue;
-		data = elf_getdata(scn, NULL);
-		for (i = 0; data && gelf_getrela(data, i, r); i++)
-			if (r->r_offset == at)
-				return true;
+		name = symbol_name(&mod, &symtab, &s);
+		if (strncmp(name, pad, strlen(pad)) ||
+		    strcmp(name + strlen(pad), ours))
+			return name;
 	}
-	return false;
+	return NULL;
 }
 
-/* Returns the function to which a jump with its distance at @at leaves @f, or NULL. */
-static const char *jumps_to(const GElf_Sym *f, GElf_Addr at)
+/* Returns the function to which the jump with this relocation leaves @f, or NULL. */
+static const char *jumps_to(const GElf_Sym *f, const GElf_Rela *r)
 {
-	size_t section = f->st_shndx;
-	const char *name;
-	GElf_Sym s;
-	GElf_Rela r;
-	GElf_Addr to;
-	int32_t rel;
+	GElf_Sym s, to;
 
-	if (relocation_at(section, at, &r)) {
-		if (GELF_R_TYPE(r.r_info) != R_X86_64_PC32 &&
-		    GELF_R_TYPE(r.r_info) != R_X86_64_PLT32)
-			return NULL;
-		gelf_getsym(syms, GELF_R_SYM(r.r_info), &s);
-		to = s.st_value + r.r_addend + 4;
-		section = s.st_shndx;
-		if (section == SHN_UNDEF || section == SHN_LIVEPATCH)
-			return symbol_name(&mod, &symtab, &s);
-	} else {
-		memcpy(&rel, ko_bytes(&mod, section, at, 4), 4);
-		to = at + 4 + rel;
-	}
-	if (section == f->st_shndx && to - f->st_value < f->st_size)
+	if ((GELF_R_TYPE(r->r_info) != R_X86_64_PC32 &&
+	     GELF_R_TYPE(r->r_info) != R_X86_64_PLT32) ||
+	    !is_jump(f->st_shndx, r->r_offset) ||
+	    !gelf_getsym(syms, GELF_R_SYM(r->r_info), &s) ||
+	    s.st_shndx == f->st_shndx)
 		return NULL;
-	name = function_at(&mod, section, to, &s);
-	return name && s.st_value == to ? name : NULL;
+	if (s.st_shndx == SHN_UNDEF || s.st_shndx == SHN_LIVEPATCH)
+		return symbol_name(&mod, &symtab, &s);
+	return function_at(&mod, s.st_shndx, s.st_value + r->r_addend + 4, &to);
 }
 
 /*
  * If a function ends by calling another one, the compiler may turn the call into a
  * jump. A task that sleeps in the called function then has no return address in the
- * hook: livepatch doesn't see it, and the module may be unloaded under it. Short jumps
- * are not checked; without decoding the code, they can't be distinguished from other
- * bytes. Kbuild disables all tail calls: this checks that the compiler complied.
+ * hook: livepatch doesn't see it, and the module may be unloaded under it. Kbuild
+ * disables all tail calls: this checks that the compiler complied.
+ *
+ * A jump within a section may take two bytes, and has no relocation: without decoding
+ * the code it can't be distinguished from other bytes. So each hook has a section of
+ * its own (__hook in attach.h), and every direct jump that leaves it has a relocation.
  */
 static void check_tail_calls(const GElf_Sym *f, const char *ours,
 			     const char *hook)
 {
-	GElf_Addr at, end = f->st_value + f->st_size;
-	const char *to;
+	const char *to = neighbour(f, ours);
+	Elf_Scn *scn = NULL;
+	Elf_Data *data;
+	GElf_Shdr sh;
+	GElf_Rela r;
+	int i;
 
-	for (at = f->st_value + 1; at + 4 <= end; at++) {
-		if (!is_jump(f->st_shndx, at))
+	if (to) {
+		problem("'%s', which replaces '%s', is in one section with '%s': jumps between them can't be seen; declare it __hook",
+			ours, hook, to);
+		return;
+	}
+	while ((scn = elf_nextscn(mod.elf, scn))) {
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_RELA ||
+		    sh.sh_info != f->st_shndx)
 			continue;
-		to = jumps_to(f, at);
-		if (to && strcmp(to, "__x86_return_thunk"))
-			problem("'%s', which replaces '%s', jumps to '%s': livepatch sees no task that sleeps there",
-				ours, hook, to);
+		data = elf_getdata(scn, NULL);
+		for (i = 0; data && gelf_getrela(data, i, &r); i++) {
+			to = jumps_to(f, &r);
+			if (to && strcmp(to, "__x86_return_thunk"))
+				problem("'%s', which replaces '%s', jumps to '%s': livepatch sees no task that sleeps there",
+					ours, hook, to);
+		}
 	}
 }
 

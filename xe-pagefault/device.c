@@ -222,7 +222,7 @@ void xpf_look_around(void)
  * Replaces xe_pagefault_fini(), a devm action. The bus notifier has already
  * removed the GTs, unless a PCIe slot reset removes the device.
  */
-void xpf_pagefault_fini(void *arg)
+__hook void xpf_pagefault_fini(void *arg)
 {
 	struct xe_device *xe = arg;
 

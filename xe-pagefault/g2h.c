@@ -64,7 +64,7 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
  * Return: 0. A fault that can't be queued is logged here; an error would only
  * make the CT log it again, and kill the CT on a kernel with DRM_XE_DEBUG.
  */
-int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len)
+__hook int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len)
 {
 	struct xpf_gt *gt;
 	int ret = 0;
@@ -119,7 +119,7 @@ OUTRIGGER_STOCK_BODY(xe, g2h_read);
  *
  * Return: length of the message in dwords, 0 or a negative errno.
  */
-int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path)
+__hook int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path)
 {
 	int len = stock_g2h_read(ct, msg, fast_path);
 
@@ -147,7 +147,7 @@ OUTRIGGER_STOCK_BODY(xe, xe_guc_access_counter_notify_handler);
  *
  * Return: 0, as xpf_pagefault_handler().
  */
-int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len)
+__hook int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len)
 {
 	if (xpf_take_access_counter(guc_to_gt(guc), msg, len))
 		return 0;

@@ -166,8 +166,8 @@ module() {	# NAME [MODINFO...]: the code comes on stdin
 	m=$1
 	shift
 	{
-		echo ".text; .type new_fn, @function; new_fn: endbr64; call exported_fn; ret"
-		echo ".size new_fn, . - new_fn"
+		echo '.section .text..hook.new, "ax"; .type new_fn, @function'
+		echo "new_fn: endbr64; call exported_fn; ret; .size new_fn, . - new_fn"
 		echo '.section .orc_unwind_ip, "a"; .long new_fn - .; .text'
 		cat
 		modinfo vermagic="9.9.9-test SMP" name="$m" "$@"
@@ -436,26 +436,32 @@ EOF
 accepted "a whole copy of a hook, and a part of what hooks call, are harmless" link_and_check good2
 
 # tail calls
-jumping() {	# BRANCH: a hook that ends in it
+jumping() {	# BRANCH [SECTION]: a hook that ends in it
 	cat <<-EOF
 	.type near_helper, @function
 	near_helper: nop
 	ret
 	.size near_helper, . - near_helper
-	.skip 200, 0x90	# too far for a short jump
+	.pushsection ${2-.text..hook.jumping}, "ax"
+	.type __pfx_jumping_fn, @function
+	__pfx_jumping_fn: .skip 16, 0x90
+	.size __pfx_jumping_fn, . - __pfx_jumping_fn
 	.type jumping_fn, @function
 	jumping_fn: call exported_fn
 	jne 1f
-	.skip 200, 0x90
-	1:
-	$1
+	jmp 2f
+	.skip 200, 0x90	# too far for a short jump
+	1: jmp jumping_fn
+	2: $1
 	.size jumping_fn, . - jumping_fn
+	.popsection
 	.type next_fn, @function
 	next_fn: ret
 	.size next_fn, . - next_fn
 	.section .text.unlikely, "ax"
 	.type far_helper, @function
-	far_helper: ret
+	far_helper: nop
+	ret
 	.size far_helper, . - far_helper
 	$(place open_fn | sed 's/, new_fn, 0/, jumping_fn, 0/')
 	EOF
@@ -463,8 +469,9 @@ jumping() {	# BRANCH: a hook that ends in it
 printf '0x3\t__x86_indirect_thunk_rax\tvmlinux\tEXPORT_SYMBOL\t\n' >>Module.symvers
 printf '0x4\t__x86_return_thunk\tvmlinux\tEXPORT_SYMBOL\t\n' >>Module.symvers
 for branch in "jmp exported_fn" "jne exported_fn" "jmp near_helper" "je near_helper" "jmp far_helper" \
-	"jmp new_fn" "jmp __klp_stock__direct_fn; .weak __klp_stock__direct_fn" "jmp __x86_indirect_thunk_rax"; do
-	to=${branch#* } to=${to%%;*}
+	"jmp far_helper+1" "jmp next_fn" "jmp new_fn" "jmp __x86_indirect_thunk_rax" \
+	"jmp __klp_stock__direct_fn; .weak __klp_stock__direct_fn"; do
+	to=${branch#* } to=${to%%[;+]*}
 	to=$(echo "$to" | sed 's/__klp_stock__\(.*\)/.klp.sym.stock.\1,0/')
 	check_refuses "'jumping_fn', which replaces 'open_fn', jumps to '$to'" <<-EOF
 	$(jumping "$branch")
@@ -473,7 +480,17 @@ done
 livepatch good3 <<EOF
 $(jumping "jmp __x86_return_thunk")
 EOF
-accepted "a jump to the return thunk is no tail call" link_and_check good3
+accepted "a jump to the return thunk, or within the hook, is no tail call" link_and_check good3
+
+# In one section, a jump to a neighbour takes two bytes, and needs no relocation.
+for branch in "jmp next_fn" "je next_fn" ret; do
+	check_refuses "'jumping_fn', which replaces 'open_fn', is in one section with 'near_helper'" <<-EOF
+	$(jumping "$branch" .text)
+	EOF
+done
+check_refuses "'jumping_fn', which replaces 'open_fn', is in one section with 'new_fn'" <<EOF
+$(jumping "jmp new_fn" .text..hook.new)
+EOF
 
 # calls in stock that pass by a hook
 check_refuses "'other_fn' of stock runs 'split_fn.part.0', past the hook of 'split_fn'" <<EOF
