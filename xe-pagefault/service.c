@@ -92,7 +92,7 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
  * xpf_service - serve a fault
  * @gt: its GT
  * @pf: the fault
- * @why: set to the verdict
+ * @why: set to the cause if the fault is refused
  *
  * Called in a worker with the device awake and no lock held. Takes vm->lock for
  * writing, as stock does: bindings and page tables of the VM change under it.
@@ -123,9 +123,6 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 	down_write(&vm->lock);
 	err = xpf_service_locked(gt, vm, pf, why);
 	up_write(&vm->lock);
-	if (!err)
-		*why = XPF_SERVED;
-
 	xpf_vm_put(vm);
 	return err;
 }

@@ -22,6 +22,7 @@ MODULE_PARM_DESC(
 
 static enum xpf_verdict xpf_judge(struct xpf_gt *gt, const struct xpf_fault *f)
 {
+	enum xpf_verdict why = XPF_BIND; /* by default, the last step */
 	enum xpf_verdict verdict;
 	int err;
 
@@ -29,7 +30,8 @@ static enum xpf_verdict xpf_judge(struct xpf_gt *gt, const struct xpf_fault *f)
 	if (f->generation != READ_ONCE(gt->generation))
 		return XPF_NO_REPLY;
 
-	err = xpf_service(gt, &f->pf, &verdict);
+	err = xpf_service(gt, &f->pf, &why);
+	verdict = err ? why : XPF_SERVED;
 	trace_xpf_service(gt, &f->pf, verdict, err);
 	if (err)
 		xpf_refuse(gt, &f->pf, verdict, err);
