@@ -44,7 +44,8 @@ xe-pagefault/target.h: xe-pagefault/xe.want
 MODULES = $(foreach m,$(ALL),$(if $(wildcard $(ko-$(m))),$(m)))
 KOS = $(foreach m,$(MODULES),$(ko-$(m)))
 
-VERSION := $(shell sed -n 's/^Version: *//p' META)
+VERSION := $(shell sed -n 's/^Version: *//p' META 2>/dev/null)
+$(if $(VERSION),,$(error outrigger: META is missing or has no version))
 
 # The build tools: made here, or already installed by a package.
 TOOLDIR ?= tools
@@ -139,9 +140,12 @@ dkms-build:
 			"$${why#$(CURDIR)/}" >>$(REPORT); \
 		exit 1; } 2>/dev/null
 
-# Install the source for DKMS; all kinds of packages begin with this.
+# Install the source for DKMS, unless this tree is already in that place; all kinds of
+# packages begin with this. Old files must not stay: make would use them.
 dkms-source:
 	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
+	[ ! $$dir -ef . ] || exit 0; \
+	rm -rf $$dir; \
 	for f in Kbuild META Makefile dkms.conf tools/Makefile \
 		$(filter-out %/target.h,$(wildcard $(foreach d, \
 			attach lib tools $(ALL) xe-pagefault/port, \
