@@ -58,6 +58,22 @@ unlock()
 	exec 9>&-
 }
 
+# once NAME COMMAND...: run COMMAND with the directory to create as its last argument, to
+# make $cache/NAME, unless that is there
+once()
+{
+	local new=$cache/new.$1
+
+	mkdir -p "$cache"
+	lock "$cache/$1.lock"
+	if [ ! -e "$cache/$1" ]; then
+		namespace rm -rf "$new"
+		"${@:2}" "$new" && mv -T "$new" "$cache/$1"
+	fi
+	unlock
+	[ -e "$cache/$1" ]
+}
+
 # hold DIR: create DIR if it is missing, and keep it from being pruned until this
 # process and its children have exited
 hold()
@@ -82,7 +98,8 @@ prune()
 	# shellcheck disable=SC2010,SC2012 # the names are plain
 	ls -dt "$1"/*/ 2>/dev/null | grep -vE '/(new|old)[.][^/]*/$' | tail -n +$(($2 + 1)) |
 		while read -r dir; do
-			flock -n "$dir" mv -T "$dir" "$(mktemp -d "$1/old.XXXXXX")" || :
+			# another run may have removed it
+			flock -n "$dir" mv -T "$dir" "$(mktemp -d "$1/old.XXXXXX")" 2>/dev/null || :
 		done
 	namespace rm -rf "$1"/old.* "$1"/new.* 2>/dev/null || :	# another run may remove them too
 }
@@ -173,12 +190,8 @@ qemu()
 
 need_qemu()
 {
-	qemu_of_host && return
-	lock "$cache/qemu.lock"
-	[ -e "$cache/qemu" ] ||
-		progress "getting a newer QEMU than this system's" "$cache/qemu.log" \
-			"$tests/qemu/mkqemu" "$cache/qemu" || die "no QEMU: $cache/qemu.log"
-	unlock
+	qemu_of_host || once qemu progress "getting a newer QEMU than this system's" \
+		"$cache/qemu.log" "$tests/qemu/mkqemu" || die "no QEMU: $cache/qemu.log"
 }
 
 # Use KVM only if a kernel without a root file system gets as far as its panic. Remember
