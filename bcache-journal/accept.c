@@ -4,7 +4,7 @@
  *
  * Registration refuses a set that has lost journal entries, unless the operator has
  * written its UUID to accept_loss. The scan records here that its list of jsets is fit
- * to be replayed, and whether entries are missing from it; replay asks.
+ * to be replayed, and whether entries are missing from it; replay checks this.
  */
 
 #include <linux/moduleparam.h>
@@ -51,15 +51,14 @@ static const struct kernel_param_ops accept_ops = {
 	.get = bj_accept_get,
 };
 module_param_cb(accept_loss, &accept_ops, NULL, 0600);
-MODULE_PARM_DESC(
-	accept_loss,
-	"UUID of a set to register once although journal entries are lost");
+MODULE_PARM_DESC(accept_loss,
+		 "UUID of a set to register once despite lost journal entries");
 
 /**
  * take_acceptance - has the operator accepted that this set loses entries?
  * @c: the cache set being registered
  *
- * The acceptance is used up: the next call returns false. Process context, may sleep.
+ * This uses the acceptance up: the next call returns false. Process context, may sleep.
  */
 bool take_acceptance(const struct cache_set *c)
 {
@@ -74,7 +73,7 @@ bool take_acceptance(const struct cache_set *c)
 }
 
 /*
- * The set whose list of jsets bj_journal_read() has judged last. The scan and the
+ * The set whose list of jsets bj_journal_read() judged most recently. The scan and the
  * replay of its list run under bch_register_lock, so there is one such list at a time.
  * A list from the stock driver's scan is not judged.
  */

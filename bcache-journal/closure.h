@@ -2,8 +2,8 @@
 /**
  * DOC: closures on kernels that have them inside bcache.ko
  *
- * Up to 6.1: the inline part, over the layout that btf-want took from the target. From
- * 6.7 on there is <linux/closure.h>, which target.h includes.
+ * The inline functions for kernels up to 6.1, on the layout that btf-want takes from
+ * the target. Since 6.7 there is <linux/closure.h>, which target.h includes.
  *
  * A closure is a refcount with a function to be called when it drops to zero.
  * CLOSURE_RUNNING and CLOSURE_DESTRUCTOR are flag bits in the same word that
@@ -52,7 +52,7 @@ static inline void closure_sync(struct closure *cl)
 
 static inline void closure_wake_up(struct closure_waitlist *list)
 {
-	smp_mb(); /* the waker's condition before the look at the list */
+	smp_mb(); /* set the waker's condition before checking the list */
 	__closure_wake_up(list);
 }
 
@@ -61,7 +61,7 @@ static inline void set_closure_fn(struct closure *cl, closure_fn *fn,
 {
 	cl->fn = fn;
 	cl->wq = wq;
-	smp_mb__before_atomic(); /* fn before the count that releases it */
+	smp_mb__before_atomic(); /* set fn before dropping the count */
 }
 
 #define continue_at(cl, fn, wq)                       \
@@ -76,7 +76,7 @@ static inline void set_closure_fn(struct closure *cl, closure_fn *fn,
 		closure_sub(cl, CLOSURE_RUNNING - CLOSURE_DESTRUCTOR + 1); \
 	} while (0)
 
-/* @fn out of @wq, which must not be NULL, without a look at the count. */
+/* Run @fn from @wq, which must not be NULL, whatever the count is. */
 #define continue_at_nobarrier(cl, fn, wq)                \
 	do {                                             \
 		set_closure_fn(cl, fn, wq);              \

@@ -5,16 +5,17 @@
  * There are two jset buffers. Keys are appended to the open one (journal.cur) under
  * journal.lock. It is written when a caller waits for it (the @parent of bch_journal),
  * when it is full, or journal_delay_ms after its first key. One write is in flight at a
- * time: the closure journal.io and io_in_flight are the right to write. The step that
- * takes a jset for writing opens the other buffer as the next jset, so keys are
+ * time: the closure journal.io and io_in_flight stand for the right to write. The step
+ * that takes a jset for writing opens the other buffer as the next jset, so keys are
  * accepted while the write is in flight.
  *
  * The open jset holds a pin from the time it is opened. Each caller of bch_journal gets
  * one more count on that pin; the btree node that the keys are inserted into takes the
  * count over, and drops it once it is on the disk.
  *
- * The functions below follow a jset: keys come in, a write is asked for, the jset is
- * taken and written, its waiters are woken, the right to write is given back.
+ * The functions below are in the order of a jset's life: keys are appended, a write is
+ * requested, the jset is taken and written, its waiters are woken, and the right to
+ * write is released.
  */
 
 #include <linux/delay.h>
@@ -23,7 +24,7 @@
 #include "trace.h"
 
 /*
- * @nkeys u64s do not even fit into an empty jset. The stock driver keeps key lists
+ * @nkeys u64s do not fit even into an empty jset. The stock driver keeps key lists
  * within a block (bch_keylist_realloc()), so this is a bug. Drops journal.lock and takes
  * it again.
  */
@@ -36,9 +37,9 @@ static void bj_never_fits(struct cache_set *c, size_t nkeys)
 }
 
 /*
- * Wait until @nkeys u64s may be appended to the open jset, and return it; or NULL if
- * they never may, or if a new root is left to the next jset. Either way journal.lock is
- * held on return.
+ * Wait until @nkeys u64s may be appended to the open jset, and return it. Return NULL
+ * if they can never be appended, or if a new root is left to the next jset. In both
+ * cases journal.lock is held on return.
  */
 static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
 					      const struct closure *parent)
@@ -73,7 +74,7 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
 				closure_wait(&j->wait, &cl);
 			}
 			bj_journal_try_write(c);
-			closure_sync(&cl); /* the next jset wakes it */
+			closure_sync(&cl); /* woken when the next jset opens */
 		} else {
 			if (waited) {
 				stock_trace_journal_full(c);
@@ -99,8 +100,8 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
  * @parent: if not NULL, a closure that is put once they are on the disk
  *
  * Process context, may sleep until there is room. The keys are not in the btree yet:
- * the caller inserts them and passes the returned pin on. If the set is shut down, a
- * bio that @parent belongs to ends with an error.
+ * the caller inserts them and passes the returned pin on. If the set is shut down, the
+ * bio that @parent belongs to, if any, ends with an error.
  *
  * Return: the pin of the entry, with one count for the caller; or NULL if the set does
  * not journal (it is not synchronous, is being created, or was shut down after an I/O
@@ -122,7 +123,7 @@ __hook atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 	if (!(c->cache->sb.flags & BIT_ULL(CACHE_SYNC)))
 		return NULL;
 
-	/* The allocator of a new set; the set's first jset will have its prios. */
+	/* This is the allocator of a new set: its prios go into the set's first jset. */
 	if (!smp_load_acquire(&j->cur)) /* pairs with bj_journal_next() */
 		return NULL;
 
@@ -158,9 +159,9 @@ __hook atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 }
 
 /**
- * bj_journal_meta - have the root, uuid bucket and prio bucket journalled
+ * bj_journal_meta - journal the root, uuid bucket and prio bucket
  * @c: the cache set
- * @cl: a closure that is put when they are on the disk, or NULL not to wait
+ * @cl: a closure that is put once they are on the disk, or NULL not to wait
  *
  * Stands in for bch_journal_meta. Process context, may sleep.
  */
@@ -212,7 +213,7 @@ __hook void bj_journal_try_write(struct cache_set *c)
 }
 
 /*
- * bj_journal_write - closure function of journal.io: go on with the next jset
+ * bj_journal_write - closure function of journal.io: continue with the next jset
  *
  * Runs from bch_journal_wq, with the right to write.
  */
@@ -224,7 +225,7 @@ __hook CLOSURE_CALLBACK(bj_journal_write)
 	bj_journal_write_unlocked(closure_arg(cl));
 }
 
-/* Copy a key into a padded one, and clear the rest of that. */
+/* Copy a key into a padded one, and zero the padding. */
 static void copy_padded(__u64 *to, const void *from)
 {
 	const struct bkey *k = from;
@@ -238,11 +239,11 @@ static void copy_padded(__u64 *to, const void *from)
  * Set the fields that recovery reads besides the keys. Called with journal.lock held.
  *
  * No lock keeps c->root from changing: bch_btree_set_root() stores it and then calls
- * bch_journal_meta(). So read the pointer once, or key and level may come from
+ * bch_journal_meta(). So read the pointer once: otherwise key and level may come from
  * different nodes. The node itself does not change: its key and level are set before
  * it becomes the root, and it is freed only after bch_journal_meta(), which takes
  * journal.lock. (It does not if the set is shut down, but then this jset is not
- * submitted.) The writers of uuids and prios do the same.
+ * submitted.) New uuids and prios are likewise stored before bch_journal_meta().
  */
 static void jset_fill(struct cache_set *c, struct jset *data)
 {
@@ -261,7 +262,7 @@ static void jset_fill(struct cache_set *c, struct jset *data)
 }
 
 /*
- * Give up the open jset, which will not be written: its waiters get an error. Drops
+ * Abandon the open jset: it will not be written, and its waiters get an error. Drops
  * journal.lock and takes it again.
  */
 static void bj_drop_jset(struct cache_set *c, struct journal_write *w)
@@ -308,15 +309,15 @@ static unsigned int bj_take_jset(struct cache_set *c, struct jset *data,
 	return sectors;
 }
 
-/* Back-off of a write when the journal is full. */
+/* Delay before a write is tried again when the journal is full. */
 #define FULL_BACKOFF_US 100
 
 /*
- * bj_journal_write_unlocked - write the open jset if a write was asked for
+ * bj_journal_write_unlocked - write the open jset if a write was requested
  *
  * Closure function of journal.io, with the right to write. Called with journal.lock
- * held, releases it. Process context. If the journal is full, makes room and comes back
- * through journal_write.
+ * held, releases it. Process context. If the journal is full, makes room and tries
+ * again through journal_write.
  */
 __hook CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(c->journal.lock)
 {
@@ -327,14 +328,14 @@ __hook CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(c->journal.lock)
 	unsigned int sectors;
 	sector_t sector;
 
-	/* With I/O disabled, nothing is written and no room comes free. */
+	/* With I/O disabled, nothing is written and no room can be made. */
 	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &c->flags)) &&
 	    journal_full(j))
 		bj_drop_jset(c, w);
 
 	if (!w->need_write) {
 		closure_return_with_destructor(cl, journal_write_unlock);
-		__release(&j->lock); /* journal_write_unlock did */
+		__release(&j->lock); /* released by journal_write_unlock */
 		return;
 	}
 
@@ -346,7 +347,7 @@ __hook CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(c->journal.lock)
 		spin_unlock(&j->lock);
 
 		bj_btree_flush_write(c);
-		/* Pins come free when the nodes are on the disk: do not spin. */
+		/* The pins are dropped once the nodes are on the disk: do not spin. */
 		if (still_full)
 			fsleep(FULL_BACKOFF_US);
 		continue_at(cl, journal_write, bch_journal_wq);
@@ -382,7 +383,7 @@ __hook CLOSURE_CALLBACK(bj_journal_write_done)
 	struct cache_set *c = container_of(j, struct cache_set, journal);
 	bool failed = c->cache->journal.bio.bi_status;
 
-	/* The stock endio may have run; it leaves out a set that is stopping. */
+	/* The stock endio may have run: it ignores errors of a set that is stopping. */
 	if (failed)
 		set_bit(CACHE_SET_IO_DISABLE, &c->flags);
 	journal_wake(&journal_written(j)->wait, failed);
@@ -390,7 +391,7 @@ __hook CLOSURE_CALLBACK(bj_journal_write_done)
 }
 
 /*
- * bj_journal_write_unlock - give the right to write back
+ * bj_journal_write_unlock - release the right to write
  *
  * Destructor of journal.io; releases journal.lock.
  */

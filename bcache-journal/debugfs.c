@@ -22,7 +22,7 @@ static const char *bucket_state(const struct cache *ca, unsigned int i)
 	unsigned int cur = ca->journal.cur_idx, last = ca->journal.last_idx;
 	unsigned int tail = journal_tail(ca);
 
-	/* Distances backwards from cur: live up to last, held up to tail. */
+	/* Distance backwards from cur: buckets are live back to last, held to tail. */
 	unsigned int d = (cur + n - i) % n;
 
 	if (i == cur)
@@ -118,7 +118,7 @@ static int bj_ring_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(bj_ring);
 
 /**
- * view_debugfs_add - make a set's directory
+ * view_debugfs_add - create a set's directory
  * @v: the view; the caller removes @v->dir with debugfs_remove()
  *
  * Errors are ignored, as usual for debugfs.
@@ -133,7 +133,7 @@ void view_debugfs_add(struct set_view *v)
 }
 
 /**
- * view_debugfs_init - make this module's directory
+ * view_debugfs_init - create this module's directory
  *
  * Return: 0.
  */

@@ -3,8 +3,8 @@
  * DOC: discard of journal buckets
  *
  * Up to 6.12, if discard is enabled for the cache device, the stock driver discards
- * buckets that came free, one at a time, and reuses them only afterwards: the ring is
- * free up to discard_idx, not up to last_idx. discard_in_flight guards the only bio:
+ * reclaimed buckets one at a time, and reuses them only afterwards: the ring is free up
+ * to discard_idx, not up to last_idx. discard_in_flight guards the only bio:
  *
  *	DISCARD_READY      the bio is not in use
  *	DISCARD_IN_FLIGHT  the discard is in flight
@@ -15,15 +15,15 @@
 
 #include "journal.h"
 
-/* All three or none. */
+/* The stock driver must have all three of these, or none. */
 #ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
 #if !defined(HAVE_HOOK_JOURNAL_DISCARD_ENDIO) || \
 	!defined(HAVE_JOURNAL_DEVICE_DISCARD_IDX)
-#error "the stock driver has half of the discard of journal buckets"
+#error "only part of the code that discards journal buckets is in the stock driver"
 #endif
 #elif defined(HAVE_HOOK_JOURNAL_DISCARD_ENDIO) || \
 	defined(HAVE_JOURNAL_DEVICE_DISCARD_IDX)
-#error "the stock driver has half of the discard of journal buckets"
+#error "only part of the code that discards journal buckets is in the stock driver"
 #endif
 
 #ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
@@ -58,8 +58,8 @@ __hook void bj_journal_discard_work(struct work_struct *work)
 
 /*
  * Does a jset on the disk say that the bucket at discard_idx is no longer needed? Until
- * the open jset is filled in, its buffer has the last_seq of the jset that was in it
- * before, with the stock driver too. That one is on the disk, or I/O is disabled.
+ * the open jset is filled in, its buffer still has the last_seq of the jset that used
+ * it before, with the stock driver too. That jset is on the disk, or I/O is disabled.
  */
 static bool given_up(const struct cache *ca)
 {
@@ -73,7 +73,7 @@ static bool given_up(const struct cache *ca)
 }
 
 /**
- * journal_discard - have the next free bucket discarded
+ * journal_discard - discard the next free bucket
  * @ca: the cache
  * @tight: skip the discard rather than wait until the bucket may be discarded
  *
@@ -81,7 +81,8 @@ static bool given_up(const struct cache *ca)
  * last_idx, but does not pass a bucket whose discard is still in flight.
  *
  * Unlike stock, do not discard a bucket that the newest jset on the disk still needs:
- * after a crash, stock 7.3, and stock on a device without discard, would refuse the set.
+ * after a crash, the stock driver would refuse the set on 7.3, and on any kernel if
+ * discard was disabled in the meantime.
  *
  * Unlike stock, complete a finished discard even if discard was disabled in the
  * meantime: otherwise it moves discard_idx past last_idx once discard is enabled again,

@@ -2,11 +2,11 @@
 /**
  * DOC: loading and unloading
  *
- * This file compiles attach/attach.c for this module's target and calls it. So patch.c,
- * whose tables attach.c reads, need not know it.
+ * This file compiles attach/attach.c for this module's target and calls it, so that
+ * patch.c, whose tables attach.c reads, need not depend on it.
  *
- * What must exist before the first hook can run is made at load, and taken down at
- * unload, after the last hook has run.
+ * Everything that must exist before the first hook can run is set up at load, and torn
+ * down at unload, after the last hook has run.
  */
 
 #include "target.h"
@@ -37,7 +37,7 @@ static void __exit bcache_journal_exit(void)
 module_init(bcache_journal_init);
 module_exit(bcache_journal_exit);
 
-MODULE_DESCRIPTION("The journal of bcache, rewritten, for the stock driver");
+MODULE_DESCRIPTION("Replacement journal for the stock bcache driver");
 MODULE_AUTHOR("The Outrigger authors");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(OUTRIGGER_VERSION);

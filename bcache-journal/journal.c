@@ -8,14 +8,15 @@
  */
 
 /**
- * DOC: buckets for a set that is going down
+ * DOC: buckets for a set that is being shut down
  *
  * Once a set has failed, for example because its registration was refused late,
  * bch_bucket_alloc() returns -1 at once. The set's allocator thread may be in
  * bch_prio_write() at that moment, between two of the buckets it needs, having checked
  * beforehand that they are available. It then hits BUG_ON(bucket == -1) with
- * bucket_lock held, and the devices stay busy until the machine is reset. The race is
- * the stock driver's, but this module refuses sets more often, so it closes it.
+ * bucket_lock held, and the devices stay busy until the machine is reset. The stock
+ * driver has this race too, but this module refuses sets more often, so it closes the
+ * race.
  */
 
 #include <linux/crc64.h>
@@ -34,7 +35,7 @@
 OUTRIGGER_STOCK_BODY(bcache, bch_bucket_alloc);
 
 /**
- * jset_csum - checksum of a jset, as stock computes it
+ * jset_csum - checksum of a jset, as the stock driver computes it
  * @j: the jset, jset_bytes(@j->keys) of which are in memory
  *
  * Any context.
@@ -46,11 +47,11 @@ u64 jset_csum(const struct jset *j)
 
 /**
  * bj_journal_alloc - allocate a set's journal: stands in for bch_journal_alloc
- * @c: a cache set that is being made, all zero so far
+ * @c: a cache set that is being created, still zeroed
  *
- * On failure bch_journal_free, which the stock driver then calls, frees what was
- * allocated. The buffers start out as zeroes, since the stock write path does
- * not set every field of a jset.
+ * On failure the stock driver calls bch_journal_free, which frees everything that has
+ * been allocated. The buffers are zeroed, since the stock write path does not set every
+ * field of a jset.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -65,7 +66,7 @@ __hook int bj_journal_alloc(struct cache_set *c)
 	INIT_DELAYED_WORK(&j->work, journal_write_work);
 	c->journal_delay_ms = JOURNAL_DELAY_MS;
 
-	/* One slot stays free, or a full fifo would look like an empty one. */
+	/* One slot stays free: otherwise a full fifo would look like an empty one. */
 	j->pin.size = slots - 1;
 	j->pin.mask = slots - 1;
 	j->pin.front = 0;
@@ -89,9 +90,9 @@ __hook int bj_journal_alloc(struct cache_set *c)
  * @j: the journal
  *
  * Called with journal.lock held, or once by registration without it. In the latter case
- * the allocator of a new set is already running, and must not see an open jset without
- * a seq: so journal.cur is set last. The pin and seq must change together, since
- * last_seq is computed from both.
+ * the allocator of a new set is already running and must not see an open jset without a
+ * seq, so journal.cur is set last. The pin and seq must change together, since last_seq
+ * is computed from both.
  */
 __hook void bj_journal_next(struct journal *j)
 {
@@ -99,7 +100,7 @@ __hook void bj_journal_next(struct journal *j)
 	struct journal_write *w = journal_written(j);
 
 	if (!pin_free(j)) {
-		/* Mark and the write path each leave one pin free. */
+		/* bj_journal_mark() and the write path each leave one pin free. */
 		journal_fail_set(c, "journal: no pin left for entry %llu",
 				 j->seq + 1);
 		return;
@@ -137,14 +138,14 @@ __hook void bj_journal_free(struct cache_set *c)
  * bj_bucket_alloc - allocate a bucket: stands in for bch_bucket_alloc
  * @ca: the cache
  * @reserve: which reserve may be used
- * @wait: sleep until there is one
+ * @wait: sleep until one is available
  *
- * Called with bucket_lock held, and drops it while waiting. On a set that is going
- * down, bch_prio_write() gets the cache's first bucket, with the pin that it will drop
- * again. The bucket is not written: with I/O disabled no bio is submitted, and the set
- * cannot be revived from that state. Without STOPPING, the I/O may have been disabled
- * through io_disable in sysfs, and may be enabled again: then the answer is the stock
- * driver's.
+ * Called with bucket_lock held, and drops it while waiting. On a set that is being shut
+ * down, bch_prio_write() gets the cache's first bucket, with the pin that it expects
+ * and drops again. The bucket is not written: with I/O disabled no bio is submitted,
+ * and the set cannot be revived from that state. Without STOPPING, I/O may have been
+ * disabled through io_disable in sysfs, and may be enabled again: then return the stock
+ * driver's result.
  *
  * Return: the bucket, with a pin, or -1.
  */

@@ -3,12 +3,12 @@
  * DOC: bcache-journal
  *
  * The journal of bcache, on the stock driver's own structures. The files, in the
- * order in which a jset meets them:
+ * order in which a jset passes through them:
  *
  *   journal.c  allocates and frees a journal; opens a jset and takes its pin
  *   commit.c   collects keys in the open jset and takes it for writing
  *   room.c     decides which callers may use a journal that is nearly full
- *   reclaim.c  drops pins that are free, then buckets; writes btree nodes to free pins
+ *   reclaim.c  releases unused pins, then buckets; writes btree nodes to free pins
  *   discard.c  discards free buckets, where the stock driver does
  *   write.c    writes a jset, and retries a write that failed
  *
@@ -19,22 +19,22 @@
  *   accept.c   remembers which set may lose entries
  *   replay.c   marks the keys for gc and inserts them again
  *
- * view.c shows each set, through sysfs.c and debugfs.c; these read it through set.c.
- * trace.c has the tracepoints, patch.c the table of replaced functions; fasten.c loads
- * and unloads the module. ondisk.c is the one validator of entries from a disk.
+ * view.c exposes each set through sysfs.c and debugfs.c, which access the set through
+ * set.c. trace.c has the tracepoints, patch.c the table of replaced functions; fasten.c
+ * loads and unloads the module. ondisk.c is the only validator of entries from a disk.
  *
  * The stock driver and this module may take turns at any moment: during a livepatch
  * transition some tasks run the stock functions and some run the functions of this
- * module, on the same journal. So the journal is in a state that the stock driver
- * could have left whenever a lock is released. Exclusion uses the stock driver's own
- * tokens, and every function pointer that outlives a call is to a stock function,
- * which livepatch redirects to this module while it is attached:
+ * module, on the same journal. So whenever a lock is released, the journal must be in
+ * a state in which the stock driver could have left it. Every function pointer that
+ * outlives a call points to a stock function, which livepatch redirects to this module
+ * while it is attached. Exclusion uses the stock driver's own tokens:
  *
  *   journal.lock                  the open jset, the pins (not their counts), indices
  *   journal.io, io_in_flight      the right to write the open jset; the cache's bio
  *   btree_flushing                the right to look for nodes to write
  *   BTREE_NODE_journal_flush      set on a node that is about to be written to free a
- *                                 pin; whoever frees the node waits for it to clear
+ *                                 pin; the node is not freed until it is cleared
  *   discard_in_flight             the right to use discard_bio
  */
 #ifndef BCACHE_JOURNAL_H
@@ -49,8 +49,8 @@
 #include "closure.h"
 
 /*
- * Lock classes and closure debugging would leave pointers to this module's data in
- * the stock driver's objects.
+ * Lockdep and closure debugging would leave pointers to this module's data in the stock
+ * driver's objects.
  */
 #if defined(CONFIG_LOCKDEP) || defined(CONFIG_BCACHE_CLOSURES_DEBUG) || \
 	defined(CONFIG_DEBUG_CLOSURES)
@@ -59,7 +59,7 @@
 
 #define JSET_BYTES (PAGE_SIZE << JSET_BITS)
 
-/* How often recovery reports its progress. */
+/* Interval between the progress messages of recovery. */
 #define REPORT_INTERVAL (5 * HZ)
 
 /* Messages name the set first. */
@@ -67,7 +67,7 @@
 #define bj_warn(c, fmt, ...) pr_warn("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
 #define bj_info(c, fmt, ...) pr_info("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
 
-/* What is wrong with a jset, for a message. */
+/* Description of a jset's fault, for log messages. */
 struct fault_text {
 	char text[80];
 };
@@ -87,8 +87,8 @@ static inline struct fault_text fault_text(const struct jset_fault *f)
 /*
  * The fifo of pins: data[front] belongs to the oldest jset that is still needed,
  * data[back - 1] to the open one. A pin's count is decremented without a lock;
- * journal.lock protects everything else. There are mask + 1 slots, and at most size of
- * them are in use.
+ * journal.lock protects everything else. There are mask + 1 slots, of which at most
+ * size are in use.
  */
 static inline size_t pin_used(const struct journal *j)
 {
@@ -110,7 +110,7 @@ static inline atomic_t *pin_back(const struct journal *j)
 	return &j->pin.data[(j->pin.back - 1) & j->pin.mask];
 }
 
-/* The oldest entry that recovery would need. */
+/* The oldest entry that recovery would need now. */
 static inline u64 journal_last_seq(const struct journal *j)
 {
 	return j->seq - pin_used(j) + 1;
@@ -159,9 +159,9 @@ static inline struct jset_geom cache_geom(const struct cache *ca)
 }
 
 /*
- * Were journal buckets of the set discarded? Then the oldest entries may be gone
- * before an entry that says so by its last_seq is on the disk. The superblock keeps
- * the flag on kernels that no longer discard.
+ * Does the superblock say that journal buckets may have been discarded? If so, the
+ * oldest entries may be gone before an entry whose last_seq reflects this is on disk.
+ * The flag stays in the superblock on kernels that no longer discard.
  */
 static inline bool superblock_discards(const struct cache_set *c)
 {
@@ -173,7 +173,7 @@ static inline unsigned int bucket_blocks(const struct cache_set *c)
 	return c->cache->sb.bucket_size >> c->block_bits;
 }
 
-/* Length on the disk of a jset with @keys u64s of keys. */
+/* On-disk length of a jset with @keys u64s of keys. */
 static inline unsigned int jset_sectors(const struct cache_set *c, u32 keys)
 {
 	const struct jset_geom g = cache_geom(c->cache);
@@ -189,11 +189,11 @@ void bj_journal_free(struct cache_set *c);
 long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait);
 
 /* room.c */
-/* What a caller of bch_journal() holds while it waits for room. */
+/* Resources that a caller of bch_journal() holds while it waits for room. */
 enum holds {
-	HOLDS_NOTHING, /* keys, or a flush */
+	HOLDS_NOTHING, /* appends keys, or flushes */
 	HOLDS_ROOT, /* the lock of the root: bch_btree_set_root() */
-	HOLDS_BUCKETS, /* buckets or a lock that the others need */
+	HOLDS_BUCKETS, /* buckets or a lock that other callers need */
 };
 
 /* A caller of bch_journal() that waits for room. */
@@ -201,8 +201,8 @@ struct room_wait {
 	size_t nkeys; /* u64s */
 	enum holds holds;
 	unsigned long began; /* jiffies */
-	unsigned long changed; /* jiffies when @oldest was another one */
-	u64 oldest; /* entry */
+	unsigned long changed; /* jiffies when @oldest last changed */
+	u64 oldest; /* last_seq of the journal at that time */
 };
 
 void room_wait_begin(struct room_wait *r, const struct cache_set *c,
@@ -282,7 +282,7 @@ struct set_view {
 	struct cache_set *c;
 	struct hlist_node node;
 	struct dentry *dir;
-	unsigned long *born; /* jiffies a pin's slot was taken, or 0 */
+	unsigned long *born; /* jiffies when each pin's slot was taken, or 0 */
 };
 
 int views_init(void);

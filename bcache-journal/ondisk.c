@@ -44,7 +44,7 @@ static enum jset_verdict ptr_check(const struct bkey *k, unsigned int i,
 	u64 bucket = ptr_bucket(k, i, g);
 	u32 remainder = ptr_offset(k, i) & (g->bucket_sectors - 1);
 
-	/* Like stock, do not follow a pointer to a cache that the set does not have. */
+	/* Like stock, ignore a pointer to a cache that the set does not have. */
 	if (ptr_dev(k, i) >= JSET_CACHES)
 		return JSET_OK;
 
@@ -174,25 +174,25 @@ enum jset_verdict jset_check_body(const struct jset *j,
  * jset_verdict_text() - describe a verdict in words
  * @v: the verdict
  *
- * Return: a phrase that completes "journal entry: ...".
+ * Return: a phrase that completes the sentence "journal entry N ...".
  */
 const char *jset_verdict_text(enum jset_verdict v)
 {
 	switch (v) {
 	case JSET_OK:
-		return "is good";
+		return "is sound";
 	case JSET_EMPTY:
-		return "is not there";
+		return "does not exist";
 	case JSET_TOO_BIG:
-		return "is longer than an entry or its bucket can be";
+		return "is longer than an entry can be, or than its bucket";
 	case JSET_BAD_CSUM:
 		return "has a wrong checksum";
 	case JSET_BAD_VERSION:
-		return "has a format newer than this software";
+		return "has a newer format than this software supports";
 	case JSET_BAD_SEQ:
 		return "has impossible sequence numbers";
 	case JSET_BAD_LEVEL:
-		return "names a btree deeper than one can be";
+		return "has an impossible btree level";
 	case JSET_BAD_UUID:
 		return "has too many pointers to the uuid bucket";
 	case JSET_BAD_ROOT:
@@ -206,7 +206,7 @@ const char *jset_verdict_text(enum jset_verdict v)
 	case JSET_BAD_EXTENT:
 		return "has a key with an impossible size or offset";
 	case JSET_BAD_PTR:
-		return "has a pointer to outside of the cache's buckets";
+		return "has a pointer that leads outside the cache's buckets";
 	}
 	return "has an unknown fault";
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The bcache journal's format on disk, and its only validator.
+ * The on-disk format of the bcache journal, and its only validator.
  *
  * This file and ondisk.c are pure: the kernel module, the tools, the unit tests
  * and the fuzzer all compile the same source. Nothing here allocates, sleeps,
@@ -35,9 +35,9 @@ typedef __u8 u8;
  *
  * A jset can only be trusted after three steps, in this order:
  *
- * 1. jset_check_header() on the first block: is a jset here, and how long is it?
- * 2. The caller reads all jset_bytes() of it into memory and computes the
- *    checksum of jset_csum_bytes() from jset_csum_start() on.
+ * 1. jset_check_header() on the first block: is there a jset, and how long is it?
+ * 2. The caller reads all its jset_bytes() into memory and computes the checksum
+ *    of the jset_csum_bytes() that start at jset_csum_start().
  * 3. jset_check_body(): are all fields and keys safe for bcache to use?
  *
  * Only then is jset_for_each_key() safe.
@@ -49,7 +49,7 @@ typedef __u8 u8;
 #define JSET_CACHES \
 	8 /* caches in a set, and so the limit for a pointer's device */
 #define JSET_MAX_LEVEL 15 /* a tree of 2^40 buckets of 4 KiB is 8 levels deep */
-/* No set gets that far: 146,000 years at one entry per microsecond. */
+/* Out of reach: 146,000 years at one entry per microsecond. */
 #define JSET_MAX_SEQ 0x4000000000000000ULL
 #define JSET_NO_KEY (~0U) /* jset_fault.key_index of a fault in the header */
 
@@ -111,9 +111,9 @@ struct jset {
  * @nbuckets: number of buckets; a pointer must name one below this
  * @max_bytes: longest jset that bcache writes or reads (PAGE_SIZE << JSET_BITS)
  * @max_open: maximum number of entries open at once, the length of the fifo of
- *            pins; 0 if unknown, and then not checked
- * @nr_inodes: number of devices that the set has room for; 0 if unknown, and then
- *             not checked
+ *            pins; 0 if unknown, in which case it is not checked
+ * @nr_inodes: number of devices that the set has room for; 0 if unknown, in which
+ *             case it is not checked
  */
 struct jset_geom {
 	u64 magic;
@@ -130,7 +130,7 @@ struct jset_geom {
 /**
  * enum jset_verdict - the verdict of the validator on a jset
  * @JSET_OK: nothing is wrong
- * @JSET_EMPTY: no jset of this set begins here: the used part of the bucket ends
+ * @JSET_EMPTY: no jset of this set begins here: end of the used part of the bucket
  * @JSET_TOO_BIG: longer than a jset can be, or than the rest of the bucket
  * @JSET_BAD_CSUM: damaged, or not completely written
  * @JSET_BAD_VERSION: a format newer than JSET_VERSION
@@ -143,7 +143,7 @@ struct jset_geom {
  * @JSET_CUT_KEY: the last key is incomplete
  * @JSET_BAD_INODE: a key is for a device that the set has no room for
  * @JSET_BAD_EXTENT: a key is empty, begins before 0, or ends beyond KEY_MAX_OFFSET
- * @JSET_BAD_PTR: a pointer leads out of the cache or past the end of a bucket
+ * @JSET_BAD_PTR: a pointer leads outside the cache or past the end of a bucket
  */
 enum jset_verdict {
 	JSET_OK,

@@ -3,15 +3,15 @@
  * DOC: reclaim
  *
  * A journal bucket may be written again when every jset in it is older than last_seq,
- * the oldest jset whose pin is held. A pin comes free when the btree nodes that hold
+ * the oldest jset whose pin is held. A pin is dropped once the btree nodes that hold
  * the jset's keys are on the disk, so when the journal is full, the nodes that hold the
  * oldest pin are written.
  *
  * The ring of buckets:  ... free | last_idx ... cur_idx | free ...
  *
- * The bucket behind cur_idx is never given out, so that last_idx == cur_idx + 1 cannot
- * be taken for an empty ring. Once registration is over (do_reserve) one more is kept in
- * reserve, so that replay after a crash has a bucket to write to.
+ * cur_idx never catches up with last_idx: a full ring would then look like one with
+ * only a single bucket in use. Once registration is over (do_reserve), one more bucket
+ * is kept in reserve, so that replay after a crash has a bucket to write to.
  */
 
 #include "journal.h"
@@ -31,7 +31,7 @@ __hook void bj_journal_space_reserve(struct journal *j)
 	j->do_reserve = true;
 }
 
-/* Free buckets of the ring, not counting @kept of them. */
+/* Number of free buckets in the ring, not counting @kept of them. */
 static unsigned int free_buckets(const struct cache *ca, unsigned int kept)
 {
 	unsigned int n = ca->sb.njournal_buckets;
@@ -54,8 +54,8 @@ unsigned int journal_free_buckets(struct cache_set *c)
 }
 
 /*
- * Number of blocks that can be written before a bucket or a pin has to come free. A jset
- * takes one pin, and one block or more.
+ * Number of blocks that can be written before a bucket or a pin has to be released. A
+ * jset takes one pin, and one block or more.
  */
 static u64 blocks_left(struct cache_set *c)
 {
@@ -69,7 +69,7 @@ static u64 blocks_left(struct cache_set *c)
 /**
  * journal_is_tight - are so few blocks left that room.c has to choose among callers?
  * @c: the cache set
- * @more: blocks that are about to be taken, to be left out
+ * @more: number of blocks that are about to be used; they do not count as left
  *
  * Called with journal.lock held.
  */
@@ -93,14 +93,14 @@ static void write_at(struct cache_set *c, unsigned int offset)
 }
 
 /**
- * journal_resume - write on behind the newest jset, instead of in the next bucket
+ * journal_resume - continue writing after the newest jset, not in the next bucket
  * @c: the cache set being registered
  * @newest: the newest jset, which is in bucket cur_idx
  * @end: sectors from the start of that bucket to the end of the jset
  *
- * Called by bj_journal_read() once it is certain that nothing newer is lost: the rest of
- * the bucket will be overwritten. Afterwards the journal looks as if it had been in use
- * all along, to the stock driver too.
+ * Called by bj_journal_read() once it is certain that nothing newer is lost: the rest
+ * of the bucket will be overwritten. Afterwards the journal looks as if it had been in
+ * use all along, to the stock driver too.
  */
 void journal_resume(struct cache_set *c, const struct jset *newest,
 		    unsigned int end)
@@ -119,7 +119,7 @@ void journal_resume(struct cache_set *c, const struct jset *newest,
 		write_at(c, end);
 }
 
-/* If the current bucket is full, go on to the next one, but leave @kept free. */
+/* If the current bucket is full, move on to the next one, but leave @kept free. */
 static bool take_bucket(struct cache_set *c, unsigned int kept)
 {
 	struct cache *ca = c->cache;
@@ -139,7 +139,8 @@ static bool take_bucket(struct cache_set *c, unsigned int kept)
  * journal_take_reserve - use the bucket that is reserved for replay
  * @c: the cache set
  *
- * The last resort, when nothing else makes room. Called with journal.lock held.
+ * This is the last resort if no room can be made otherwise. Called with journal.lock
+ * held.
  */
 void journal_take_reserve(struct cache_set *c)
 {
@@ -163,13 +164,13 @@ void journal_give_up_bucket(struct cache_set *c)
 }
 
 /**
- * bj_journal_reclaim - release the pins that are free, then the buckets
+ * bj_journal_reclaim - release the pins with a count of 0, then the buckets
  * @c: the cache set
  *
- * Stands in for journal_reclaim. Called with journal.lock held. Goes on to the next
+ * Stands in for journal_reclaim. Called with journal.lock held. Moves on to the next
  * bucket if the current one is full and another one is free. Wakes the waiters for room
- * only if any of this has made some: they call this function themselves, and must not
- * keep each other awake.
+ * only if there is more of it now: they call this function themselves, and would
+ * otherwise keep waking each other.
  */
 __hook void bj_journal_reclaim(struct cache_set *c)
 {
@@ -181,7 +182,7 @@ __hook void bj_journal_reclaim(struct cache_set *c)
 
 	atomic_long_inc(&c->reclaim);
 
-	/* The count of the open jset's pin is never 0, so this ends. */
+	/* The count of the open jset's pin is never 0, so this loop terminates. */
 	while (pin_used(j) > 1 && !atomic_read(pin_front(j))) {
 		j->pin.front = (j->pin.front + 1) & j->pin.mask;
 		gained = true;
@@ -220,7 +221,7 @@ static bool bj_node_mark(struct btree *b, const atomic_t *pin)
 	return mark;
 }
 
-/* Write a marked node, unless that has been done meanwhile, and clear the mark. */
+/* Write a marked node, unless it has been written meanwhile, and clear the mark. */
 static void bj_node_write(struct btree *b)
 {
 	mutex_lock(&b->write_lock);
@@ -259,7 +260,7 @@ __hook void bj_btree_flush_write(struct cache_set *c)
 	oldest = pin_front(j);
 	spin_unlock(&j->lock);
 
-	/* The pin is free already: the next reclaim releases it. */
+	/* The count is 0 already: the next reclaim releases the pin. */
 	if (atomic_read(oldest) <= 0)
 		goto out;
 
@@ -268,8 +269,8 @@ __hook void bj_btree_flush_write(struct cache_set *c)
 	mutex_lock(&c->bucket_lock);
 	list_for_each_entry_reverse(b, &c->btree_cache, list) {
 		/*
-		 * Stop when no more nodes can hold the pin, or when it has come
-		 * free. The nodes marked so far are written in any case.
+		 * Stop when no more nodes can hold the pin, or when it has been
+		 * released. The nodes marked so far are written in any case.
 		 */
 		if (nr == BTREE_FLUSH_NR || (int)nr >= atomic_read(oldest) ||
 		    pin_front(j) != oldest)

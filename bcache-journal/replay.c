@@ -3,12 +3,13 @@
  * DOC: mark and replay
  *
  * The keys of the collected jsets may not be in the btree on the disk. First, before
- * anything is allocated, they are marked for gc (mark); then they are inserted again, in
- * exactly the order in which they were journalled (replay). Meanwhile each jset holds a
- * pin, which the btree nodes take over.
+ * anything is allocated, they are marked for gc (mark); then they are inserted again,
+ * in exactly the order in which they were journalled (replay). Meanwhile each jset
+ * holds a pin, which the btree nodes take over.
  *
- * A livepatch transition can put the stock driver before or behind either step, so both
- * check their input: the list may come from the stock driver's scan.
+ * During a livepatch transition, the stock driver may run the step before or after
+ * either of these, so both check their input: the list may come from the stock driver's
+ * scan.
  */
 
 #include <linux/delay.h>
@@ -52,8 +53,8 @@ static bool gens_ok(struct cache_set *c, const struct jset *j)
 }
 
 /*
- * Check an entry again: the list may come from the stock driver's scan, and the scan
- * runs before the buckets have their generations. The checksum was checked by either.
+ * Check an entry again: the list may come from the stock driver's scan, and either scan
+ * runs before the buckets have their generations. Both check the checksum.
  */
 static bool entry_ok(struct cache_set *c, const struct jset *j)
 {
@@ -94,9 +95,9 @@ static void mark_key(struct cache_set *c, struct bkey *k)
  * @c: the cache set being registered
  * @list: the jsets, from bch_journal_read
  *
- * Stands in for bch_journal_mark. Called by registration; the journal has no other user.
- * As with stock, a jset for which no pin is left is replayed without one; the write path
- * never lets so many be open.
+ * Stands in for bch_journal_mark. Called by registration; the journal has no other
+ * user. As with stock, a jset for which no pin is left is replayed without one; the
+ * write path never lets that many jsets be open.
  *
  * Cannot fail: replay refuses a faulty list.
  */
@@ -105,7 +106,7 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 	struct journal *j = &c->journal;
 	struct journal_replay *i;
 	const struct bkey *k;
-	u64 next = j->seq + 1; /* the seq whose pin is the front of the fifo */
+	u64 next = j->seq + 1; /* the seq whose pin is at the front */
 
 	list_for_each_entry(i, list, list)
 		i->pin = NULL;
@@ -114,7 +115,7 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 		if (i->j.seq >= next)
 			return;
 
-		/* Missing entries get free pins. */
+		/* Missing entries get pins with a count of 0. */
 		while (--next != i->j.seq && pin_free(j) > 1)
 			pin_push_front(j, 0);
 
@@ -133,8 +134,8 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 }
 
 /*
- * Before anything is changed: is every entry there, in order, and sound? With
- * @is_judged the scan has already judged the gaps, knowing the whole ring.
+ * Check, before anything is changed, that every entry is present, in order and sound.
+ * With @is_judged, the scan has already judged the gaps, knowing the whole ring.
  */
 static int bj_check_list(struct cache_set *c, struct list_head *list,
 			 bool is_judged)
@@ -147,7 +148,7 @@ static int bj_check_list(struct cache_set *c, struct list_head *list,
 		if (!is_judged && seq == start && i->j.seq > seq &&
 		    superblock_discards(c)) {
 			bj_info(c,
-				"journal entries %llu-%llu are gone, discarded as no longer needed (replaying %llu-%llu)\n",
+				"journal entries %llu-%llu were no longer needed and have been discarded (replaying %llu-%llu)\n",
 				seq, i->j.seq - 1, start, end);
 		} else if (!is_judged && seq != i->j.seq) {
 			bj_err(c,
@@ -179,7 +180,7 @@ static int bj_replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 	return ret;
 }
 
-/* Insert the keys of an entry, and add their number to *keys. 0 or a negative errno. */
+/* Insert the keys of an entry and add their number to *keys. Returns 0 or an errno. */
 static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 			   unsigned int *keys)
 {
@@ -204,12 +205,12 @@ static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 	return 0;
 }
 
-/* May replay go on with this entry? 0 or a negative errno. */
+/* May replay continue with this entry? Returns 0 or a negative errno. */
 static int may_go_on(const struct cache_set *c, const struct jset *j)
 {
 	if (fatal_signal_pending(current)) {
 		bj_warn(c,
-			"the process that registers was killed: replay is given up before entry %llu, which stays on the disk\n",
+			"the registering process was killed: replay stopped before entry %llu, no entry is lost; register again\n",
 			j->seq);
 		return -EINTR;
 	}
@@ -217,15 +218,15 @@ static int may_go_on(const struct cache_set *c, const struct jset *j)
 	return test_bit(CACHE_SET_IO_DISABLE, &c->flags) ? -EIO : 0;
 }
 
-/* How long registration waits for nodes to be written, and how often it looks. */
+/* How long registration waits for nodes to be written, and how often it checks. */
 #define SETTLE_MS 30000
 #define SETTLE_POLL_US 1000
 
 /*
  * Write the nodes that hold entries up to @end, and then an entry whose last_seq is
- * behind them. If the operator has accepted a gap in them (@lossy), do it so that the
- * next recovery does not find the gap again; otherwise only while the ring is tight, so
- * that crashes during registration cannot use it up, however many there are.
+ * past them. If the operator has accepted a gap in these entries (@lossy), this keeps
+ * the next recovery from finding the gap again. Otherwise do it only while the ring is
+ * tight, so that no number of crashes during registration can use it up.
  */
 static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 {
@@ -256,7 +257,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 	} while (!gone && time_before(jiffies, until));
 
 	closure_init_stack(&cl);
-	/* It may be deferred, like a new root. */
+	/* This entry may be deferred, like a new root. */
 	while (gone && !(pin = bj_journal(c, NULL, &cl)) &&
 	       time_before(jiffies, until) &&
 	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
@@ -267,7 +268,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 		atomic_dec(pin);
 	else if (lossy)
 		bj_warn(c,
-			"journal entries up to %llu are still needed: a crash before they are written asks for accept_loss again\n",
+			"journal entries up to %llu are still needed: if the machine crashes before their keys are written, accept_loss is needed again\n",
 			end);
 	closure_sync(&cl);
 }
@@ -278,12 +279,12 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
  * @list: the jsets, marked; all of them are freed, also on error
  *
  * Stands in for bch_journal_replay. Called by registration with bch_register_lock held;
- * the journal takes new entries meanwhile (a node may split). On error the set is not
- * registered, and everything on the disk is still there.
+ * the journal accepts new entries meanwhile (a node may split). On error the set is not
+ * registered, and all entries are still on the disk.
  *
- * Return: 0, -EIO if entries are missing or not in order or not sound, or if the set
- * was shut down meanwhile, -EINTR if the process was killed, or what
- * bch_btree_insert returned.
+ * Return: 0, -EIO if entries are missing, out of order or damaged, or if the set was
+ * shut down meanwhile, -EINTR if the process was killed, or the error of
+ * bch_btree_insert().
  */
 __hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 {
@@ -311,7 +312,7 @@ __hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 
 		if (time_after(jiffies, report)) {
 			bj_info(c,
-				"replaying: %u keys so far, entry %llu of up to %llu\n",
+				"replaying: %u keys so far, entry %llu of %llu\n",
 				keys, i->j.seq, end);
 			report = jiffies + REPORT_INTERVAL;
 		}

@@ -21,7 +21,7 @@ struct window {
 	const void *data;
 	u32 offset;
 	u32 have;
-	u32 slow_until; /* a longer read failed: until here, read no more than needed */
+	u32 slow_until; /* a long read failed: up to here, read only what is needed */
 };
 
 /*
@@ -58,9 +58,9 @@ static const struct jset *window_at(const struct window *w, u32 offset)
 
 /*
  * The stock driver opens the journal of a new set without the lock, while the allocator
- * is already running: the allocator may have the first entry written before the entry
- * gets its seq. Such an entry is at the start of bucket 1 and has no keys, and the
- * first entry that anything waits for comes after it.
+ * is already running, so the first entry may be written before it gets its seq. Such an
+ * entry is at the start of bucket 1 and has no keys, and the first entry that has
+ * waiters comes after it.
  */
 static bool too_early(const struct ring_spot *s, const struct jset *j)
 {
@@ -160,7 +160,7 @@ static bool plausible(const struct ring *r, u64 seq)
 	       (u64)r->nbuckets * (r->geom.bucket_sectors / ring_block(r));
 }
 
-/* No entry has seq 0, so a bad entry with it may be any: treat it as the highest. */
+/* No entry has seq 0, so a bad entry with seq 0 may be any: treat it as the highest. */
 static bool later(u64 a, u64 b)
 {
 	return a - 1 > b - 1;
@@ -254,8 +254,8 @@ static u32 newest_bucket(const struct ring *r)
 }
 
 /*
- * Read the bucket after @b, and go on as long as the heads are damaged: writing may
- * have continued in any of these buckets.
+ * Read the bucket after @b, and further buckets as long as their heads are damaged:
+ * writing may have continued in any of them.
  */
 static int bj_read_behind(struct ring *r, u32 b)
 {
@@ -297,7 +297,7 @@ static int bj_find_newest(struct ring *r)
 	if (b == RING_NONE)
 		return 0;
 
-	/* Each round finds newer entries, unless reads fail that succeeded before. */
+	/* Each round finds newer entries, unless reads fail that used to succeed. */
 	for (i = 0; i < r->nbuckets && b != RING_NONE; i++) {
 		r->cur = b;
 		ret = bj_read_whole(r, b, bj_note);
@@ -413,7 +413,7 @@ int ring_scan(struct ring *r)
 	if (ret)
 		return ret;
 
-	/* Go back to a bucket that begins with L or an older entry. */
+	/* Go back to the bucket that begins with L or an older entry. */
 	b = r->cur;
 	while (!r->bucket[b].head_seq || r->bucket[b].head_seq > r->last_seq) {
 		b = ring_prev(r, b);
@@ -650,8 +650,8 @@ static int bj_erase(struct ring *r, const struct ring_spot *s,
  * @r: the ring, after ring_judge(); the user has accepted the loss
  *
  * Overwrites each damaged place where an entry from L on could reappear, because
- * it becomes readable or its checksum happens to match. Leaves alone sound
- * entries, and heads without which the newest entry would not be found again.
+ * it becomes readable or its checksum happens to match. Sound entries are left
+ * alone, and so are heads without which the newest entry would not be found again.
  * Process context.
  *
  * Return: 0, or the error of ops->erase() or ops->read().

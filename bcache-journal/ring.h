@@ -3,7 +3,7 @@
  * Judges a whole ring of journal buckets: is recovery safe?
  *
  * Pure like ondisk.h: the kernel module, the tools and the unit tests all compile this
- * file. The caller reads blocks and keeps entries.
+ * file. The caller reads the blocks and keeps the entries.
  */
 #ifndef BCACHE_JOURNAL_RING_H
 #define BCACHE_JOURNAL_RING_H
@@ -11,7 +11,7 @@
 #include "ondisk.h"
 
 /**
- * DOC: what is refused, and what is not
+ * DOC: when a set is refused
  *
  * Entry N is written only after N - 1 is on the disk, and only one write is in
  * flight at a time. So after a power failure, if M is the newest sound entry
@@ -21,7 +21,7 @@
  *   refuse. There are two exceptions. On a set that discards, a gap may begin
  *   at L and consist of whole buckets without any entry of this set: these
  *   buckets were reclaimed and discarded before the entry that records this was
- *   written. And a gap may begin at L, in the next bucket, if a torn M + 1 is at
+ *   written. A gap may also begin at L, in the next bucket, if a torn M + 1 is at
  *   the start of that bucket: the bucket was reclaimed first.
  * - M + 1 may be torn: damaged or unreadable, directly after M or at the start
  *   of the next bucket. It was never acknowledged.
@@ -33,7 +33,7 @@
  *   written that way: refuse.
  * - damage elsewhere does not matter.
  *
- * The order of the ring tells where to look. Entries continue from bucket to
+ * The order of the ring determines where to look. Entries continue from bucket to
  * bucket, so the bucket with the newest head also holds M, unless M is in one of
  * the buckets after it whose heads are damaged. Read these buckets whole, and
  * repeat from any newer bucket that this finds.
@@ -175,7 +175,7 @@ struct ring_ops {
  * @gone_last: seq of the last entry of that gap
  * @gone: total number of missing entries
  * @discarded: entries from L on lost to a discard or to M + 1, see above
- * @overwritten: they were lost to M + 1
+ * @overwritten: those were lost to M + 1
  * @torn: the place of an entry that was being written, or kind RING_BLANK
  * @at: the place that the verdict is about; for a missing entry, where the first
  *      one would have begun

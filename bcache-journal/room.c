@@ -6,33 +6,34 @@
  * afterwards it holds a pin until its keys are in the btree. To insert them it may need
  * the lock of the root, which another task holds in bch_btree_set_root(), or a bucket
  * from the allocator, which is in bch_prio_write(). Each of these two needs a jset of
- * its own written. If there is no room for that jset, they wait for each other: the
- * pins keep the buckets of the ring, and no node that could be written holds the pins.
+ * its own to be written. If there is no room for that jset, they deadlock: the pins
+ * keep the buckets of the ring in use, and no node that could be written holds the
+ * pins.
  *
  * So when the ring gets tight,
  *
- * - keys and flushes are accepted only when no pin is held, and when the allocator has
- *   its stock of buckets for nodes (for the latter they wait a limited time);
- * - keys are accepted only when nobody waits for the lock of the root (for that they wait
- *   a limited time as well). Whoever inserts without a pin, as writeback, read misses and
- *   gc do, may split nodes all the same. When dozens of them were ahead in the queue for
- *   the root, they used up the last blocks before the caller with the pin had its turn.
- *   This makes it improbable, not impossible: they may queue up before that caller does;
+ * - keys and flushes are accepted only when no pin is held and the allocator's reserve
+ *   of buckets for nodes is full (they wait for the latter only for a limited time);
+ * - keys are accepted only when no task waits for the lock of the root (again, only for
+ *   a limited time). Writeback, read misses and gc insert without a pin and may still
+ *   split nodes. If dozens of them are ahead in the queue for the root, they can use up
+ *   the last blocks before a caller with a pin gets its turn. This rule makes that
+ *   unlikely, not impossible: they may queue up before that caller does;
  * - a new root does not wait: it goes into the next jset that is written;
- * - the allocator may use what is left, and in the end the bucket that is reserved for
- *   replay. It needs only a few jsets: meanwhile no node is written to free pins, so
- *   each leaf is split or compacted once, by the first caller that needs it, and the
- *   root as often; a jset yields 1/256 of the buckets, which is half the number of
- *   leaves in a cache full of small keys. During registration it lets replay go first,
- *   which may make room without a single jset.
+ * - the allocator may use the remaining blocks, and in the end the bucket that is
+ *   reserved for replay. It needs only a few jsets: no node is written to free pins in
+ *   the meantime, so each leaf is split or compacted once, by the first caller that
+ *   needs it, and the root as often; a jset yields 1/256 of the buckets, which is half
+ *   the number of leaves in a cache full of small keys. During registration the
+ *   allocator lets replay go first, since that may make room without a single jset.
  *
  * Until the next jset is on the disk, recovery would start from the old root, so
- * everything that it would find from there must still exist. The nodes do: a bucket is
- * given out only after bch_prio_write(), whose jset has the new root. (The allocator
- * skips that if it has no bucket for the prios, but only in its first round, which is
- * over before a root can change; later RESERVE_PRIO is filled first.) The entries do
- * too, although their pins may have been dropped since: the next jset goes behind the
- * last one in its bucket, or into a bucket that the last one has already given up;
+ * everything reachable from it must still exist. The nodes do: a bucket is handed out
+ * only after bch_prio_write(), whose jset has the new root. (The allocator skips that
+ * if it has no bucket for the prios, but only in its first round, which is over before
+ * a root can change; later RESERVE_PRIO is filled first.) The entries still exist too,
+ * although their pins may have been dropped since: the next jset goes after the last
+ * one in its bucket, or into a bucket that the last one no longer needs;
  * room_may_defer() checks that. All of this also holds if the stock driver takes over,
  * except for its discards, which do not wait for that jset. So on a set with discard a
  * new root does wait, and may use the reserve.
@@ -47,22 +48,22 @@
 
 /* How long keys wait for the allocator when the ring is tight. */
 #define NODES_FIRST HZ
-/* How long keys then wait until nobody queues for the root. */
+/* How long they wait while tasks queue for the lock of the root. */
 #define ROOT_FIRST (5 * HZ)
-/* How long the callers that block others wait before they use the reserve. */
+/* How long callers that block others wait before they use the reserve. */
 #define RESERVE_AFTER (HZ / 10)
 /* How long the allocator leaves the last blocks to replay. */
 #define REPLAY_FIRST (2 * HZ)
-/* How long no pin has to come free before the journal is stuck. */
+/* The journal is stuck if no pin has been released for this long. */
 #define STUCK_AFTER (30 * HZ)
 
-/* How long a waiter for room sleeps before it looks again without being woken. */
+/* How long a waiter for room sleeps before it checks again without being woken. */
 #define LOOK_AGAIN_MS 10
 
 /*
- * Would enough be left for others if the open jset was written? It is @sectors long on
- * the disk and fits into the current bucket. If not, it may be written all the same if
- * no pin is held but its own, neither by a caller of bch_journal() nor by a btree node.
+ * Would there be enough room for others after the open jset is written? It is @sectors
+ * long on disk and fits into the current bucket. If not, it may still be written if its
+ * own pin is the only one held by callers of bch_journal() and btree nodes.
  */
 static bool headroom(struct cache_set *c, unsigned int sectors)
 {
@@ -76,12 +77,12 @@ static bool headroom(struct cache_set *c, unsigned int sectors)
 	     i = (i + 1) & j->pin.mask)
 		if (atomic_read(&j->pin.data[i]))
 			return false;
-	return atomic_read(pin_back(j)) == 1; /* its own */
+	return atomic_read(pin_back(j)) == 1; /* the jset's own */
 }
 
 /*
- * Does the allocator have its full stock of buckets for btree nodes? A hint: another
- * lock protects the stock.
+ * Is the allocator's reserve of buckets for btree nodes full? This is only a hint: a
+ * different lock protects the reserve.
  */
 static bool nodes_ready(const struct cache_set *c)
 {
@@ -92,10 +93,10 @@ static bool nodes_ready(const struct cache_set *c)
 }
 
 /*
- * Does anybody wait for the lock of the root? Called with journal.lock held. A root that
- * is replaced meanwhile is no danger: bcache frees what a struct btree points to, but the
- * struct itself only with the set. (PREEMPT_RT, which is refused, would say yes whenever
- * the lock is held for writing.)
+ * Is any task waiting for the lock of the root? Called with journal.lock held. The root
+ * may safely be replaced in the meantime: bcache frees the memory that a struct btree
+ * points to, but the struct itself only with the set. (On PREEMPT_RT, which is refused,
+ * this would be true whenever the lock is held for writing.)
  */
 static bool root_contended(const struct cache_set *c)
 {
@@ -131,10 +132,10 @@ bool room_may_defer(struct cache_set *c)
 }
 
 /*
- * A new root, and new prios from the allocator, come with a closure on the stack, new
- * uuids with none, a flush with the closure of its struct search. The requests of
- * registration itself, also with one on the stack, pass for a root: they hold nothing,
- * and there is room.
+ * The closure tells the callers apart: a new root, and new prios from the allocator,
+ * come with one on the stack, new uuids with none, a flush with that of its struct
+ * search. Registration also uses one on the stack and is treated like a new root: it
+ * holds nothing, and there is room.
  */
 static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
 			       const struct closure *parent)
@@ -150,7 +151,7 @@ static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
  * room_wait_begin - set up the wait of a caller of bch_journal()
  * @r: the wait
  * @c: the cache set
- * @nkeys: u64s of keys that it wants to append
+ * @nkeys: number of u64s that it wants to append
  * @parent: its closure, or NULL
  */
 void room_wait_begin(struct room_wait *r, const struct cache_set *c,
@@ -184,7 +185,7 @@ bool room_fits(struct cache_set *c, size_t nkeys)
  * @c: the cache set
  * @r: the wait of the caller
  *
- * By the rules in the overview above. Called with journal.lock held.
+ * Applies the rules in the overview above. Called with journal.lock held.
  */
 bool room_is_there(struct cache_set *c, const struct room_wait *r)
 {
@@ -215,8 +216,8 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
 }
 
 /*
- * No pin has come free for STUCK_AFTER: log it. A set that is being registered is
- * refused, or, if the operator accepts the loss, its oldest bucket is given up. Drops
+ * No pin has been released for STUCK_AFTER: log it. If the set is being registered,
+ * refuse it, or give up its oldest bucket if the operator accepts the loss. Drops
  * journal.lock and takes it again.
  */
 static void bj_tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
@@ -230,17 +231,17 @@ static void bj_tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 	if (test_bit(CACHE_SET_RUNNING, &c->flags)) {
 		if (__ratelimit(&once))
 			bj_warn(c,
-				"the journal is full: none of entries %llu-%llu has come free for %u s; if it stays so, reset the machine, no acknowledged write is lost then\n",
+				"the journal is full: none of entries %llu-%llu has been released for %u s; if this persists, reset the machine: no acknowledged write will be lost\n",
 				first, last, STUCK_AFTER / HZ);
 	} else if (take_acceptance(c)) {
 		bj_warn(c,
-			"the journal is full: written over as accept_loss says, a power cut before registration has ended loses entries from %llu on\n",
+			"the journal is full: its oldest bucket will be overwritten because of accept_loss; a power cut before registration is complete loses entries from %llu on\n",
 			first);
 		give_up = true;
 	} else {
 		journal_fail_set(
 			c,
-			"journal: full, entries %llu-%llu need more room to be replayed than is left: not registered",
+			"journal: full, replaying entries %llu-%llu needs more room than is left: not registered",
 			first, last);
 	}
 	spin_lock(&j->lock);
@@ -251,11 +252,11 @@ static void bj_tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 }
 
 /**
- * room_is_stuck - has no pin come free for too long?
+ * room_is_stuck - has no pin been released for too long?
  * @c: the cache set
  * @r: the wait of the caller
  *
- * If so, logs it and does what can be done about it. Called with journal.lock held;
+ * If so, logs it and acts on it, see bj_tell_stuck(). Called with journal.lock held;
  * drops it and takes it again.
  */
 bool room_is_stuck(struct cache_set *c, struct room_wait *r)
@@ -278,7 +279,7 @@ bool room_is_stuck(struct cache_set *c, struct room_wait *r)
 }
 
 /**
- * room_from_reserve - use the reserve for a caller that has blocked others for long
+ * room_from_reserve - use the reserve for a caller that has blocked others for too long
  * @c: the cache set
  * @r: the wait of the caller
  *
@@ -296,9 +297,9 @@ void room_from_reserve(struct cache_set *c, const struct room_wait *r)
  * @j: the journal
  * @cl: on the caller's stack, and perhaps on journal.wait
  *
- * Returns when @cl is woken, or after LOOK_AGAIN_MS, since a caller of bch_journal()
- * that drops its pin wakes nobody. (6.1 has no closure_sync_timeout(); the one of 6.12
- * made the kernel report guard bits set in @cl.)
+ * Returns when @cl is woken, or after LOOK_AGAIN_MS: a caller of bch_journal() that
+ * drops its pin does not wake the waiters. (6.1 has no closure_sync_timeout(), and that
+ * of 6.12 made the kernel report guard bits set in @cl.)
  */
 void room_sleep(struct journal *j, struct closure *cl)
 {

@@ -2,14 +2,14 @@
 /**
  * DOC: scan
  *
- * Registration begins with a scan for the jsets that recovery needs. ring.c decides what
- * to read and whether the set may be registered; this file reads for it, keeps the
+ * Registration begins with a scan for the jsets that recovery needs. ring.c decides
+ * what to read and whether the set may be registered; this file reads for it, keeps the
  * jsets, and logs the verdict. The heads of the buckets are read HEADS at a time.
  *
- * The jsets are kept in a list of struct journal_replay, sorted by seq. Each of them is
- * a kmalloc of its own, since the stock driver frees them one by one.
+ * The jsets are kept in a list of struct journal_replay, sorted by seq. Each is
+ * allocated separately with kmalloc(), since the stock driver frees them one by one.
  *
- * As far as possible a set is refused here, before it has an allocator, a root or a pin.
+ * If possible, a set is refused here, before it has an allocator, a root or a pin.
  */
 
 #include <linux/bio.h>
@@ -24,11 +24,11 @@
 
 static_assert(RING_BUCKETS == ARRAY_SIZE(((struct journal_device *)0)->seq));
 
-/* Heads that are read at once, each as long as the longest jset. */
+/* Number of heads that are read at once, each as long as the longest jset. */
 #define HEADS 16
 #define HEAD_SECTORS (JSET_BYTES >> SECTOR_SHIFT)
 
-/* A stock superblock has at least this many; with fewer, none ever comes free. */
+/* A stock superblock has at least this many; with fewer, none is ever released. */
 #define MIN_JOURNAL_BUCKETS 3
 
 struct scan {
@@ -40,10 +40,10 @@ struct scan {
 	bool lossy; /* the operator accepts that entries are missing */
 	/* heads read ahead: head[i] holds the start of bucket first + i */
 	struct page *head[HEADS];
-	u32 nr_heads; /* pages there are */
+	u32 nr_heads; /* number of entries of head[] */
 	u32 first;
 	u32 nr_read;
-	u32 alone_until; /* read ahead has failed for the buckets before this one */
+	u32 alone_until; /* a bucket before this one failed: no reading ahead there */
 };
 
 static sector_t spot_sector(const struct scan *s, u32 bucket, u32 offset)
@@ -74,9 +74,10 @@ static unsigned int head_sectors(const struct cache *ca)
 }
 
 /*
- * Read the heads of the buckets from @bucket on, all at once. The bios are chained to
- * the last one, which is waited for, so that none of them completes into this module.
- * If one of them fails, it is not known which: then each head is read on its own.
+ * Read the heads of the buckets from @bucket on, all at once. The bios are chained, and
+ * only the last one is waited for, so that none of them has a completion function in
+ * this module. If one fails, there is no way to tell which: then each head is read
+ * separately.
  */
 static void bj_read_heads(struct scan *s, u32 bucket)
 {
@@ -184,9 +185,9 @@ static int bj_scan_erase(struct ring *r, const struct ring_spot *spot)
 	if (!ret)
 		return 0;
 
-	/* An unreadable place may never be readable again either. */
+	/* An unreadable place will probably stay unreadable: that is good enough. */
 	bj_warn(s->c,
-		"journal bucket %u, sector %llu: can't be overwritten (%d); entries given up there come back if it can be read again%s\n",
+		"journal bucket %u, sector %llu: can't be overwritten (%d); if it becomes readable again, the abandoned entries there reappear%s\n",
 		spot->bucket, (u64)sector, ret,
 		spot->kind == RING_UNREADABLE ? "" : ": not registered");
 	return spot->kind == RING_UNREADABLE ? 0 : ret;
@@ -234,7 +235,7 @@ static void tell_refusal(const struct scan *s, enum ring_verdict v,
 	switch (v) {
 	case RING_MISSING:
 		bj_err(s->c,
-		       "journal bucket %u, sector %llu: entry %llu and up to %llu are missing, %llu in all; recovery needs %llu-%llu: %s\n",
+		       "journal bucket %u, sector %llu: entries %llu-%llu are missing, %llu in all; recovery needs %llu-%llu: %s\n",
 		       r->at.bucket,
 		       (u64)spot_sector(s, r->at.bucket, r->at.offset),
 		       r->gone_first, r->gone_last, r->gone, r->last_seq,
@@ -243,24 +244,25 @@ static void tell_refusal(const struct scan *s, enum ring_verdict v,
 	case RING_REJECTED:
 		tell_spot(s, &r->at);
 		bj_err(s->c,
-		       "journal entry %llu was written like that and can't be used; recovery needs %llu-%llu: %s\n",
+		       "journal entry %llu has a correct checksum but can't be used; recovery needs %llu-%llu: %s\n",
 		       r->at.seq, r->last_seq, r->newest, outcome);
 		break;
 	case RING_LATER:
 		tell_spot(s, &r->at);
 		bj_err(s->c,
-		       "journal entry %llu was complete before entry %llu was begun, and is missing: %s\n",
+		       "journal entry %llu is missing, although it was complete before entry %llu was started: %s\n",
 		       r->at.seq - 1, r->at.seq, outcome);
 		break;
 	case RING_HIDDEN:
 		tell_spot(s, &r->at);
-		bj_err(s->c, "journal entries from %llu on may be there: %s\n",
+		bj_err(s->c,
+		       "journal entries from %llu on may be hidden there: %s\n",
 		       r->newest + 1, outcome);
 		break;
 	case RING_TWICE:
 		tell_spot(s, &r->at);
 		bj_err(s->c,
-		       "journal entry %llu is there twice, so a part of the journal was given up once and written anew; recovery needs %llu-%llu: %s\n",
+		       "journal entry %llu exists twice: part of the journal was once abandoned and then rewritten; recovery needs %llu-%llu: %s\n",
 		       r->at.seq, r->last_seq, r->newest, outcome);
 		break;
 	default:
@@ -268,7 +270,7 @@ static void tell_refusal(const struct scan *s, enum ring_verdict v,
 	}
 }
 
-/* Log oddities that are no reason to refuse. */
+/* Log oddities that are no reason to refuse the set. */
 static void tell_harmless(const struct scan *s)
 {
 	const struct ring *r = &s->ring;
@@ -276,17 +278,17 @@ static void tell_harmless(const struct scan *s)
 	if (r->torn.kind != RING_BLANK) {
 		tell_spot(s, &r->torn);
 		bj_info(s->c,
-			"journal entry %llu was being written when the power went%s\n",
+			"journal entry %llu was being written when power was lost%s\n",
 			r->newest + 1,
 			r->torn.kind == RING_UNREADABLE ?
-				", or can't be read: then it is lost" :
-				", and was not acknowledged");
+				", or it is unreadable and lost" :
+				", and had not been acknowledged");
 	}
 	if (r->discarded)
 		bj_info(s->c,
-			"journal entries %llu-%llu are gone, %s as no longer needed; recovery uses %llu-%llu\n",
+			"journal entries %llu-%llu were no longer needed and have been %s; recovery uses %llu-%llu\n",
 			r->last_seq, r->last_seq + r->discarded - 1,
-			r->overwritten ? "written over" : "discarded",
+			r->overwritten ? "overwritten" : "discarded",
 			r->last_seq + r->discarded, r->newest);
 	if (r->unneeded)
 		bj_warn(s->c,
@@ -308,7 +310,7 @@ static int bj_judge(struct scan *s)
 		return 0; /* the stock driver refuses an empty list */
 	case RING_OK:
 		tell_harmless(s);
-		/* The next entry gets the same seq. */
+		/* The next entry will have the same seq. */
 		if (r->torn.kind == RING_UNREADABLE)
 			bj_scan_erase(r, &r->torn);
 		return 0;
@@ -319,12 +321,12 @@ static int bj_judge(struct scan *s)
 	if (!take_acceptance(s->c)) {
 		tell_refusal(
 			s, v,
-			"not registered, nothing was changed; to give up what is lost, write the UUID of the set to /sys/module/bcache_journal/parameters/accept_loss and register again");
+			"not registered, nothing was changed; to accept the loss, write the UUID of the set to /sys/module/bcache_journal/parameters/accept_loss and register again");
 		return v == RING_REJECTED ? -EINVAL : -EIO;
 	}
 
 	tell_refusal(s, v,
-		     "registered all the same, as accept_loss says; run fsck");
+		     "registered anyway because of accept_loss; run fsck");
 	ret = ring_erase(r);
 	if (!ret)
 		ret = blkdev_issue_flush(s->ca->bdev);
@@ -332,7 +334,7 @@ static int bj_judge(struct scan *s)
 	return ret;
 }
 
-/* Number of buckets read whole; of the others only the first entry was read. */
+/* Number of buckets read to their end; of the others only the first entry was read. */
 static u32 buckets_read(const struct ring *r)
 {
 	u32 i, n = 0;
@@ -347,7 +349,7 @@ static const struct jset *newest_jset(const struct list_head *list)
 	return &list_last_entry(list, struct journal_replay, list)->j;
 }
 
-/* Set the journal up so that writing goes on behind the newest jset. */
+/* Set the journal up so that writing continues after the newest jset. */
 static void bj_resume(struct scan *s)
 {
 	const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
@@ -366,9 +368,9 @@ static void bj_resume(struct scan *s)
 }
 
 /*
- * Check superblock fields that the stock driver does not check and hangs on: of two
- * journal buckets none ever comes free, and the allocator makes no progress with an
- * unknown replacement policy.
+ * Check superblock fields that the stock driver does not check but can hang on: with
+ * only two journal buckets none is ever released, and the allocator makes no progress
+ * with an unknown replacement policy.
  */
 static int check_super(const struct cache_set *c)
 {
@@ -379,13 +381,13 @@ static int check_super(const struct cache_set *c)
 	if (sb->njournal_buckets < MIN_JOURNAL_BUCKETS ||
 	    sb->njournal_buckets > RING_BUCKETS) {
 		bj_err(c,
-		       "superblock has %u journal buckets, not %u to %u: not registered\n",
+		       "superblock has %u journal buckets, should be %u to %u: not registered\n",
 		       sb->njournal_buckets, MIN_JOURNAL_BUCKETS, RING_BUCKETS);
 		return -EINVAL;
 	}
 	if (policy > CACHE_REPLACEMENT_RANDOM) {
 		bj_err(c,
-		       "superblock has the unknown replacement policy %u: not registered\n",
+		       "superblock has unknown replacement policy %u: not registered\n",
 		       policy);
 		return -EINVAL;
 	}
@@ -424,19 +426,19 @@ static void bj_scan_free(struct scan *s)
 	kvfree(s);
 }
 
-/* Log why the scan was given up. */
+/* Log why the scan was aborted. */
 static void tell_given_up(const struct scan *s, int ret)
 {
 	if (ret == -EINTR)
 		bj_warn(s->c,
-			"the process that registers was killed: reading the journal is given up, nothing was changed\n");
+			"the registering process was killed while reading the journal: not registered, nothing was changed; register again\n");
 	else if (ret == -EIO)
 		bj_err(s->c,
-		       "the same journal buckets could be read at one time and not at another, %u times over: not registered, nothing was changed; see to the cache device (its own messages, cables), and register again\n",
+		       "the same journal buckets were sometimes readable and sometimes not (%u attempts): not registered, nothing was changed; check the cache device (its own messages, cables) and register again\n",
 		       s->ring.nbuckets);
 	else if (ret == -ENOMEM)
 		bj_err(s->c,
-		       "no memory for the journal's entries: not registered, nothing was changed; free some, and register again\n");
+		       "not enough memory for the journal's entries: not registered, nothing was changed; free some memory and register again\n");
 }
 
 /**

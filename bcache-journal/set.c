@@ -2,9 +2,9 @@
 /**
  * DOC: references on a cache set, and shutting one down
  *
- * The files in sysfs and debugfs may be read while their set is being torn down. They
- * read its journal between set_get() and set_put(), and only while the sets are shown:
- * from the end of the attach to the beginning of the detach.
+ * The files in sysfs and debugfs may be read while their set is being torn down. So
+ * they access its journal only between set_get() and set_put(), and only while the sets
+ * are shown: from the end of the attach to the beginning of the detach.
  */
 
 #include <linux/delay.h>
@@ -12,7 +12,7 @@
 
 #include "journal.h"
 
-/* How long a reader tries to take bch_register_lock, and how often. */
+/* How long a reader tries to take bch_register_lock, and at what interval. */
 #define LOCK_PATIENCE HZ
 #define LOCK_POLL_MS 20
 
@@ -52,7 +52,7 @@ bool sets_are_shown(void)
  *
  * Return: 0 with the lock held; without it, -ENODEV if the set or its view is going
  * away, -EAGAIN if the lock stayed busy for LOCK_PATIENCE, or -ERESTARTSYS if a signal
- * came in (livepatch sends one to a task that it waits for).
+ * arrived (livepatch interrupts the tasks that it waits for).
  */
 int set_get(struct cache_set *c)
 {
@@ -88,7 +88,7 @@ void set_put(void)
 /**
  * journal_fail_set - shut a set down, and log why
  * @c: the set
- * @fmt: what has happened, without a line feed
+ * @fmt: the cause, without a newline
  *
  * bch_cache_set_error() alone would do, except that it does nothing, and logs nothing,
  * for a set that is already being stopped. Any context.

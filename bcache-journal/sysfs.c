@@ -2,8 +2,8 @@
 /**
  * DOC: the journal in sysfs
  *
- * /sys/fs/bcache/<set>/journal/, see docs/ABI/sysfs-bcache-journal. view.c makes the
- * directory; this file fills it.
+ * The files in /sys/fs/bcache/<set>/journal/, see docs/ABI/sysfs-bcache-journal. view.c
+ * creates the directory.
  */
 
 #include <linux/kobject.h>
@@ -16,7 +16,7 @@ struct view_attr {
 	u64 (*get)(struct cache_set *c);
 };
 
-/* Each is called with journal.lock held. */
+/* These are called with journal.lock held. */
 static u64 get_seq(struct cache_set *c)
 {
 	return c->journal.seq;
@@ -49,8 +49,8 @@ static u64 get_buckets_free(struct cache_set *c)
 
 /*
  * Full means that the next reclaim could release nothing, so writers have to wait. If
- * only one entry is left, it is the open one, which holds its own pin; then reclaim only
- * comes with the next write.
+ * only one entry is left, it is the open one, which holds its own pin: the journal does
+ * not count as full then, since its write is followed by a reclaim.
  */
 static u64 get_full(struct cache_set *c)
 {

@@ -2,7 +2,8 @@
 /**
  * DOC: tracepoints
  *
- * Those of this module (system bcache_journal), and a way to fire the stock driver's.
+ * This module's tracepoints (system bcache_journal), and a way to fire the stock
+ * driver's.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM bcache_journal
@@ -40,7 +41,7 @@ TRACE_EVENT(bj_write,
 		  __entry->sector, __entry->sectors, __entry->keys)
 );
 
-/* A jset is on the disk, or its write failed with error. */
+/* The write of a jset has completed, or has failed with error. */
 TRACE_EVENT(bj_write_done,
 	TP_PROTO(const struct cache_set *c, u64 seq, int error),
 	TP_ARGS(c, seq, error),
@@ -58,7 +59,7 @@ TRACE_EVENT(bj_write_done,
 		  __entry->error)
 );
 
-/* Writing goes on in the next bucket of the ring. */
+/* Writing continues in the next bucket of the ring. */
 TRACE_EVENT(bj_bucket,
 	TP_PROTO(const struct cache_set *c, unsigned int bucket, u64 last_seq),
 	TP_ARGS(c, bucket, last_seq),
@@ -99,7 +100,7 @@ TRACE_EVENT(bj_flush,
 /*
  * The stock driver's tracepoints keep firing, for scripts that use them. trace_xxx()
  * would put a jump label of this module on a key of the stock driver, which livepatch
- * cannot relocate; so read the key and call the iterator by hand.
+ * cannot relocate; so read the key and call the iterator directly.
  */
 #define STOCK_TRACE(event, proto, args...)				\
 static inline void stock_trace_##event(proto)				\

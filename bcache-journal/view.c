@@ -4,13 +4,13 @@
  *
  * While bcache-journal is attached, each cache set has a directory journal/ in its
  * own directory in sysfs (sysfs.c) and a directory in this module's debugfs
- * (debugfs.c). A view is made for the sets that exist when the module attaches, and
- * for those that are registered later once they open their first jset; it goes when
- * the set frees its journal or the module detaches.
+ * (debugfs.c). Views are created for the sets that exist when the module attaches;
+ * a set that is registered later gets one once it opens its first jset. A view is
+ * removed when the set frees its journal or the module detaches.
  *
  * The kobject's reference on its parent keeps struct cache_set itself in memory, so
- * a pointer to it is good as a key for as long as the view exists. What hangs off
- * the set is read between set_get() and set_put().
+ * its address is a valid key for as long as the view exists. Everything that the set
+ * points to is accessed only between set_get() and set_put().
  */
 
 #include <linux/debugfs.h>
@@ -22,14 +22,14 @@
 
 #include "journal.h"
 
-/* 64 chains: bj_journal_next() looks a view up with journal.lock held. */
+/* 64 short chains: bj_journal_next() looks up a view with journal.lock held. */
 #define VIEWS_BITS 6
 
 /* Delay of the search for new sets: after a first pin, and if the lock was busy. */
 #define SYNC_DELAY HZ
 #define SYNC_RETRY (HZ / 10)
 
-/* Lock order: bch_register_lock, views_lock. Neither is held for removal. */
+/* Lock order: bch_register_lock, views_lock. A view is removed without either. */
 static DEFINE_MUTEX(views_lock);
 /* Keyed by the address of the set. Changed under views_lock, read under RCU. */
 static DEFINE_HASHTABLE(views, VIEWS_BITS);
@@ -97,8 +97,9 @@ static void bj_view_make(struct cache_set *c)
 	}
 
 	if (kobject_init_and_add(&v->kobj, &view_ktype, &c->kobj, "journal")) {
-		pr_warn_ratelimited("%pU: no journal directory in sysfs\n",
-				    c->set_uuid);
+		pr_warn_ratelimited(
+			"%pU: can't create the journal directory in sysfs\n",
+			c->set_uuid);
 		kobject_put(&v->kobj);
 		return;
 	}
@@ -107,7 +108,7 @@ static void bj_view_make(struct cache_set *c)
 }
 
 /*
- * The view is out of the table already, and no lock is held: this waits for the readers
+ * Called after the view has left the table, without locks: this waits for the readers
  * of the files, each of which gives up within a second.
  */
 static void bj_view_free(struct set_view *v)
@@ -118,14 +119,14 @@ static void bj_view_free(struct set_view *v)
 	kobject_put(&v->kobj);
 }
 
-/* Make a view for each set that has none. */
+/* Create a view for each set that has none. */
 static void bj_views_sync(struct work_struct *work)
 {
 	struct cache_set *c;
 
 	/*
 	 * Registration holds the lock for as long as recovery takes: do not sleep on
-	 * it, or hung_task would complain and the removal of this module would wait.
+	 * it, since hung_task would complain and the removal of this module would wait.
 	 */
 	if (!mutex_trylock(&bch_register_lock)) {
 		if (sets_are_shown())
@@ -144,7 +145,7 @@ static void bj_views_sync(struct work_struct *work)
 }
 
 /**
- * view_drop - take a set's view down
+ * view_drop - remove a set's view
  * @c: the set, whose journal is about to be freed
  *
  * Process context, without bch_register_lock.
@@ -164,7 +165,7 @@ void view_drop(struct cache_set *c)
 }
 
 /**
- * view_pin_taken - note when the newest pin was taken
+ * view_pin_taken - record when the newest pin was taken
  * @j: the journal; its lock is held, or it is being set up
  *
  * The first pin also announces a new set, which has no view yet.
@@ -194,11 +195,11 @@ void views_start(void)
 }
 
 /**
- * views_stop - take all views down
+ * views_stop - remove all views
  *
  * Process context, no lock held. sync_work uses bcache's lock and list, so it must not
  * run or be queued once this has returned: the reference on bcache is dropped next.
- * Hooks may still be called, by tasks that have not switched sides.
+ * Tasks that livepatch has not switched yet may still call the hooks.
  */
 void views_stop(void)
 {
@@ -241,7 +242,7 @@ int views_init(void)
 }
 
 /**
- * views_exit - take everything down, after the last hook has run
+ * views_exit - tear everything down, after the last hook has run
  */
 void views_exit(void)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: the write of a jset, and one that fails
+ * DOC: writing a jset, and retrying a failed write
  *
- * A write that fails is tried again for write_retry seconds: the same jset, to the same
- * place. Until then it is still in flight, for the stock driver too, and the open jset
- * takes keys. Between two tries the write waits in a work item of this module, which is
- * flushed at module exit. The place of the jset follows from the ring, so there is no
- * state that the stock driver would have to know: a try that is still pending when the
+ * A failed write is retried for write_retry seconds: the same jset, to the same place.
+ * During that time it counts as in flight, for the stock driver too, and the open jset
+ * accepts keys. Between two tries the write waits in a work item of this module, which
+ * is flushed at module exit. The place of the jset follows from the ring, so the stock
+ * driver need not know about any extra state: a retry that is still pending after the
  * module has detached is made at once, and ends in the stock journal_write_endio.
  *
- * When the tries are given up, the set is shut down and the bios that wait for the jset
- * end with an error. No other bio was promised to be durable yet: that comes with the
- * next flush, which fails.
+ * If all retries fail, the set is shut down and the bios that wait for the jset end
+ * with an error. No other bio has been promised to be durable: only the next flush
+ * would do that, and it fails.
  */
 
 #include <linux/blk_types.h>
@@ -23,27 +23,27 @@
 #include "trace.h"
 
 #ifndef CONFIG_VMAP_STACK
-#error "without VMAP_STACK a closure on a stack looks like that of a bio"
+#error "VMAP_STACK is needed to tell a closure on a stack from that of a bio"
 #endif
 
 static unsigned int write_retry = 30;
 module_param(write_retry, uint, 0644);
 MODULE_PARM_DESC(
 	write_retry,
-	"seconds for which a failed journal write is tried again (30); 0: not at all");
+	"seconds for which a failed journal write is retried (30); 0: no retries");
 
-/* Delay before the next try of a failed write: one step more each time, up to the max. */
+/* Delay before a retry: longer by one step each time, up to the maximum. */
 #define RETRY_STEP (HZ / 10)
 #define RETRY_MAX (2 * HZ)
 
-/* Number of sets that can be retrying a write at the same time. */
+/* Number of sets that can retry a write at the same time. */
 #define RETRY_SETS 16
 
 /* Sets whose write is being retried. A set that finds no free slot does not retry. */
 static struct write_retry {
 	struct cache_set *c;
 	struct delayed_work work;
-	u64 seq; /* of the jset; the stock driver may have ended the last one's tries */
+	u64 seq; /* of the jset; stock may have completed the one before it */
 	unsigned long began; /* jiffies */
 	unsigned int tries;
 } retries[RETRY_SETS];
@@ -64,13 +64,13 @@ static struct write_retry *retry_of(const struct cache_set *c)
  *
  * The jset that the closure waits for will not become durable. The closure is that of a
  * struct search (for a flush) or that of the data_insert_op in it (for keys): its bio
- * ends with an error, which the stock driver takes from iop.status after the closure was
- * put. A closure on a stack waits for a new root or for prios; for those it is enough
- * that the set is shut down. Any context.
+ * ends with an error, which the stock driver takes from iop.status after the closure
+ * was put. A closure on a stack waits for a new root or for prios; for these, shutting
+ * down the set is enough. Any context.
  *
- * It is an error even if the backing device has the data and the set no dirty data: the
- * key may have been meant to invalidate an older copy in the cache, which would be read
- * again once the set is back.
+ * The bio fails even if the data is on the backing device and the set has no dirty
+ * data: the key may have been meant to invalidate an older copy in the cache, which
+ * would be read again once the set is back.
  */
 void journal_fail_waiter(struct closure *cl)
 {
@@ -100,7 +100,7 @@ void journal_wake(struct closure_waitlist *wait, bool failed)
 	__closure_wake_up(wait);
 }
 
-/* The place of jset @seq, which is the last one that was taken for writing. */
+/* The place of jset @seq, the last one that was taken for writing. */
 static sector_t jset_sector(struct cache_set *c, u64 seq, unsigned int sectors)
 {
 	const struct journal_device *ja = &c->cache->journal;
@@ -110,19 +110,19 @@ static sector_t jset_sector(struct cache_set *c, u64 seq, unsigned int sectors)
 	if (ja->seq[i] == seq)
 		return ptr_offset(journal_key(&c->journal), 0) - sectors;
 
-	/* It is the last jset of its bucket, and the next bucket has been taken. */
+	/* It is the last jset of its bucket, and the next bucket is already in use. */
 	i = (i ? i : sb->njournal_buckets) - 1;
 	return bucket_to_sector(c, sb->d[i]) + sb->bucket_size - sectors;
 }
 
 /**
  * journal_submit - submit the write of a jset
- * @w: the jset, complete; its buffer has no other user
+ * @w: the completed jset; its buffer has no other user
  * @sector: its place on the disk
  * @sectors: its length there
  *
- * Called with the right to write, and with a reference on journal.io that the end of
- * the write puts. Process context.
+ * Called with the right to write, and with a reference on journal.io that is put when
+ * the write completes. Process context.
  */
 void journal_submit(struct journal_write *w, sector_t sector,
 		    unsigned int sectors)
@@ -166,7 +166,7 @@ static void bj_write_again(struct work_struct *work)
 	journal_submit(w, sector, sectors);
 }
 
-/* Schedule another try, unless the tries are to be given up. Any context. */
+/* Schedule a retry; returns false if the write is not to be retried. Any context. */
 static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 {
 	unsigned int seconds = READ_ONCE(write_retry);
@@ -196,7 +196,7 @@ static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 
 	if (!r->tries++)
 		pr_warn_ratelimited(
-			"%pU: journal: write of entry %llu failed (%d), trying again for up to %u s\n",
+			"%pU: journal: write of entry %llu failed (%d), retrying for up to %u s\n",
 			c->set_uuid, seq, error, seconds);
 	queue_delayed_work(bch_journal_wq, &r->work,
 			   min_t(unsigned long, RETRY_STEP * r->tries,
@@ -205,10 +205,11 @@ static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 }
 
 /**
- * bj_journal_write_endio - a journal write is on the disk, or failed
+ * bj_journal_write_endio - a journal write has completed, or has failed
  * @bio: the write; bi_private is the struct journal_write
  *
- * Hard IRQ or softirq context, on the side of the task that it interrupted.
+ * Hard IRQ or softirq context. During a transition, the interrupted task determines
+ * whether this function or the stock one runs.
  */
 __hook void bj_journal_write_endio(struct bio *bio)
 {
@@ -223,13 +224,13 @@ __hook void bj_journal_write_endio(struct bio *bio)
 			return;
 		journal_fail_set(
 			c,
-			"journal: entry %llu could not be written (%d): what waits for it gets an error",
+			"journal: entry %llu could not be written (%d): the writes and flushes waiting for it get an error",
 			w->data->seq, error);
 	} else {
 		r = retry_of(c);
 		if (r && r->seq == w->data->seq)
 			pr_info_ratelimited(
-				"%pU: journal: entry %llu is written at last, nothing is lost\n",
+				"%pU: journal: entry %llu was written after retries, nothing is lost\n",
 				c->set_uuid, w->data->seq);
 		if (r)
 			WRITE_ONCE(r->c, NULL);
@@ -261,7 +262,7 @@ void journal_retries_init(void)
 }
 
 /**
- * journal_retries_exit - make the pending tries now
+ * journal_retries_exit - make the pending retries now
  *
  * Called after the last hook has run. A set whose write is in flight is not freed, and
  * keeps bcache loaded.

@@ -67,7 +67,7 @@ killed_after()
 	if ! logged 'journal read in'; then
 		phase=scan
 		in_scan=$((in_scan + 1))
-		logged 'reading the journal is given up' ||
+		logged 'killed while reading the journal' ||
 			wrong "after $1 s: no word of why it failed"
 	fi
 	say "killed in: $phase; it took $((SECONDS - began)) s to end"
