@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: accept-loss
-# about: a refused set is registered with accept_loss; what was given up does not come back
+# about: a refused set is registered with accept_loss; abandoned entries never come back
 # disks: 192M 192M 192M 192M 192M 192M
 # timeout: 600
 # kernels: all
@@ -21,14 +21,14 @@ uuid()
 # accept UUID
 accept()
 {
-	[ ! -e "$ACCEPT" ] || echo "$1" >"$ACCEPT" || wrong "accept_loss does not take $1"
+	[ ! -e "$ACCEPT" ] || echo "$1" >"$ACCEPT" || wrong "accept_loss rejects $1"
 }
 
 # given_up: the last registration used accept_loss, and reported what was lost
 given_up()
 {
-	! grep -q "$(uuid)" "$ACCEPT" || wrong "$1: the acceptance is still there"
-	logged "$(uuid)" 'lost|given up|abandoned|accept' || wrong "$1: lost without a message"
+	! grep -q "$(uuid)" "$ACCEPT" || wrong "$1: accept_loss still holds the UUID"
+	logged "$(uuid)" 'lost|given up|abandoned|accept' || wrong "$1: the loss was not reported"
 }
 
 # copy FROM TO: copy a disk
@@ -38,7 +38,7 @@ copy()
 		fail "copy"
 }
 
-# power_cut: disks 5 and 6 become what disks 3 and 4 would be if the power failed now
+# power_cut: copy disks 3 and 4 to disks 5 and 6, as a power failure would leave them
 power_cut()
 {
 	dmsetup suspend --nolockfs backing && dmsetup suspend --nolockfs cache || fail suspend
@@ -68,11 +68,12 @@ not_registered()	# WHY
 	wait_for 60 sets_gone || fail "$what: the set does not go away"
 }
 
-# accepted SECONDS WHAT BUCKET ENTRY KIND: the set is refused, then accepted; writes follow
-# for SECONDS, the power fails, and what was given up must not come back
+# accepted SECONDS WHAT BUCKET ENTRY KIND: damage the journal, register the set with
+# accept_loss after it was refused, write for SECONDS, and cut the power. The abandoned
+# entries must not come back.
 accepted()
 {
-	local what="$5, $2, and $1 s of writes" pid
+	local what="$5, $2, then $1 s of writes" pid
 
 	trials=$((${trials-0} + 1))
 	say "== $what"
@@ -83,18 +84,18 @@ accepted()
 	through 3 4
 	dmesg -C
 	if not_registered "not accepted"; then
-		logged 'not registered|refused' "$(uuid)" || wrong "$what: the refusal has no UUID"
+		logged 'not registered|refused' "$(uuid)" || wrong "$what: the refusal does not name the UUID"
 		accept 01234567-89ab-cdef-0123-456789abcdef
 		if not_registered "another set's loss was accepted"; then
 			accept "$(uuid)"
 			dmesg -C
-			register_snapshots || wrong "$what: refused though accepted"
+			register_snapshots || wrong "$what: refused despite accept_loss"
 			[ ! "$(set_dir)" ] || given_up "$what"
 		fi
 	fi
 	show_log 12
 	if [ ! "$(set_dir)" ]; then
-		drop_snapshots || fail "$what: the device is held"
+		drop_snapshots || fail "$what: the device is still held"
 		return
 	fi
 
@@ -109,17 +110,17 @@ accepted()
 		sleep "$1"
 		wait_for 60 acked 5 || fail "no writes"
 		power_cut
-		kill $pid || wrong "$what: the writers died"
+		kill $pid || wrong "$what: the writers died early"
 	fi
 	stop_set
-	drop_snapshots || fail "$what: the device is held"
+	drop_snapshots || fail "$what: the device is still held"
 
 	journal list "$(disk 5)" | grep -E '^# newest|stale' | head -n 3
 	through 5 6
 	dmesg -C
 	if register_snapshots; then
 		/job/ackwrite same /dev/bcache0 /run/before 5000000 ||
-			wrong "$what: what was given up has come back"
+			wrong "$what: abandoned entries have come back"
 		[ "$1" = 0 ] || /job/ackwrite verify /dev/bcache0 /run/acks 5 ||
 			wrong "$what: acknowledged writes lost"
 		fio_verify --size=4M
@@ -129,7 +130,7 @@ accepted()
 	show_log 12
 	stop_set
 	rm -f /run/before
-	drop_snapshots || fail "$what: the device is held"
+	drop_snapshots || fail "$what: the device is still held"
 }
 
 case $BOOT in
@@ -140,16 +141,16 @@ case $BOOT in
 	after_crash
 	attach
 	[ -e "$ACCEPT" ] || wrong "no parameter accept_loss"
-	accepted 0 "in the bucket before" newest-1 20 csum
-	accepted 0.3 "in the bucket before" newest-1 20 csum
+	accepted 0 "in the bucket before the newest" newest-1 20 csum
+	accepted 0.3 "in the bucket before the newest" newest-1 20 csum
 	accepted 0.1 "first entry of the newest bucket" newest 0 block
 	if [ "${OUTRIGGER_LONG-}" ]; then
 		accepted 2 "first entry of the newest bucket" newest 0 csum
 		accepted 0.1 "third entry from the end" newest -3 inode
 		for t in 0 0.1 0.2 0.5 1 3; do
-			accepted $t "the bucket before" newest-1 0 bucket
-			accepted $t "first entry of the bucket before" newest-1 0 csum
-			accepted $t "second entry" newest 1 csum
+			accepted $t "the bucket before the newest" newest-1 0 bucket
+			accepted $t "first entry of the bucket before the newest" newest-1 0 csum
+			accepted $t "second entry of the newest bucket" newest 1 csum
 			accepted $t "the newest entry" newest -1 version
 		done
 	fi

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: crash-cycling
-# about: crash while attaching and detaching; stock recovers, crashes, we recover
+# about: crash while attaching and detaching; stock recovers and crashes; the module recovers
 # disks: 1G 1G
 # timeout: 300
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: crash-ours-stock
-# about: crash on our journal; stock recovers
+# about: crash with the module attached; stock recovers
 # disks: 1G 1G
 # timeout: 300
 # kernels: all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: crash-ours
-# about: crash under O_SYNC writes on our journal; we recover
+# about: crash under O_SYNC writes with the module attached; the module recovers
 # disks: 1G 1G
 # timeout: 300
 # kernels: all

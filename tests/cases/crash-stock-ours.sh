@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: crash-stock-ours
-# about: crash on the stock journal; we recover
+# about: crash on stock; the module recovers
 # disks: 1G 1G
 # timeout: 300
 # kernels: all

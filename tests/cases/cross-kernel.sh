@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: cross-kernel
-# about: dirty journals of each kernel, stock and ours, discard on and off: all are recovered here
+# about: dirty journals from every kernel, stock or attached, with and without discard: all recover
 # disks: 2G 2G 256M 256M
 # timeout: 600
 # kernels: all
@@ -42,7 +42,7 @@ make_dirty()	# N DISCARD
 	register "$cache" || fail "the cache does not register"
 	[ "$2" = 0 ] || echo 1 2>/dev/null \
 		>"/sys/block/$(dmsetup info -c --noheadings -o blkdevname "$cache")/bcache/discard" ||
-		say "no discard here"
+		say "this kernel has no discard"
 	register "$backing"
 	wait_for 60 test -b "/dev/bcache$minor" -a -e "/sys/block/bcache$minor/bcache/cache" ||
 		fail "the set did not register"
@@ -73,10 +73,10 @@ case $BOOT in
 	for side in stock ours; do
 		[ $side = stock ] || attach
 		for ((n = 0; n < 12; n++)); do
-			# shellcheck disable=SC2034 # trial wants it
+			# shellcheck disable=SC2034 # used by trial
 			ORIGINS=${origins[n]} ACKS=/run/acks.$n
 			journal list "${ORIGINS%% *}" | grep '^# [bn][le]'
-			# stock 7.3 may find a gap where older ones had discarded
+			# stock 7.3 may reject a gap that a discard on an older kernel left
 			[[ $side = stock && $(uname -r) = 7.* && $((n % 2)) = 1 ]] ||
 				trial whole "set $n"
 		done

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: cross-upgrade
-# about: crash with discard on, then boot a newer kernel whose bcache has no discard
+# about: crash with discard enabled, then boot a newer kernel whose bcache has no discard
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: trixie trixie-backports

@@ -14,7 +14,7 @@ served()
 	(($(ours replies) > 100))
 }
 
-say "armed before xe"
+say "armed before xe is loaded"
 ctl 0 attach xe-pagefault
 says 'armed: it attaches when xe is loaded'
 modprobe xe || fail "modprobe xe"
@@ -53,15 +53,15 @@ ctl 0 watch --count 2 xe-pagefault
 says '^  faults +[0-9]+ +[1-9][0-9.]*/s'
 ctl 0 detach --timeout 240 xe-pagefault
 ctl 0 attach --timeout 240 xe-pagefault
-wait_for 60 served || fail "no faults come to us"
+wait_for 60 served || fail "the module gets no faults"
 touch /run/stop
 wait $pid || fail "the storm: $(cat /run/storm.out)"
 ctl 0 status xe-pagefault
 
-say "modprobe -r, and xe"
+say "modprobe -r, then unload xe"
 autoload
 modprobe -r xe_pagefault || fail "modprobe -r"
-[ "$(state)" = absent ] || fail "still there after modprobe -r"
+[ "$(state)" = absent ] || fail "still loaded after modprobe -r"
 rmmod_xe
 ctl 0 unload xe-pagefault
 says 'is not loaded'

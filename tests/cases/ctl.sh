@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: ctl
-# about: outriggerctl and modprobe -r with bcache; a cancelled detach
+# about: outriggerctl and modprobe -r with bcache; a detach that is cancelled
 # disks: 512M 512M
 # timeout: 900
 # kernels: all
@@ -10,7 +10,7 @@
 
 . /job/lib.sh
 
-# table TARGET ARGUMENTS: make the cache device a linear or a delay mapping
+# table TARGET [ARGUMENTS]: print the table that maps the cache device with TARGET
 table()
 {
 	echo "0 $(blockdev --getsz "$(disk 1)") $1 $(disk 1) 0${2:+ $2}"
@@ -36,7 +36,7 @@ in_our_scan()
 	grep -q '\[bcache_journal\]' "/proc/$pid/stack"
 }
 
-say "nothing is loaded"
+say "no module is loaded"
 ctl 0 status
 says '^bcache_journal +not-loaded .*bcache, not loaded'
 ctl 0 detach bcache-journal
@@ -72,7 +72,7 @@ for word in '"state":"attached"' '"reload_due":false' '"transition":"none"' \
 	says "$word"
 done
 ctl 0 status --due
-[ ! -s /run/ctl ] || fail "something is due"
+[ ! -s /run/ctl ] || fail "status --due reports a module"
 ctl 0 metrics
 says '^outrigger_module_state\{module="bcache_journal",state="attached"\} 1$'
 says "^outrigger_bcache_journal_buckets\{set=\"$(basename "$(set_dir)")\"\} $(
@@ -89,7 +89,7 @@ says '^ok +bcache_journal: attached'
 says '^ok +kernel .* \(running\): headers, bcache_journal'
 says '^ok +bcache: the loaded one is the file on the disk'
 
-say "detached, and attached again, which takes a reload"
+say "detached, and attached again, which needs a reload"
 ctl 0 detach --timeout 240 bcache_journal
 says 'is detached from bcache'
 state_is inert || fail "not inert"
@@ -104,14 +104,14 @@ says 'is attached to bcache'
 fio_verify --size=4M
 
 say "without root"
-setpriv --reuid 65534 outriggerctl detach >/run/ctl 2>&1 && fail "it detached for anybody"
+setpriv --reuid 65534 outriggerctl detach >/run/ctl 2>&1 && fail "any user can detach"
 says 'takes root'
 setpriv --reuid 65534 outriggerctl status || fail "status as a user"
 
 say "modprobe -r"
 autoload
 modprobe -r bcache_journal || fail "modprobe -r"
-[ "$(state)" = absent ] || fail "still there after modprobe -r"
+[ "$(state)" = absent ] || fail "still loaded after modprobe -r"
 registered || fail "the set is gone"
 
 say "another livepatch is in transition"
@@ -125,11 +125,11 @@ says 'another livepatch \(other\) is in transition'
 state_is attached || fail "no longer attached"
 ctl 0 doctor bcache_journal
 says '^(warn|ok) +other live patches: other'
-wait_for 120 grep -q 0 /sys/kernel/livepatch/other/transition || fail "it does not settle"
+wait_for 120 grep -q 0 /sys/kernel/livepatch/other/transition || fail "the transition of the other patch does not end"
 echo 0 >/sys/kernel/livepatch/other/enabled
 wait_for 60 test ! -e /sys/kernel/livepatch/other || fail "the other patch does not go away"
 
-say "a registration sleeps in our scan: a detach has to be taken back"
+say "a registration sleeps in the module's scan: the detach must be cancelled"
 stop_set
 modprobe dm-delay || fail "no dm-delay"
 dm suspend cache
@@ -138,7 +138,7 @@ dm resume cache
 register &
 pid=$!
 disk 2 >/sys/fs/bcache/register_quiet &
-wait_for 60 in_our_scan || fail "it is never in our scan"
+wait_for 60 in_our_scan || fail "the registration never reached the scan"
 dm suspend --noflush --nolockfs cache
 ctl 3 detach --timeout 8 bcache_journal
 says "waiting for task bash, pid $pid, in .*called by bj_.*\[bcache_journal\]"

@@ -19,7 +19,8 @@ ledger()
 		"$(count doubled) doubled, $(count mismatched) mismatched"
 }
 
-tell()	# the client's lines, without the uninteresting ones
+# tell: print what the client has done, and its errors
+tell()
 {
 	sed -n 's/^ok /    GPU: /p; /^not ok/p'
 }
@@ -40,7 +41,7 @@ faults 1 0 <<-'END' | tell
 END
 [ "${PIPESTATUS[0]}" = 0 ] || exit 1
 
-echo "now 64 address spaces of four processes, one storm after the other; modprobe $MODULE"
+echo "now a continuous storm from 64 address spaces of four processes; modprobe $MODULE"
 /job/xe-client storm --until /run/stop >/run/storm.out &
 pid=$!
 wait_for 60 counted faults 1000 || fail "no storm"
@@ -56,10 +57,10 @@ touch /run/stop
 wait $pid || fail "the storm: $(cat /run/storm.out)"
 gpu wait outstanding=0 timeout=60 >/dev/null
 cat /run/storm.out
-note storm "$(sed -n 's/^ok storm: //p' /run/storm.out), all found as written"
-echo "the GPU's ledger: $(ledger)"
+note storm "$(sed -n 's/^ok storm: //p' /run/storm.out), all data verified"
+echo "the ledger of the GPU: $(ledger)"
 
-echo "one fault, seen from the inside (tracepoints $MODULE:*):"
+echo "one fault, as the tracepoints $MODULE:* show it:"
 echo 1 >"/sys/kernel/tracing/events/$MODULE/enable"
 faults 1 0 <<-'END' | tell
 	vm a
@@ -70,16 +71,16 @@ END
 sed -n 's/^.*: \(xpf_[a-z]*\)/    \1/p' /sys/kernel/tracing/trace
 echo 0 >"/sys/kernel/tracing/events/$MODULE/enable"
 
-echo "2500 at once, of which stock loses more than half:"
+echo "2500 faults at once; the stock driver loses more than half of them:"
 faults 2500 0 <<-'END' | tell
 	vm a
 	userptr a 0x100000000 10M
 	parallel a 2500 0x100000000 4K 0x10000
 END
 [ "${PIPESTATUS[0]}" = 0 ] || exit 1
-note many "2500 faults at once, all answered, all data right"
+note many "2500 faults at once, all answered, all data correct"
 
-echo "a bad one, with nothing at the address: its job is given up, and the log says why"
+echo "a bad fault, on an unmapped address: its job is terminated, and the log says why"
 faults 2 1 <<-'END' | tell
 	vm a
 	vm b
@@ -95,7 +96,7 @@ echo "the counters ($sysfs):"
 for f in faults served refused replies coalesced dropped stale queued_max; do
 	printf '    %-20s %s\n' "$f" "$(cat "$sysfs/$f")"
 done
-echo "and how long the replies took (debugfs):"
+echo "the latency of the replies (debugfs):"
 sed -n '/^G2H to reply/,/^$/s/^/    /p' /sys/kernel/debug/$MODULE/*-gt0
 detach
 gpu wait outstanding=0 timeout=60 >/dev/null

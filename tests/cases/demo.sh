@@ -40,10 +40,10 @@ case $BOOT in
 	echo "Debian's kernel $(uname -r) is up, with two empty disks; Outrigger is not loaded"
 	make_set --writeback
 	journal=$(set_dir)/journal
-	echo "/dev/bcache0 is made; the journal is stock bcache's"
+	echo "/dev/bcache0 exists; stock bcache writes its journal"
 
 	fio_start --size=16M
-	wait_for 60 test -s /run/fio.rounds || fail "fio does not get on"
+	wait_for 60 test -s /run/fio.rounds || fail "fio makes no progress"
 	echo "fio writes and verifies, round after round; modprobe $MODULE"
 	start=$(uptime_ms)
 	attach
@@ -54,16 +54,16 @@ case $BOOT in
 	wait_for 30 test -e "$journal/seq" || fail "no journal directory"
 	echo "the knobs (/sys/module/$MODULE/parameters):"
 	show "/sys/module/$MODULE/parameters"/*
-	echo "the journal, alive (/sys/fs/bcache/<set>/journal):"
+	echo "the live journal (/sys/fs/bcache/<set>/journal):"
 	show "$journal"/*
 	first=$(cat "$journal/seq")
 	sleep 3
-	echo "three seconds later, $(($(cat "$journal/seq") - first)) entries on; its ring (debugfs):"
+	echo "$(($(cat "$journal/seq") - first)) entries and three seconds later; the ring (debugfs):"
 	sed -n '/^ *entry /q; / empty /d; /./s/^/    /p' "/sys/kernel/debug/$MODULE"/*/ring
 	fio_stop
 	note fio_rounds "$(cat /run/fio.rounds)"
 
-	echo "now four writers with O_SYNC; the host keeps each acknowledgement"
+	echo "now four writers with O_SYNC; the host records each acknowledgement"
 	first=$(cat "$journal/seq")
 	ack_start
 	for n in 5 10 15; do
@@ -71,32 +71,32 @@ case $BOOT in
 		ack_running
 		echo "$n s: $(($(cat "$journal/seq") - first)) journal entries"
 	done
-	[ "$(side)" = ours ] || fail "not attached any more"
-	echo "pulling the plug (sysrq b); then the machine boots again"
+	[ "$(side)" = ours ] || fail "no longer attached"
+	echo "pulling the plug (sysrq b)"
 	crash_now
 	;;
 2)
 	note acks "$(wc -l </job/acks)"
-	echo "booted again; modprobe bcache, and by the package's softdep bcache_journal before it"
+	echo "booted again; modprobe bcache: the package's softdep loads bcache_journal first"
 	autoload
 	modprobe bcache || fail "no bcache"
 	wait_attached
-	echo "$MODULE is $(state); registering the set"
+	echo "$MODULE: $(state); registering the set"
 	register_set
 	dmesg | sed -n "s/^[^]]*\] $MODULE: [-0-9a-f]*: \(journal re\)/kernel: \1/p" >/run/recovery
 	cat /run/recovery
 	note read "$(sed -n 's/.*journal read in //p' /run/recovery)"
 	note replayed "$(sed -n 's/.*journal replayed in //p' /run/recovery)"
-	[ "$(wc -l </run/recovery)" = 2 ] || fail "the recovery was not ours"
-	echo "reading every acknowledged block back"
+	[ "$(wc -l </run/recovery)" = 2 ] || fail "the module did not do the recovery"
+	echo "reading back every acknowledged block"
 	ack_verify | tee /run/verified
 	[ "${PIPESTATUS[0]}" = 0 ] || exit 1
 	note verified "$(cat /run/verified)"
-	echo "detaching: stock bcache takes its journal back"
+	echo "detaching: stock bcache takes over its journal again"
 	detach
 	fio_verify --size=8M
 	stop_set
-	echo "fio verified on stock; the set is stopped, the machine goes down"
+	echo "fio verified on stock bcache; the set is stopped, the machine powers off"
 	note detached yes
 	;;
 esac

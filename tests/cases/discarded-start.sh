@@ -11,7 +11,7 @@
 
 . /job/lib.sh
 
-# gap DISCARD N: zero the first N needed buckets; the superblock says whether discard was on
+# gap DISCARD N: zero the first N needed buckets, and set the superblock's discard flag
 gap()
 {
 	local n
@@ -36,18 +36,18 @@ case $BOOT in
 	# discard now, which these snapshots do not.
 	attach
 	trial whole "nothing"
-	trial whole "discard was on" gap 1 0
-	trial whole "discard was on, a bucket is gone" gap 1 1
-	logged 'discard' || wrong "no word of discard"
-	trial whole "discard was on, two buckets are gone" gap 1 2
-	trial refused:entry "discard was off, a bucket is gone" gap 0 1
-	trial refused:entry "discard was off, two buckets are gone" gap 0 2
+	trial whole "discard enabled" gap 1 0
+	trial whole "discard enabled, one bucket missing" gap 1 1
+	logged 'discard' || wrong "the log does not mention discard"
+	trial whole "discard enabled, two buckets missing" gap 1 2
+	trial refused:entry "discard disabled, one bucket missing" gap 0 1
+	trial refused:entry "discard disabled, two buckets missing" gap 0 2
 
-	say "discard was on, but that is no bucket that was discarded"
+	say "discard enabled, but the damage is no discarded bucket"
 	journal super "$(disk 1)" discard=1
-	trial refused "the oldest entry that is needed" \
+	trial refused "first entry of the second needed bucket" \
 		journal damage /dev/mapper/cache oldest+1 0 csum
-	trial refused:entry "a bucket in the middle" \
+	trial refused:entry "the second needed bucket" \
 		journal damage /dev/mapper/cache oldest+1 0 bucket
 	trials_done
 	;;

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: foreign-stuck
-# about: the transition of another livepatch never ends, with and without replace
+# about: another livepatch, with and without replace, is stuck in its transition
 # disks: 512M 512M
 # timeout: 900
 # kernels: all
@@ -13,7 +13,8 @@
 klp=/usr/local/lib/klp
 other=/sys/kernel/livepatch/other
 
-# stick [PARAMETER]: the other patch waits for a task in the function that it replaces
+# stick [PARAMETER]: load the other patch while a task sleeps in the function that it
+# replaces
 stick()
 {
 	bash -c 'echo 100000 >/sys/module/victim/parameters/sleep' &
@@ -37,7 +38,7 @@ unload_other()
 	wait_for 10 rmmod other || fail "rmmod other"
 }
 
-# what our package does before it is removed
+# prerm: run the prerm script of the package
 prerm()
 {
 	local began=$SECONDS
@@ -50,7 +51,7 @@ prerm()
 
 insmod "$klp/victim.ko" || fail "insmod victim"
 
-say "the other is stuck, then bcache comes: it runs on stock, we wait"
+say "the other patch is stuck when bcache is loaded: the module waits, bcache runs on stock"
 stick
 modprobe "$MODULE"
 modprobe bcache || fail "bcache does not load"
@@ -65,13 +66,13 @@ says 'waiting for the transition of another livepatch \(other\); it stays armed'
 ctl 0 doctor bcache_journal
 says '^warn +other live patches: other is in transition'
 prerm
-[ "$(state)" = absent ] || fail "an armed module can be removed"
+[ "$(state)" = absent ] || fail "prerm did not unload the armed module"
 modprobe "$MODULE"
 unstick
 wait_attached
 unload_other
 
-say "attached, and another gets stuck"
+say "attached, then another patch gets stuck"
 stick
 ctl 3 detach --timeout 3 bcache_journal
 says 'another livepatch \(other\) is in transition, nothing was changed'
@@ -84,7 +85,7 @@ fio_verify --size=4M
 unstick
 unload_other
 
-say "attached, and one that replaces us gets stuck"
+say "attached, then a patch that replaces the module gets stuck"
 stick replace=1
 ctl 3 unload --timeout 3 bcache_journal
 says 'another livepatch \(other\) is in transition'
@@ -98,7 +99,7 @@ ctl 1 status bcache_journal
 ctl 0 unload bcache_journal
 unload_other
 
-say "attached, and the machine is switched off while another is stuck"
+say "attached, and the machine powers off while another patch is stuck"
 attach
 stick
 fio_verify --size=1M

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: full-ring-crash
-# about: crashes inside registration, over and over, on a full ring of 4 buckets; torn writes too
+# about: repeated crashes during registration, with torn writes, on a full ring of 4 buckets
 # disks: 256M 256M 256M 2048M
 # timeout: 1500
 # kernels: all
@@ -13,15 +13,15 @@
 size=8320 # sectors: 4 journal buckets of 2 blocks
 images=$(rounds 6 16)
 
-# image N: a copy of the cache as it is at this moment, as a power cut leaves it, but for a
-# write that the power cut tears: see tear
+# image N: copy the current state of the cache, which is what a power cut would leave,
+# except for a torn write: see tear
 image()
 {
 	dmsetup suspend --nolockfs --noflush small || fail "dmsetup suspend"
 	dd if="$(disk 1)" of="$(disk 3)" bs=512K count="$((size * 512))" \
 		iflag=count_bytes,direct oflag=direct seek="$((5 * $1 * 2))" status=none ||
 		fail "dd"
-	[ ! -e "/run/acks.$1" ] || { # what was on its way to the backing device has got there
+	[ ! -e "/run/acks.$1" ] || { # let writes to the backing device complete
 		sleep 0.2
 		dd if="$(disk 2)" of="$(disk 4)" bs=1M iflag=direct oflag=direct \
 			seek="$((256 * ($1 - images / 2)))" status=none || fail "dd"
@@ -29,7 +29,7 @@ image()
 	dmsetup resume small || fail "dmsetup resume"
 }
 
-# tear: the power failed while the entry behind the newest one was being written
+# tear: make it look as if the power failed while the next entry was being written
 tear()
 {
 	journal damage /dev/mapper/small newest next torn ||
@@ -37,7 +37,7 @@ tear()
 	torn=$((torn + 1))
 }
 
-# restore N: image N is on the cache again, of which nobody has a page cached
+# restore N: copy image N back to the cache, and drop its cached pages
 restore()
 {
 	dd if="$(disk 3)" of="$(disk 1)" bs=512K count="$((size * 512))" \
@@ -51,8 +51,8 @@ registered()
 	! kill -0 "$reg_pid" 2>/dev/null
 }
 
-# register N CRASH: register the cache as in image N; image 20 is how it is at some
-# moment of that, if CRASH is not empty
+# register N CRASH: register the cache from image N; if CRASH is not empty, take image 20
+# at a random moment of the registration
 register()
 {
 	restore "$1"
@@ -64,14 +64,14 @@ register()
 		image 20
 	fi
 	registrations=$((registrations + 1))
-	wait_for 120 registered && return # it may take 30 s twice: see recovery.md
+	wait_for 120 registered && return # twice 30 s are possible: see recovery.md
 	say "registration $registrations hangs"
 	cat "/proc/$reg_pid/stack" /sys/kernel/debug/bcache_journal/*/ring 2>/dev/null
 	fail "registration hangs"
 }
 
-# compare N: everything acknowledged before image N, which the registered set descends from,
-# is there
+# compare N: check that the registered set, which descends from image N, has every write
+# acknowledged before image N was taken
 compare()
 {
 	dd if="$(disk 4)" of="$(disk 2)" bs=1M count=256 iflag=direct oflag=direct \
@@ -82,9 +82,9 @@ compare()
 		fail "the backing device did not join the set"
 	/job/ackwrite verify /dev/bcache0 "/run/acks.$1" 500 /run/acks ||
 		fail "acknowledged writes lost"
-	# would it be seen? This image lacks what came after it
+	# the check must notice loss: the image lacks all later writes
 	! /job/ackwrite verify /dev/bcache0 /run/acks >/run/all ||
-		fail "nothing is missing in an old image"
+		fail "verification passes although later writes are missing"
 	compared=$((compared + 1))
 }
 
@@ -99,19 +99,20 @@ for ((i = 0; i < images / 2; i++)); do
 	image $i
 done
 
-# stock has filled the ring, to the last block; now ours does, and writes are recorded
+# Stock has filled the ring to the last block. From now on the module is attached, and
+# acknowledged writes are recorded.
 modprobe "$MODULE" transition_timeout=300 || fail "modprobe $MODULE"
 wait_attached
 kill $fio
 wait $fio
-ack_start 3>/run/acks # the host needs none: this machine does not crash
+ack_start 3>/run/acks # not sent to the host: this machine does not crash
 sleep 10
 for ((; i < images; i++)); do
 	sleep 2.$((RANDOM % 10))
 	cp /run/acks "/run/acks.$i"
 	image $i
 done
-sleep 3 # the last image, too, is to lack something: see compare
+sleep 3 # so that the last image lacks some writes, too: see compare
 ack_stop
 stop_set
 
@@ -127,7 +128,7 @@ until ((registrations >= $(rounds 40 500))); do
 			refused=$((refused + 1))
 			say "refused: $(dmesg | grep -E 'bcache' | tail -n 4)"
 			wait_for 60 sets_gone || fail "the set is still there"
-			[ ! "$more" ] || break # image 20 may be of any moment
+			[ ! "$more" ] || break # image 20 may be from any moment
 			dmesg | grep 'journal: full' | tail -n 1 | grep -oE '[0-9a-f-]{36}' \
 				>"$SYS/parameters/accept_loss"
 			register $from ""
@@ -138,8 +139,8 @@ until ((registrations >= $(rounds 40 500))); do
 		stop_set
 	done
 done
-say "$registrations registrations, $torn behind a torn write, none hangs, $refused refused;" \
+say "$registrations registrations, $torn after a torn write, none hung, $refused refused;" \
 	"nothing lost in $compared comparisons"
-((refused == 0)) || fail "refused"
-((torn > 0)) || fail "no write could be torn"
+((refused == 0)) || fail "$refused registrations were refused"
+((torn > 0)) || fail "no write was torn"
 ((compared > 0)) || fail "nothing was compared"

@@ -40,7 +40,7 @@ else
 fi
 BACKING_MB=128
 
-# piece DISK AT MB NAME LOGICAL-BLOCK: map MB MiB of the disk, print the device
+# piece DISK AT MB NAME LOGICAL-BLOCK: map MB MiB of the disk from AT MiB on, print the device
 piece()
 {
 	dmsetup create "$4" --table "0 $(($3 * 2048)) linear $(disk "$1") $(($2 * 2048))" ||
@@ -78,7 +78,7 @@ while read -r block bucket mb lbs; do
 		sleep "$(rounds 5 30)"
 		wait_for 100 blocks_written "bcache$n" 1000 || fail "hardly any writes"
 		kill -0 $pid || fail "the writers died"
-		# halted here, they go on just before the crash
+		# halt the writers; they continue just before the crash
 		pids+=" $(cat /proc/$pid/task/$pid/children)"
 		# shellcheck disable=SC2086
 		kill -STOP $pids

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: hostile-journal
-# about: impossible values with right checksums in journal and superblock: no hang, no BUG
+# about: impossible values with valid checksums in journal and superblock: no hang, no BUG
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: all
@@ -41,7 +41,7 @@ case $BOOT in
 	done
 	super clean njournal=3
 	super clean njournal=256
-	# an unknown replacement policy makes the stock allocator loop for ever
+	# an unknown replacement policy makes the stock allocator loop forever
 	super clean 'flags=|0x1c'
 	super clean 'flags=|0xfffffffffffffff0'
 	last refused:place seq-max

@@ -12,12 +12,12 @@
 
 klp=/usr/local/lib/klp
 
-# refused_for TOKEN: the module could not attach, and reason_token is TOKEN
+# refused_for TOKEN: the module is inert, and reason_token is TOKEN
 refused_for()
 {
 	wait_for 60 state_is inert || fail "not inert"
-	[ "$(cat "$SYS/reason_token")" = "$1" ] || fail "another reason: $(cat "$SYS/reason_token")"
-	[ ! -e "$PATCH" ] || fail "inert, but there is a patch"
+	[ "$(cat "$SYS/reason_token")" = "$1" ] || fail "inert for another reason: $(cat "$SYS/reason_token")"
+	[ ! -e "$PATCH" ] || fail "inert, but a patch exists"
 }
 
 ftrace()
@@ -25,7 +25,7 @@ ftrace()
 	sysctl -q "kernel.ftrace_enabled=$1"
 }
 
-say "ftrace is off before all"
+say "ftrace is off before anything is loaded"
 ftrace 0 || fail "sysctl"
 modprobe bcache
 modprobe "$MODULE"
@@ -41,24 +41,24 @@ says 'kernel.ftrace_enabled is 0'
 stop_set
 rmmod "$MODULE" && rmmod_bcache
 
-say "it is switched off while the module is armed"
+say "ftrace is switched off while the module is armed"
 ftrace 1
 modprobe "$MODULE"
-[ "$(cat "$SYS/reason_token")" = none ] || fail "armed for a reason"
+[ "$(cat "$SYS/reason_token")" = none ] || fail "armed, but with a reason"
 ftrace 0
 modprobe bcache || fail "bcache does not load"
 refused_for ftrace-off
 ftrace 1
 ctl 0 attach --timeout 240 bcache_journal
 
-say "the kernel refuses to switch it off while attached"
+say "the kernel refuses to switch ftrace off while attached"
 ftrace 0 2>/dev/null && fail "ftrace was switched off"
 [ "$(cat /proc/sys/kernel/ftrace_enabled)" = 1 ] || fail "ftrace is off"
 insmod "$klp/probe.ko" on=bcache:bch_journal 2>/dev/null &&
-	fail "a post handler on a function that is replaced"
+	fail "a post handler was added to a replaced function"
 detach
 
-say "a kprobe with a post handler was first"
+say "a kprobe with a post handler is there first"
 insmod "$klp/probe.ko" on=bcache:bch_journal || fail "insmod probe"
 ctl 0 doctor bcache_journal
 says '^warn +kprobes: there is one on bch_journal of bcache, which bcache_journal replaces'

@@ -35,7 +35,7 @@ media()
 
 write_start()
 {
-	# in a session of its own: a writer that fails kills its process group
+	# in its own session: a writer that fails kills its process group
 	setsid /job/ackwrite write /dev/bcache0 "$1" >>/run/acks 2>/run/ackwrite.err &
 	ack_pid=$!
 }
@@ -66,16 +66,16 @@ if [ "$SIDE" = ours ]; then
 	media bad
 	sleep 5
 	media good
-	wait_for 60 acked $((n + 50)) || fail "no write since"
+	wait_for 60 acked $((n + 50)) || fail "no writes after the media recovered"
 	ack_running
-	dmesg | grep "bcache_journal.*journal: " || fail "nothing was said"
-	dmesg | grep -q "was written after retries" || fail "it was not written"
+	dmesg | grep "bcache_journal.*journal: " || fail "the errors were not reported"
+	dmesg | grep -q "was written after retries" || fail "the entry was not written"
 	say "$(wc -l </run/acks) writes acknowledged"
 	echo 4 >"$SYS/parameters/write_retry"
 fi
 
-# failed WHAT [COMMAND...]: the media stay bad until the set is gone or, with COMMAND, which
-# runs meanwhile, until the writers notice; acknowledged writes are there afterwards
+# failed WHAT [COMMAND...]: make the media bad until the set is gone or, if COMMAND is run
+# meanwhile, until the writers notice; then check that no acknowledged write is lost
 failed()
 {
 	local n dev
@@ -84,10 +84,10 @@ failed()
 	shift
 	media bad
 	"$@"
-	wait_for 60 is_gone || fail "the writers do not see it"
-	say "the writers: $(sort -u /run/ackwrite.err | head -n 4)"
+	wait_for 60 is_gone || fail "the writers do not see the error"
+	say "errors of the writers: $(sort -u /run/ackwrite.err | head -n 4)"
 	[ $# = 0 ] || media good
-	wait_for 60 sets_gone || fail "the set is still there"
+	wait_for 60 sets_gone || fail "the set was not shut down"
 	[ $# != 0 ] || media good
 	dmesg | grep -E "error on|could not be written" | tail -n 3
 	n=$(wc -l </run/acks)
@@ -98,9 +98,9 @@ failed()
 		fail "the set did not register"
 	no_bypass
 	if verify; then
-		say "all of $n acknowledged writes are there"
+		say "all $n acknowledged writes are there"
 	elif [ "$SIDE" = stock ]; then
-		say "stock lost some of $n"
+		say "stock lost some of $n acknowledged writes"
 	else
 		fail "acknowledged writes lost"
 	fi
@@ -110,7 +110,7 @@ stop_it()
 {
 	sleep 1
 	echo 1 >"$(set_dir)/stop"
-	! dmesg | tail -n +"$lines" | grep 'could not be written' || fail "stopped too late"
+	! dmesg | tail -n +"$lines" | grep 'could not be written' || fail "the set was stopped too late"
 }
 
 # block TEXT OPTION...: fill the first block with TEXT
@@ -125,22 +125,22 @@ block()
 
 overwrite()
 {
-	# O_SYNC would flush once more after the entry has been given up
+	# O_SYNC would send another flush after the entry was abandoned
 	(block new oflag=direct conv=fsync 2>/dev/null && touch /run/acknowledged) &
 	ack_pid=$!
 	stop_it
 }
 
-failed "for good"
+failed "permanent errors"
 [ "$SIDE" = ours ] || exit 0
 
-# An error does not shut down a set that is already being stopped: no entry may follow the
-# one that was given up.
+# An error does not shut down a set that is already being stopped. Even so, no entry may
+# follow the abandoned one.
 write_start 2000000
 sleep 5
 lines=$(($(dmesg | wc -l) + 1))
-failed "for good, while the set is being stopped" stop_it
-dmesg | tail -n +"$lines" | grep 'could not be written' || fail "nobody was told"
+failed "permanent errors while the set is being stopped" stop_it
+dmesg | tail -n +"$lines" | grep 'could not be written' || fail "the error was not reported"
 
 # The write reaches the backing device, but the key that would remove the old copy from the
 # index does not reach the journal.
@@ -150,10 +150,10 @@ wait_for 120 grep -q clean /sys/block/bcache0/bcache/state || fail "the set stay
 sed -i '/^0 /d' /run/acks # this block no longer belongs to the writers
 block old oflag=direct,sync || fail "dd"
 lines=$(($(dmesg | wc -l) + 1))
-failed "for good, with nothing dirty, while the set is being stopped" overwrite
+failed "permanent errors while a clean set is being stopped" overwrite
 if [ -e /run/acknowledged ]; then
-	say "the overwriting was acknowledged"
+	say "the overwrite was acknowledged"
 	dd if=/dev/bcache0 bs=4k count=1 iflag=direct status=none | grep -q new ||
-		fail "the write was acknowledged, and is gone"
+		fail "the overwrite was acknowledged, but is lost"
 fi
 stop_set

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: killed-in-recovery
-# about: the process that registers a set on a slow disk is killed, as udev does
+# about: the process that registers a set on a slow disk is killed, as udev does on timeout
 # disks: 192M 192M 192M 192M
 # timeout: 900
 # kernels: all
@@ -34,12 +34,12 @@ in_our_scan()
 	grep -q '\[bcache_journal\]' "/proc/$1/stack"
 }
 
-# killed_after SECONDS: kill it SECONDS after the scan began; fails if the set was registered
-# before that
+# killed_after SECONDS: kill the registering process SECONDS after the scan began; fails if
+# the set was registered before that
 #
-# Not before the scan: there the stock driver fails on its own, first with "IO error" while
-# it reads the superblock, then because a killed process cannot start a workqueue. In the
-# latter case it removes a kobject that was never added, and kernfs warns.
+# Never kill it before the scan. The stock driver fails on its own there: first with "IO
+# error" while it reads the superblock, then because a killed process cannot start a
+# workqueue. In the latter case it removes a kobject that was never added, and kernfs warns.
 killed_after()
 {
 	local pid began phase
@@ -50,37 +50,37 @@ killed_after()
 	dmesg -C
 	(echo "$CACHE" >/sys/fs/bcache/register_quiet) 2>/dev/null &
 	pid=$!
-	wait_for 60 in_our_scan "$pid" || fail "it is never in our scan"
+	wait_for 60 in_our_scan "$pid" || fail "the registration never reached the scan"
 	sleep "$1"
 	if ends "$pid"; then
-		wait "$pid" || wrong "after $1 s: refused, nobody killed it"
-		say "registered by then"
+		wait "$pid" || wrong "after $1 s: refused although it was not killed"
+		say "it was already registered"
 		stop_set
-		drop_snapshots || fail "the device is held"
+		drop_snapshots || fail "the device is still held"
 		return 1
 	fi
 	kill -9 "$pid"
 	began=$SECONDS
-	wait_for 60 ends "$pid" || fail "it does not end"
+	wait_for 60 ends "$pid" || fail "the process does not end"
 	# Look at the log only now: the scan may have ended while the signal was on its way.
 	phase=replay
 	if ! logged 'journal read in'; then
 		phase=scan
 		in_scan=$((in_scan + 1))
 		logged 'killed while reading the journal' ||
-			wrong "after $1 s: no word of why it failed"
+			wrong "after $1 s: the log does not say why it failed"
 	fi
-	say "killed in: $phase; it took $((SECONDS - began)) s to end"
+	say "killed in: $phase; ended after $((SECONDS - began)) s"
 	if [ "$(set_dir)" ] && ! wait_for 10 sets_gone; then
-		say "it was registered all the same"
+		say "the set was registered nevertheless"
 		stop_set
 	elif [ "$phase" = replay ]; then
 		# stock: kthread_run() fails in a task with a fatal signal
 		logged 'error in recovery|error starting|replay|killed|signal' ||
-			wrong "after $1 s: no word of why it failed"
+			wrong "after $1 s: the log does not say why it failed"
 	fi
 	show_log 8
-	drop_snapshots || fail "after $1 s: the device is held"
+	drop_snapshots || fail "after $1 s: the device is still held"
 }
 
 in_scan=0
@@ -96,9 +96,9 @@ case $BOOT in
 		trials=$((${trials-0} + 1))
 		killed_after "$((ms / 1000)).$(printf %03d $((ms % 1000)))" || break
 	done
-	# The reads of the scan take some seconds on any machine.
+	# The scan takes some seconds on any machine.
 	((in_scan >= 2)) || wrong "killed in the scan $in_scan times"
-	trial whole "nobody killed it"
+	trial whole "not killed"
 	trials_done
 	;;
 esac

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: load-orders
-# about: loading and unloading in every order, without a set
+# about: load and unload module and driver in every order, without a set
 # timeout: 500
 # kernels: all
 # short: trixie-backports
@@ -11,7 +11,7 @@
 
 refused()
 {
-	! rmmod bcache 2>/dev/null || fail "bcache could be unloaded under us"
+	! rmmod bcache 2>/dev/null || fail "bcache was unloaded while the module was attached"
 }
 
 n=$(rounds 6 50)
@@ -19,7 +19,7 @@ for ((round = 1; round <= n; round++)); do
 	modprobe "$MODULE" || fail "modprobe"
 	state_is armed || fail "not armed"
 	if ((round % 2)); then
-		# unload it again, and load the target first
+		# unload the module, and load bcache first
 		rmmod "$MODULE" || fail "rmmod while armed"
 		modprobe bcache
 		modprobe "$MODULE" || fail "modprobe"

@@ -22,7 +22,7 @@ jset_seq()
 }
 
 # newest_bucket DEVICE: print the sector of the journal bucket with the newest entries.
-# make-bcache's first bucket is 1, and the journal starts there.
+# make-bcache puts the journal into the buckets from 1 on.
 newest_bucket()
 {
 	local sector seq newest=0 where=''
@@ -45,7 +45,7 @@ break_at()
 		$2 $size error
 		$(($2 + size)) $((all - $2 - size)) linear $1 $(($2 + size))
 	END
-	dmsetup mknodes broken # no udev here
+	dmsetup mknodes broken # udev is not running
 }
 
 size=512	# bucket size in sectors
@@ -64,29 +64,29 @@ case $BOOT in
 	sector=$(newest_bucket "$(disk 1)")
 	[ "$sector" ] || fail "no journal bucket found"
 
-	say "ours: refuses, and names the sector"
+	say "the module refuses the set, and names the sector"
 	attach
 	break_at "$(disk 1)" "$sector"
 	echo /dev/mapper/broken >/sys/fs/bcache/register
 	dmesg | grep "bcache_journal: .*sector $sector: .*can't be read" ||
-		fail "no word of sector $sector"
-	wait_for 60 sets_gone || fail "registered all the same"
+		fail "the log does not name sector $sector"
+	wait_for 60 sets_gone || fail "the set was registered nevertheless"
 	detach
 	wait_for 30 dmsetup remove broken || fail "dmsetup remove"
 
-	say "stock, on a copy: takes the bucket for an empty one"
+	say "stock, on a copy, treats the bucket as empty"
 	break_at "$(disk 3)" "$sector"
 	first=$(jset_seq "$(disk 3)" "$sector")
 	echo /dev/mapper/broken >/sys/fs/bcache/register
 	last=$(dmesg | sed -n 's/.*bcache: .*journal replay done.*seq \([0-9]*\)$/\1/p' | tail -n 1)
-	[ "$last" ] || fail "stock refuses it too: nothing to cure"
-	((last < first)) || fail "stock replayed $last, which is in the bucket"
-	say "stock registers, replayed up to $last; from $first on is in the bucket"
-	# its next write there fails too, and it gives up
+	[ "$last" ] || fail "stock was expected to register it"
+	((last < first)) || fail "stock replayed entry $last, which is in the bucket"
+	say "stock registers it, replayed up to $last; the bucket has the entries from $first on"
+	# the next write to the bucket fails too, and bcache shuts the set down
 	wait_for 60 sets_gone || stop_set
 	wait_for 30 dmsetup remove broken || fail "dmsetup remove"
 
-	say "ours, with the bucket readable again: nothing is lost"
+	say "the module, with the bucket readable again: nothing is lost"
 	attach
 	register_set
 	ack_verify

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # self-test: self-gpu
-# about: a reply to a page fault other than the open one fails
+# about: a reply that matches no open page fault fails
 # gpu: lnl
 # timeout: 120
 # kernels: all

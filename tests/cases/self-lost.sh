@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # self-test: self-lost
-# about: the oracle sees one lost, one torn and one stale write among many
+# about: ackwrite finds one lost, one torn and one stale write among many
 # disks: 64M
 # timeout: 120
 # kernels: all
@@ -17,7 +17,7 @@ if [ "$BOOT" = 1 ]; then
 	sleep 5
 	crash_now
 fi
-/job/ackwrite verify "$disk" /job/acks 100 || fail "nothing was lost yet"
+/job/ackwrite verify "$disk" /job/acks 100 || fail "verification fails before any damage"
 # Of the latest acknowledged blocks, zero one, tear one, and replace one by an earlier block.
 mapfile -t blocks < <(tail -n 4 /job/acks | head -n 3 | cut -d ' ' -f 1)
 dd if=/dev/zero of="$disk" bs=4k seek="${blocks[0]}" count=1 oflag=direct status=none

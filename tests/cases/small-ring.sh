@@ -17,8 +17,8 @@ writes()
 	awk '{ print $5 }' /sys/block/bcache0/stat
 }
 
-# try SECTORS OPTION...: run four writers on a cache of that size, measure the longest time
-# without a write
+# try SECTORS OPTION...: run four writers on a cache of that size, and measure the longest
+# time without a write
 try()
 {
 	local n prev=0 still=0 longest=0 i
@@ -34,7 +34,7 @@ try()
 	say "$(side), cache of $*: $n writes, at most $longest s without one"
 	[ "$(side)" = stock ] || ((longest < 10)) || {
 		cat /sys/kernel/debug/bcache_journal/*/ring
-		fail "a standstill of $longest s"
+		fail "no write for $longest s"
 	}
 	[ "$(side)" = stock ] && return # stopping may take minutes
 	ack_stop

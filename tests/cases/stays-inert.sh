@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: stays-inert
-# about: a build for another kernel, a different bcache, a failing enable: stock keeps working
+# about: a module built for another kernel, a different bcache, a failing enable: stock works
 # disks: 512M 512M
 # timeout: 400
 # kernels: all
@@ -23,19 +23,19 @@ load()
 	insmod "$2" || fail "insmod $2"
 }
 
-say "built for another kernel, and past the loader's check"
+say "built for another kernel, with a matching vermagic"
 LC_ALL=C sed "s/$release\x00/${release/./x}\x00/g" ours.ko >elsewhere.ko
-! cmp -s ours.ko elsewhere.ko || fail "no release in our module"
+! cmp -s ours.ko elsewhere.ko || fail "the module does not contain the kernel's release"
 if (load "$MODULE" elsewhere.ko) >/run/refused 2>&1; then
 	load bcache bcache.ko
 	inert_because 'built for another kernel'
 else
 	# a kernel without symbol versions checks only the release
-	[ ! -e "$SYS" ] || fail "refused, but there"
-	say "the loader refuses it"
+	[ ! -e "$SYS" ] || fail "refused, but loaded"
+	say "the kernel refuses to load it"
 fi
 
-say "two functions of bcache have changed places; either order of loading"
+say "two functions of bcache have swapped places; either order of loading"
 objcopy --redefine-sym bch_journal=bch_journal_meta \
 	--redefine-sym bch_journal_meta=bch_journal bcache.ko changed.ko
 modprobe "$MODULE"
@@ -45,7 +45,7 @@ load bcache changed.ko
 modprobe "$MODULE"
 inert_because 'not the one we were built for'
 
-say "enabling fails: bcache lacks a function that we call"
+say "enabling fails: bcache lacks a function that the module calls"
 objcopy --redefine-sym bch_cache_set_error=bch_cache_set_err0r bcache.ko lacking.ko
 modprobe "$MODULE"
 load bcache lacking.ko
@@ -54,7 +54,7 @@ load bcache lacking.ko
 modprobe "$MODULE"
 inert_because 'livepatch refused us'
 
-say "and with the real one all is well"
+say "the real bcache works"
 modprobe bcache
 attach
 detach

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: stock-smoke
-# about: format, fio verify, stop and register again, on stock alone
+# about: format, fio verify, stop and register again, on stock only
 # disks: 1G 1G
 # timeout: 240
 # kernels: all

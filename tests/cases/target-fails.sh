@@ -17,7 +17,7 @@ modprobe bcache 2>/dev/null && fail "bcache loads though its init function fails
 modprobe bcache || fail "the livepatch keeps bcache from being loaded again"
 wait_for 60 state_is inert || fail "not inert"
 [ "$(cat "$SYS/reason_token")" = driver-failed ] || fail "inert for another reason"
-dmesg | grep "applying patch '$MODULE' to loading" && fail "patched past our comparison"
+dmesg | grep "applying patch '$MODULE' to loading" && fail "livepatch patched bcache without the module's comparison"
 ctl 1 status bcache_journal
 says 'dmesg . grep bcache'
 make_set --writeback
@@ -27,7 +27,7 @@ rmmod "$MODULE"
 rmmod_bcache
 rmmod fails
 
-say "and it attaches as ever"
+say "later loads attach as usual"
 modprobe bcache
 attach
 detach

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: two-patches
-# about: another livepatch before, next to, during and in place of the module's
+# about: another livepatch before, beside, during and in place of the module's
 # disks: 1G 1G
 # timeout: 400
 # kernels: all
@@ -33,38 +33,38 @@ make_set --writeback
 insmod "$klp/victim.ko" || fail "insmod victim"
 fio_start
 
-say "the other's transition is running: we wait for it"
+say "the transition of the other patch is running: the module waits for it"
 echo 20 >/sys/module/victim/parameters/sleep &
 sleep 1
 load_other
 modprobe "$MODULE"
 sleep 5
 state_is armed || fail "did not wait"
-grep -q 'another livepatch' "$SYS/reason" || fail "does not say what it waits for"
+grep -q 'another livepatch' "$SYS/reason" || fail "the reason does not name the other livepatch"
 wait_attached
 wait_for 60 settled || fail "the other's transition does not end"
 
-say "both; we go first"
+say "both are enabled; the module is detached first"
 detach
 attach
 
-say "both; the other goes first"
+say "both are enabled; the other patch is disabled first"
 unload_other
 state_is attached || fail "no longer attached"
 
-say "the other comes and goes while we are attached"
+say "the other patch is enabled and disabled while the module is attached"
 load_other
 wait_for 60 settled || fail "the other's transition does not end"
 unload_other
 
-say "the other replaces us"
+say "the other patch replaces the module's"
 load_other replace=1
 wait_for 60 state_is inert || fail "not inert"
-grep -q replaced "$SYS/reason" || fail "does not say that it was replaced"
+grep -q replaced "$SYS/reason" || fail "the reason does not say that it was replaced"
 wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
 unload_other
 
-say "and once more, alone"
+say "once more without the other patch"
 attach
 fio_stop
 detach

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: unreadable-journal
-# about: read errors anywhere in the journal are refused only where an entry is needed
+# about: read errors anywhere in the journal: refused only where an entry is needed
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: all
@@ -11,7 +11,7 @@
 
 . /job/lib.sh
 
-# bad BUCKET ENTRY [SECTORS]: make the entry unreadable, print where it is
+# bad BUCKET ENTRY [SECTORS]: make the entry unreadable, and print its place
 bad()
 {
 	local sector sectors
@@ -19,7 +19,7 @@ bad()
 	journal where /dev/mapper/cache "$1" "$2" >/run/bad || return
 	cat /run/bad
 	. /run/bad
-	# shellcheck disable=SC2154 # it is in there
+	# shellcheck disable=SC2154 # set by that file
 	unreadable "$sector" "${3:-$sectors}"
 }
 
@@ -31,20 +31,20 @@ case $BOOT in
 	after_crash
 	size=$(journal list "$(disk 1)" | sed -n 's/.* bucket \([0-9]*\) sectors.*/\1/p')
 
-	say "stock boots what has its read errors where nothing is needed"
-	trial whole "a bucket that is not needed" bad unneeded 0 "$size"
+	say "stock registers a set whose read errors are in an unneeded bucket"
+	trial whole "an unneeded bucket" bad unneeded 0 "$size"
 
 	attach
-	trial whole "an entry of a bucket that is not needed" bad unneeded 3
-	trial whole "its first entry" bad unneeded 0
-	trial whole "all of a bucket that is not needed" bad unneeded 0 "$size"
+	trial whole "an entry of an unneeded bucket" bad unneeded 3
+	trial whole "the first entry of an unneeded bucket" bad unneeded 0
+	trial whole "all of an unneeded bucket" bad unneeded 0 "$size"
 	trial whole "the block behind the newest entry" bad newest next
-	trial whole "all behind the newest entry" bad newest next 16
+	trial whole "16 sectors behind the newest entry" bad newest next 16
 	trial refused "the first entry of the newest bucket" bad newest 0
 	trial refused "the third entry from the end" bad newest -3
-	trial refused "an entry of the bucket before" bad newest-1 20
-	trial refused "the first entry of the bucket before" bad newest-1 0
-	trial refused "all of the bucket before" bad newest-1 0 "$size"
+	trial refused "an entry of the bucket before the newest" bad newest-1 20
+	trial refused "the first entry of the bucket before the newest" bad newest-1 0
+	trial refused "all of the bucket before the newest" bad newest-1 0 "$size"
 	trial refused:entry "all of the newest bucket" bad newest 0 "$size"
 	trial whole "nothing"
 	trials_done

@@ -20,7 +20,7 @@ in_our_scan()
 	grep -q '\[bcache_journal\]' "/proc/$pid/stack"
 }
 
-# busy FILE: reading it soon fails with EAGAIN
+# busy FILE: a read of FILE fails with EAGAIN instead of blocking
 busy()
 {
 	timeout -s KILL 30 cat "$1" >/dev/null 2>/run/busy && fail "$1 was read"
@@ -57,7 +57,7 @@ ring=$(echo /sys/kernel/debug/bcache_journal/*/ring)
 modprobe dm-mod
 modprobe dm-delay || fail "no dm-delay"
 make-bcache -C "$(disk 3)" >/dev/null || fail "make-bcache"
-# a new set has no journal to read: register it once before
+# a new set has no journal to read, so register it once before the test
 disk 3 >/sys/fs/bcache/register_quiet
 wait_for 60 two_sets || fail "the second set did not register"
 echo 1 >"$(second_set)/stop"
@@ -65,7 +65,7 @@ wait_for 60 one_set || fail "the second set did not stop"
 dm create cache --table "0 $(blockdev --getsz "$(disk 3)") delay $(disk 3) 0 200"
 echo /dev/dm-0 >/sys/fs/bcache/register_quiet &
 pid=$!
-wait_for 60 in_our_scan || fail "it is never in our scan"
+wait_for 60 in_our_scan || fail "the registration never reached the scan"
 dm suspend --noflush --nolockfs cache
 
 say "a registration sleeps with the lock held"
@@ -73,12 +73,12 @@ busy "$views/seq"
 busy "$views/full"
 busy "$ring"
 ctl 0 status
-say "detach with a reader at each file"
+say "detach while each file is being read"
 for f in "$views"/* "$ring"; do
 	while cat "$f" >/dev/null 2>&1 || [ -e "$f" ]; do :; done &
 done
 echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
-wait_for 120 test ! -e "$views" -a ! -e "$ring" || fail "the views stay"
+wait_for 120 test ! -e "$views" -a ! -e "$ring" || fail "the views were not removed"
 state_is detaching || fail "not detaching: $(state)"
 dm resume cache
 wait_for 240 unpatched || fail "the patch does not go away"

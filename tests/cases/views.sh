@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: views
-# about: /sys and debugfs before, during and after; stock's tracepoints keep firing
+# about: sysfs and debugfs before, during and after; the stock tracepoints keep firing
 # disks: 1G 1G
 # timeout: 300
 # kernels: all
@@ -9,7 +9,7 @@
 
 . /job/lib.sh
 
-# The names of all files that bcache provides.
+# names: print the names of all files that bcache provides
 names()
 {
 	find /sys/fs/bcache "$(set_dir)"/ /sys/block/bcache0/bcache/ /sys/module/bcache/ \
@@ -17,7 +17,7 @@ names()
 		grep -v '/module/bcache/holders/' | sort -u
 }
 
-# fired: how often a stock tracepoint fires for 256 synchronous writes
+# fired: print how often a stock tracepoint fires for 256 synchronous writes
 fired()
 {
 	local tracing=/sys/kernel/tracing
@@ -53,14 +53,14 @@ seq=$(cat "$journal/seq")
 our_fired=$(fired)
 (($(cat "$journal/seq") > seq)) || fail "seq does not move"
 ((stock_fired > 0 && our_fired > 0)) ||
-	fail "bcache_journal_write fired $stock_fired times on stock, $our_fired on us"
+	fail "bcache_journal_write fired $stock_fired times on stock, $our_fired times while attached"
 
-# One of our files, held open across the detach.
+# Keep one of the module's files open across the detach.
 exec 5<"$journal/seq"
 detach
 cat <&5 >/run/view 2>&1
 exec 5<&-
 names >after
-cmp before after || fail "not as before: $(diff before after)"
+cmp before after || fail "not the same files as before: $(diff before after)"
 stop_set
 rmmod_bcache

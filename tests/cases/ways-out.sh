@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: ways-out
-# about: off=1 on the kernel command line, then module_blacklist
+# about: off=1, then module_blacklist, on the kernel command line
 # disks: 512M 512M
 # timeout: 240
 # kernels: all
@@ -21,7 +21,7 @@ case $BOOT in
 	inert_because 'off=1'
 	;;
 2)
-	! modprobe "$MODULE" 2>/dev/null || fail "loaded in spite of module_blacklist"
+	! modprobe "$MODULE" 2>/dev/null || fail "loaded despite module_blacklist"
 	[ "$(state)" = absent ] || fail "loaded"
 	register_set
 	fio_verify --size=4M

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-bad
-# about: accesses that must fail do fail; their queue is given up, others survive
+# about: invalid accesses fail; their queue is banned, other queues survive
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours
@@ -13,7 +13,7 @@
 
 be_gpu
 
-say "nothing is bound there; a new queue of the space works, another space too"
+say "an unmapped address; a new queue of the same space works, and so does another space"
 faults 3 1 <<'END'
 vm a
 vm b
@@ -25,7 +25,7 @@ queue a
 write a 0x100000000 2
 END
 
-say "no longer bound"
+say "an address that was unbound"
 faults 2 1 <<'END'
 vm a
 bo a 0x100000000 64K
@@ -43,14 +43,14 @@ munmap a 0x100000000 64K
 fails write a 0x100000000 1
 END
 
-say "one of 16 at once is bad"
+say "one of 16 simultaneous accesses is bad"
 faults 16 1 <<'END'
 vm a
 userptr a 0x100000000 60K
 fails parallel a 16 0x100000000 4K 1
 END
 
-say "a space that is not in fault mode"
+say "an address space that is not in fault mode"
 faults 2 1 <<'END'
 vm a
 vm b lr
@@ -62,7 +62,7 @@ write a 0x100000000 1
 END
 
 if has_svm; then
-	say "shared virtual memory without memory"
+	say "shared virtual memory whose CPU mapping is gone"
 	faults 2 1 <<-'END'
 		vm a
 		svm a 0x100000000000 2M
@@ -71,7 +71,7 @@ if has_svm; then
 		fails write a 0x100000000000 1
 	END
 
-	say "an object that is not needed"
+	say "an object marked as purgeable"
 	faults 1 1 <<-'END'
 		vm a
 		bo a 0x100000000 64K

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-bmg
-# about: Battlemage: faults in VRAM and outside it, atomics that move an object there, SVM
+# about: Battlemage: faults on VRAM and system memory, atomics that move an object to VRAM, SVM
 # gpu: bmg
 # sides: stock ours
 # short-sides: ours
@@ -13,7 +13,7 @@
 
 be_gpu
 
-say "an object in VRAM, one in the system's memory, a userptr"
+say "objects in VRAM, in system memory and in either; a userptr"
 faults 4 0 <<'END'
 vm a
 bo a 0x100000000 2M vram
@@ -26,13 +26,13 @@ write a 0x300000004 0xc0ffee
 write a 0x400000004 0xc0ffee
 END
 
-say "an atomic access moves the object to VRAM, from where a prefetch had bound it"
+say "an atomic access moves an object to VRAM after a prefetch bound it in system memory"
 faults 1 0 <<'END'
 vm a
 bo a 0x100000000 2M both
 poke a 0x100000000 40
 prefetch a 0x100000000 2M 0
-resident gtt 2112K # including the 64K that every space has
+resident gtt 2112K # including 64K for the space's own object
 read a 0x100000000 40
 resident gtt 2112K
 atomic a 0x100000000 2 42
@@ -40,7 +40,7 @@ resident gtt 64K
 read a 0x100000000 42
 END
 
-say "and is refused where that is not possible"
+say "an atomic access is refused where the memory cannot be moved to VRAM"
 faults 2 2 <<'END'
 vm a
 bo a 0x100000000 2M
@@ -78,7 +78,7 @@ gpu stat
 
 if [ "$SIDE" = ours ]; then
 	# stock 6.12 oopses here
-	say "an atomic access to nothing"
+	say "an atomic access to a null binding"
 	/job/xe-client <<-'END'
 		vm a
 		null a 0x100000000 64K

@@ -18,14 +18,14 @@ n=$(rounds 6 50)
 for ((i = 1; i <= n; i++)); do
 	attach
 	f=$(count faults)
-	wait_for 60 counted replies $((f + 200)) || fail "the storm stalls, attached"
+	wait_for 60 counted replies $((f + 200)) || fail "the storm stalls while attached"
 	detach
 	f=$(count faults)
-	wait_for 60 counted replies $((f + 200)) || fail "the storm stalls, detached"
+	wait_for 60 counted replies $((f + 200)) || fail "the storm stalls while detached"
 	((i % 5)) || say "$i times, $f faults"
 done
 
-say "with faults queued on one side for the other"
+say "each side takes over while the other still has faults queued"
 for i in 1 2 3; do
 	gpu hold what=irq on
 	gpu storm n=900 asid=all va=0x100000000 addresses=16 access=write

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-faults
-# about: each kind of page fault, one at a time: serviced once, with the right data
+# about: each kind of page fault by itself: serviced once, with the right data
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours
@@ -27,7 +27,7 @@ poke a 0x30000ff00 77
 read a 0x30000ff00 77
 END
 
-say "userptr: the same"
+say "userptr: write, atomic, read"
 faults 3 0 <<'END'
 vm a
 userptr a 0x100000000 64K
@@ -49,7 +49,7 @@ write a 0x1007ffffc 1
 write a 0x2007ffffc 1
 END
 
-say "null: reads are zero, writes vanish"
+say "null binding: reads return zero, writes are discarded"
 faults 2 0 <<'END'
 vm a
 null a 0x100000000 64K
@@ -59,7 +59,7 @@ write a 0x200000000 1
 read a 0x200000000 0
 END
 
-say "the batch itself"
+say "a batch that itself faults"
 faults 2 0 <<'END'
 vm a
 bo a 0x100000000 64K
@@ -68,7 +68,7 @@ batch a 0x100000000
 write a 0x200000000 1
 END
 
-say "userptr that was invalidated"
+say "a userptr that was invalidated"
 faults 3 0 <<'END'
 vm a
 userptr a 0x100000000 2M
@@ -90,7 +90,7 @@ peek a 0x100000000 0
 write a 0x100000000 2
 END
 
-say "bound again after it was not"
+say "unbound, then bound again"
 faults 2 0 <<'END'
 vm a
 bo a 0x100000000 64K
@@ -100,7 +100,7 @@ userptr a 0x100000000 64K
 write a 0x100000000 2
 END
 
-say "two spaces, the same addresses"
+say "the same address in two spaces"
 faults 2 0 <<'END'
 vm a
 vm b
@@ -111,7 +111,7 @@ write b 0x100000000 2
 peek a 0x100000000 1
 END
 
-say "64 at once"
+say "64 faults at once"
 faults 64 0 <<'END'
 vm a
 userptr a 0x100000000 256K

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-inject
-# about: messages that hardware would hardly send: odd, broken, and too many
+# about: unlikely messages from the GuC: unusual, malformed, and too many
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours
@@ -13,8 +13,8 @@
 
 good=0x100000000 bad=0xdead0000
 
-# injected SUCCESSFUL UNSUCCESSFUL COMMAND...: COMMAND causes faults; check the numbers of
-# both kinds of reply
+# injected SUCCESSFUL UNSUCCESSFUL COMMAND...: COMMAND causes faults; check how many of them
+# get each kind of reply
 injected()
 {
 	local s=$1 u=$2 r w
@@ -26,7 +26,7 @@ injected()
 	r=$(($(count replies) - r)) w=$(($(count unsuccessful) - w))
 	[ "$((r - w)) $w" = "$s $u" ] ||
 		fail "$*: $((r - w)) successful, $w unsuccessful, not $s and $u"
-	say "$*: as it should"
+	say "$*: ok"
 }
 
 be_gpu
@@ -48,17 +48,17 @@ for i in 0 1 2 3 4 5 6 7; do
 		instance=$((i * 9)) source=$((i * 36)) vfid=$((i * 9)) access=read
 done
 
-say "messages that are no page fault, though they say so"
+say "page fault messages of a wrong length"
 for dw in 1 1,2,3 1,2,3,4,5 1,2,3,4,5,6,7,8,9,a,b,c; do
 	gpu raw action=0x6002 dw=$dw
 	injected 1 0 fault asid=first va=$good
 done
-say "and one with all bits set"
+say "a page fault message with all bits set"
 injected 0 1 raw action=0x6002 dw=ffffffff,ffffffff,ffffffff,ffffffff ledger=1
 gpu raw action=0x7ffe dw=1
 injected 1 0 fault asid=first va=$good
 
-say "the ring to the GuC fills up, for a while"
+say "the H2G ring is full for a while"
 gpu hold what=h2g on
 gpu storm n=800 asid=first va=$good addresses=16
 sleep 0.5
@@ -66,7 +66,7 @@ gpu hold what=h2g off
 gpu wait outstanding=0 timeout=60
 client write a $((good + 4)) 2
 
-say "the ring from the GuC is nearly full"
+say "the G2H ring is nearly full"
 gpu hold what=irq on
 gpu fill leave=40
 gpu storm n=30 asid=first va=$good addresses=16
@@ -74,7 +74,7 @@ gpu hold what=irq off
 gpu wait outstanding=0 timeout=60
 client write a $((good + 8)) 3
 
-say "faults of a space that is gone"
+say "faults on an address space that was destroyed"
 client vm b
 client bo b "$good" 64K
 client write b "$good" 1
@@ -85,7 +85,7 @@ client destroy b
 injected 0 1 fault asid="$asid" va=$good
 client_stop
 
-say "faults of processes that are killed"
+say "faults of processes that were killed"
 for i in 1 2 3; do
 	/job/xe-client storm --spaces 16 --processes 2 --parallel 64 --until /run/never &
 	sleep 3

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-life
-# about: the device is unbound and bound, suspended and resumed; xe is reloaded
+# about: the device is unbound, bound, suspended and resumed; xe is reloaded
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours
@@ -11,10 +11,10 @@
 
 . /job/lib.sh
 
-# works: a page fault is serviced, by the expected side
+# works WHAT: a page fault is serviced, by the expected side
 works()
 {
-	[ "$(side)" = "$SIDE" ] || fail "it is not $SIDE"
+	[ "$(side)" = "$SIDE" ] || fail "the page faults are not served by $SIDE"
 	faults 1 0 <<-'END'
 		vm a
 		userptr a 0x100000000 64K
@@ -43,33 +43,33 @@ done
 /job/xe-client storm --spaces 8 --parallel 32 --resilient --until /run/stop >/dev/null &
 pid=$!
 wait_for 60 counted faults 500 || fail "no storm"
-touch /run/cleared # this removes the device during the storm
+touch /run/cleared # open faults may be lost: the device is removed during the storm
 echo "$name" >/sys/bus/pci/drivers/xe/unbind || fail "unbind"
 touch /run/stop
 kill -KILL $pid $(pgrep -P $pid) 2>/dev/null
 wait $pid 2>/dev/null
 echo "$name" >/sys/bus/pci/drivers/xe/bind || fail "bind"
-works "unbound under a storm, bound"
+works "unbound during a storm, bound again"
 
 echo auto >"$dev/power/control"
 echo 100 >"$dev/power/autosuspend_delay_ms"
 for i in 1 2 3; do
-	wait_for 30 status_is suspended || fail "it does not fall asleep"
-	works "awake again, $i"
+	wait_for 30 status_is suspended || fail "the device is not suspended"
+	works "resumed, $i"
 done
 
-# On 7.3 the virtio ports, which this case communicates over, do not wake up again.
+# On 7.3 the virtio ports, which this case needs, do not resume.
 if [[ $(uname -r) = 6.12.* ]]; then
 	echo devices >/sys/power/pm_test
 	echo freeze >/sys/power/state || fail "the system does not suspend"
 	echo none >/sys/power/pm_test
-	works "after a system's suspend"
+	works "after a system suspend"
 fi
 
 leave_gpu
 modprobe xe || fail "modprobe xe"
 if [ "$SIDE" = ours ]; then
-	SIDE=stock works "unloaded, loaded"
+	SIDE=stock works "loaded again without the module"
 	rmmod xe || fail "rmmod xe"
 	modprobe "$MODULE" || fail "modprobe $MODULE"
 	state_is armed || fail "not armed"

@@ -21,7 +21,7 @@ for i in 1 2; do
 			write a 0x100000000 0xc0ffee
 		END
 	done
-	say "time $i: a batch on each engine"
+	say "round $i: a batch ran on each engine"
 	leave_gpu
 done
 ! dmesg | grep -E '\*ERROR\*|WARN' || fail "the driver complained"

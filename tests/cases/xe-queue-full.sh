@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-queue-full
-# about: 2500 page faults at once in one address space; stock loses more than half
+# about: 2500 simultaneous page faults in one address space; stock loses more than half
 # gpu: lnl
 # sides: stock ours
 # timeout: 300
@@ -18,9 +18,9 @@ client write a 0x1009ff000 1
 client dontneed a 0x100000000 10M
 first=$(count replies)
 f=$(count faults)
-gpu hold what=irq on # or the driver starts before all of them have arrived
+gpu hold what=irq on # the driver must not start before all faults have arrived
 client start parallel a 2500 0x100000000 4K 0x10000
-wait_for 60 counted faults $((f + 2500)) || fail "the GPU does not fault"
+wait_for 60 counted faults $((f + 2500)) || fail "the GPU did not report all faults"
 gpu hold what=irq off
 
 if [ "$SIDE" = stock ]; then
@@ -32,8 +32,8 @@ if [ "$SIDE" = stock ]; then
 		replies=$now
 	done
 	n=$(count outstanding)
-	say "$((replies - first)) were answered, $n never will be"
-	((n > 0)) || fail "stock was expected to lose some"
+	say "$((replies - first)) faults were answered, $n never will be"
+	((n > 0)) || fail "stock was expected to lose some faults"
 	client stalled a 0
 	dmesg | grep -E 'ull, shouldn|G2H action' | head -n 4
 	lost "$n"

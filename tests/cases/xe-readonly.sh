@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-readonly
-# about: a write to a read-only binding is refused; stock 6.12 has it retried for ever
+# about: a write to a read-only binding is refused; stock 6.12 makes the GPU retry it forever
 # gpu: lnl
 # sides: stock ours
 # timeout: 300
@@ -12,17 +12,17 @@
 
 be_gpu
 if [[ $SIDE/$(uname -r) = stock/6.12.* ]]; then
-	# stock binds it again and again, and calls that a success each time
+	# stock binds the page again each time, and reports success
 	client_start
 	client vm a
 	client userptr a 0x100000000 64K readonly
 	n=$(count faults) u=$(count unsuccessful)
 	client start write a 0x100000000 1
-	wait_for 60 counted faults $((n + 100)) || fail "stock does not repeat the fault"
+	wait_for 60 counted faults $((n + 100)) || fail "on stock, the fault is not repeated"
 	client stalled a 0
-	[ "$(count unsuccessful)" = "$u" ] || fail "stock refuses it"
-	say "$(($(count faults) - n)) faults of one write"
-	client destroy a # the access is refused only once its space is gone
+	[ "$(count unsuccessful)" = "$u" ] || fail "stock was not expected to refuse the write"
+	say "one write caused $(($(count faults) - n)) faults"
+	client destroy a # the access ends only when its address space is gone
 	client_stop
 	gpu wait outstanding=0 timeout=60
 else

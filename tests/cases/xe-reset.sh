@@ -12,12 +12,12 @@
 
 . /job/lib.sh
 
-# 6.12 wrongly warns at each reset: it takes a 0 from xe_force_wake_get() for a failure
+# 6.12 wrongly warns at each reset: it treats a 0 from xe_force_wake_get() as a failure
 [[ $(uname -r) != 6.12.* ]] || echo 0 >/proc/sys/kernel/panic_on_warn
 
 be_gpu
 touch /run/cleared
-# Use objects: stock warns if process memory is invalidated during a reset.
+# Use objects only: stock warns if process memory is invalidated during a reset.
 /job/xe-client storm --objects --spaces 16 --parallel 32 --media --resilient --until /run/stop &
 pid=$!
 wait_for 60 counted faults 512 || fail "no storm"

@@ -18,7 +18,7 @@ client_start
 sticks=
 [[ $SIDE/$(uname -r) != stock/6.12.* ]] || sticks=yes
 
-say "injected: a bad one, then 20 good ones of the same address space"
+say "injected: one bad fault, then 20 good ones in the same address space"
 client vm a
 client bo a 0x100000000 64K
 client write a 0x100000000 1
@@ -31,14 +31,14 @@ gpu wait outstanding=0 timeout=60
 bad=$(($(count unsuccessful) - before))
 say "$bad of 21 were answered \"unsuccessful\""
 if [ "$sticks" ]; then
-	((bad > 1)) || fail "stock was expected to get this wrong"
+	((bad > 1)) || fail "stock was expected to fail more than the bad one"
 else
-	[ "$bad" = 1 ] || fail "it is to be one"
+	[ "$bad" = 1 ] || fail "$bad faults were refused, not 1"
 fi
 
-# Spaces created in a row have consecutive ASIDs, and every fourth ASID shares a queue: b,
-# f and j are in the same one.
-say "real: of spaces that have nothing to do with each other"
+# Spaces created in a row have consecutive ASIDs, and every fourth ASID shares a queue: the
+# faults of b, f and j go to the same one.
+say "real: one bad fault, and good ones in unrelated address spaces"
 for s in b c d e f g h i j; do
 	client vm "$s"
 	client bo "$s" 0x100000000 64K

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-storm
-# about: 10240 page faults in 64 address spaces, by four processes, on both GTs, with races
+# about: 10240 page faults in 64 address spaces of four processes, on both GTs, with races
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours
@@ -13,7 +13,7 @@
 
 be_gpu
 
-# exactly N OPTION...: a storm that causes N faults, all of them serviced
+# exactly N OPTION...: run a storm that must cause N faults, all of them serviced
 exactly()
 {
 	local n=$1 f r
@@ -26,28 +26,28 @@ exactly()
 	[ "$f $r" = "$n $n" ] || fail "$f faults, $r replies, not $n"
 }
 
-say "as many at once as stock can take"
+say "as many faults at once as stock can handle"
 exactly 10240 --media
 if [ "$SIDE" = ours ]; then
-	say "all at once"
+	say "all faults at once"
 	exactly 10240 --media --parallel 160 --rounds 1
 fi
 
-say "while the memory changes its protection"
-# Stock 6.12 occasionally refuses a fault because of that, as if it were a bad one.
+say "while the protection of the memory changes"
+# Stock 6.12 occasionally refuses a good fault because of such a change.
 refuses=
 [[ $SIDE/$(uname -r) != stock/6.12.* ]] || refuses=--resilient
 /job/xe-client storm --spaces 8 --rounds "$(rounds 50 400)" --race $refuses || fail "the race"
 gpu wait outstanding=0 timeout=60
 n=$(count unsuccessful)
 say "$n faults were refused"
-[ "$refuses" ] || [ "$n" = 0 ] || fail "none is to be"
+[ "$refuses" ] || [ "$n" = 0 ] || fail "$n good faults were refused"
 gpu stat
 
 if [ "$SIDE" = ours ]; then
 	[ "$(ours faults) $(ours replies)" = "$(count faults) $(count replies)" ] ||
-		fail "we say $(ours faults) faults, $(ours replies) replies"
+		fail "the module counts $(ours faults) faults, $(ours replies) replies"
 	[ "$(ours queued) $(ours dropped) $(ours unsent) $(ours malformed)" = "0 0 0 0" ] ||
-		fail "we say that faults are open, dropped, unsent, malformed"
+		fail "the module counts queued, dropped, unsent or malformed faults"
 	cat /sys/kernel/debug/$MODULE/*-gt0
 fi
