@@ -52,7 +52,7 @@ client poke a 0x100000000 5
 said=$(answer ask write a 0x100000004 7)
 say "$said"
 if [[ $SIDE/$(uname -r) = stock/6.12.* ]]; then
-	[[ $said = "not ok"*": there is 0" ]] || fail "stock was expected to write to the freed page"
+	[[ $said = "not ok"*": found 0" ]] || fail "stock was expected to write to the freed page"
 else
 	[[ $said = "ok "* ]] || fail "the GPU wrote to the freed page"
 	client peek a 0x100000000 5

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An oracle of acknowledged writes.
+ * An oracle for acknowledged writes.
  *
  *   ackwrite write DEV BASE [LABEL]
- *                               write for ever; one line per acknowledged write
- *                               on standard output: "BLOCK SEQ", or with the
- *                               label and a space before it
+ *                               Write forever. Print a line "BLOCK SEQ" for
+ *                               each acknowledged write, after the label and a
+ *                               space if there is a label.
  *   ackwrite verify DEV ACKS [MIN [LATER]]
- *                               every block of ACKS holds that write or a later
- *                               one, whole; at least MIN lines (default 1).
- *                               LATER has the writes that were acknowledged
- *                               before the block could last be written
+ *                               Check that every block listed in ACKS holds
+ *                               that write or a later one, complete, and that
+ *                               there are at least MIN lines (default 1).
+ *                               LATER lists the writes that were acknowledged
+ *                               up to the last possible write to DEV.
  *   ackwrite same DEV FILE BASE
- *                               every block is as in FILE, or holds a write
- *                               from BASE on, whole
+ *                               Check that every block is as in FILE, or holds
+ *                               a complete write from BASE on.
  *
- * Each of the WRITERS processes owns the blocks whose number is its own modulo
- * WRITERS and counts its writes from BASE; so an unacknowledged write that did
- * arrive is at most one ahead of its writer's last acknowledged one. A block's
- * content follows from (block, seq) alone: half a write cannot pass for one.
+ * Each of the WRITERS processes owns the blocks whose number modulo WRITERS is
+ * its own, and counts its writes from BASE. So an unacknowledged write that did
+ * reach the disk is at most one ahead of the last acknowledged write of its
+ * writer. The content of a block depends only on (block, seq), so a torn write
+ * is never mistaken for a complete one.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -60,7 +62,7 @@ static void writer(const char *dev, uint64_t id, uint64_t seq,
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;; seq++) {
-		/* half of it in a narrow band, so that blocks are written again */
+		/* half of the writes to 1/64 of the disk, to overwrite blocks */
 		block = mix(seq * WRITERS + id);
 		block = block % (block >> 63 ? blocks : blocks / 64);
 		block -= block % WRITERS;
@@ -83,14 +85,14 @@ static int do_write(const char *dev, uint64_t base, const char *label)
 	for (uint64_t id = 0; id < WRITERS; id++)
 		if (!fork())
 			writer(dev, id, base, label);
-	wait(&status); /* they only ever end by an error */
+	wait(&status); /* writers end only on an error */
 	kill(0, SIGTERM);
 	return 1;
 }
 
 /*
- * For each block the newest write in the file, and for each writer; returns the number of
- * lines.
+ * Find the newest acknowledged write of each block and of each writer. Return the
+ * number of lines.
  */
 static uint64_t read_acks(const char *acks, uint64_t blocks, uint64_t *acked,
 			  uint64_t *last)
@@ -101,7 +103,7 @@ static uint64_t read_acks(const char *acks, uint64_t blocks, uint64_t *acked,
 
 	if (!f)
 		err(2, "%s", acks);
-	/* the crash may have cut the last line short: that one does not count */
+	/* ignore the last line if the crash cut it short */
 	while (fgets(line, sizeof(line), f) && strchr(line, '\n')) {
 		if (sscanf(line, "%" SCNu64 " %" SCNu64, &block, &seq) != 2 ||
 		    block >= blocks)
@@ -125,7 +127,7 @@ static int do_verify(const char *dev, const char *acks, uint64_t min,
 	uint64_t checked = 0, newer = 0, bad = 0, *acked, *unused;
 	int fd = open_dev(dev, O_RDONLY, &blocks);
 
-	acked = calloc(blocks, sizeof(*acked)); /* 0: never; BASE is above 0 */
+	acked = calloc(blocks, sizeof(*acked)); /* 0: never written */
 	unused = calloc(blocks, sizeof(*unused));
 	if (!acked || !unused)
 		errx(2, "no memory");
@@ -155,7 +157,7 @@ static int do_verify(const char *dev, const char *acks, uint64_t min,
 	       lines, checked, bad, newer);
 	if (lines < min)
 		errx(1,
-		     "only %" PRIu64 " acknowledged writes, %" PRIu64 " wanted",
+		     "only %" PRIu64 " acknowledged writes, expected %" PRIu64,
 		     lines, min);
 	return bad != 0;
 }
@@ -194,8 +196,8 @@ static int do_same(const char *dev, const char *file, uint64_t base)
 			       " seq %" PRIu64 ", was seq %" PRIu64 "\n",
 			       block, b[0], b[1], w[1]);
 	}
-	printf("%" PRIu64 " blocks: %" PRIu64 " written since, %" PRIu64
-	       " are neither old nor new\n",
+	printf("%" PRIu64 " blocks: %" PRIu64 " rewritten, %" PRIu64
+	       " neither old nor rewritten\n",
 	       blocks, newer, bad);
 	return bad != 0;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PID 1 of a test machine, linked statically, the only program in its initramfs.
+ * PID 1 of a test machine: statically linked, and the only program in its initramfs.
  *
- * It loads the modules that the root disk needs, stacks a tmpfs over the
- * package's layer over the root file system (neither of the two images is ever
- * written), runs /job/run there and says over the result channel how it went.
- * "ok" is the last thing written, just before the power goes off: whatever
- * dies, hangs or panics on the way leaves it unsaid.
+ * It loads the modules that the root disk needs, stacks a tmpfs and the
+ * package's layer on the root file system (both images stay read-only), runs
+ * /job/run there, and reports the outcome on the result channel. It writes "ok"
+ * last, just before it powers off: after a crash, a hang or a panic the "ok" is
+ * missing.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int result = -1; /* the host's file of what happened */
+static int result = -1; /* the result channel, a file on the host */
 static volatile sig_atomic_t late;
 
 static void say(const char *fmt, ...)
@@ -42,7 +42,7 @@ static void say(const char *fmt, ...)
 		n = sizeof(line) - 2;
 	line[n++] = '\n';
 	if (write(result < 0 ? STDERR_FILENO : result, line, n) != n)
-		_exit(1); /* PID 1 dies: the kernel panics, the host sees it */
+		_exit(1); /* the kernel panics, which the host notices */
 }
 
 static void die(const char *what)
@@ -71,7 +71,7 @@ static void load_modules(void)
 	while (fscanf(list, "%127s", name) == 1) {
 		int fd = open(name, O_RDONLY | O_CLOEXEC);
 
-		/* a module for hardware that this machine lacks is no harm */
+		/* ignore modules for hardware that this machine lacks */
 		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) &&
 			       errno != EEXIST && errno != ENODEV))
 			die(name);
@@ -98,7 +98,7 @@ static bool sysfs_is(const char *dir, const char *name, const char *file,
 	return !strcmp(got, want);
 }
 
-/* The device in sysfs directory @dir whose attribute @file reads @want. */
+/* Find the device in sysfs directory @dir whose attribute @file reads @want. */
 static bool find(const char *dir, const char *file, const char *want, char *dev,
 		 size_t size)
 {
@@ -117,7 +117,7 @@ static bool find(const char *dir, const char *file, const char *want, char *dev,
 	return found;
 }
 
-/* Virtio disks and ports come up by themselves after their driver. */
+/* Virtio disks and ports appear some time after their driver was loaded. */
 static bool find_soon(const char *dir, const char *file, const char *want,
 		      char *dev, size_t size)
 {
@@ -178,9 +178,9 @@ static void mount_root(void)
 }
 
 /*
- * The script's fd 1 and 2 are its output; 3 takes acknowledgements that must
- * outlive a crash (a write returns when the host has it); 4 the result channel,
- * on which only crash_now announces something.
+ * File descriptors of the script: 1 and 2 are its output; 3 takes the
+ * acknowledgements that must survive a crash (a write returns when the host has
+ * it); 4 is the result channel, on which only crash_now writes.
  */
 static pid_t run(void)
 {
@@ -201,7 +201,7 @@ static pid_t run(void)
 		dup2(out, 1);
 		dup2(out, 2);
 	}
-	/* out of the way first: the originals may be 3 or 4 themselves */
+	/* move both out of the way first: they may be 3 or 4 themselves */
 	acks = fcntl(acks, F_DUPFD, 10);
 	tty = fcntl(result, F_DUPFD, 10);
 	dup2(acks, 3);
@@ -254,7 +254,7 @@ int main(void)
 	do {
 		pid = wait(&status);
 		if (late) {
-			/* who hangs where, for the console log; then the plug */
+			/* log the blocked tasks to the console, then reset */
 			poke_sysrq("wl");
 			say("timeout");
 			sleep(1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The journal of a bcache cache device: list it, find a place in it, damage it.
+ * List or damage the journal of a bcache cache device.
  *
  *   journal list DEV
  *   journal where DEV BUCKET ENTRY
@@ -13,27 +13,27 @@
  *
  *   BUCKET ENTRY SECTOR SEQ LAST_SEQ KEYS STATE
  *
- * STATE is "needed" for what the newest jset's last_seq..seq asks for, "old" for
- * the other sound jsets, "stale" for what an earlier round left behind the end of
- * the bucket's run (ENTRY is "-"), or what the validator says. Lines with "#" sum
- * up: the geometry, then each bucket.
+ * STATE is "needed" for jsets from the newest jset's last_seq to its seq, "old"
+ * for other sound jsets, "stale" for jsets of an earlier round that follow the end
+ * of the bucket's run (ENTRY is "-"), or else the verdict of the validator. Lines
+ * that begin with "#" summarize the geometry and each bucket.
  *
  * BUCKET is an index into the ring, "newest", "newest-N", "newest+N", "oldest"
  * (the first that recovery needs), "oldest+N", or "unneeded" (the youngest bucket
- * that recovery does not need). ENTRY counts the jsets of the bucket's run from 0,
- * or from its end: -1 is the last one; "next" is the place behind it. "where"
- * prints, as shell variables, what is there: bucket, entry, sector, seq, sectors,
- * keys.
+ * that recovery does not need). ENTRY is the number of a jset in the bucket's run,
+ * from 0, or from the end: -1 is the last one; "next" is the free place behind it.
+ * "where" prints the bucket, entry, sector, seq, sectors and keys found there as
+ * shell variables.
  *
- * What "damage" can do is in the table of kinds. A jset whose fields it changes has
- * the right checksum afterwards, except for the kinds that are about the checksum.
+ * For the kinds of "damage" see damage(). If it changes fields of a jset, it also
+ * updates the checksum, except for the kinds that are about the checksum.
  *
  * "super" changes fields of the superblock: discard=0|1, flags=|BITS, njournal=N.
  *
- * "ready" succeeds if the journal is such that there is something to damage in each
- * of the ways that the cases know: see ready(). If not it says what is missing.
+ * "ready" succeeds if the journal contains what the cases want to damage, see
+ * ready(). Otherwise it prints what is missing.
  *
- * "whole" succeeds if the oldest entry that the newest one asks for is there.
+ * "whole" succeeds if the newest entry's last_seq is still in the ring.
  *
  * The device is read and written with O_DIRECT, so a set may be in use on it.
  */
@@ -61,7 +61,7 @@
 
 #define FLAG_DISCARD 2ULL
 
-/* struct cache_sb_disk, as far as it matters here */
+/* the start of struct cache_sb_disk */
 struct super {
 	u64 csum;
 	u64 offset;
@@ -99,7 +99,7 @@ struct entry {
 };
 
 struct bucket {
-	unsigned int run; /* jsets that follow one another from the start */
+	unsigned int run; /* number of consecutive jsets from the start */
 	u64 first, last; /* their seqs */
 	u64 end; /* the sector behind them */
 };
@@ -188,12 +188,12 @@ static void add(const struct entry *e)
 	entries[nr++] = *e;
 }
 
-/* Look at every block: sound jsets may follow a damaged one. */
+/* Check every block: sound jsets may follow a damaged one. */
 static void read_bucket(unsigned int b, u8 *buf)
 {
 	struct bucket *k = &buckets[b];
 	u32 at = 0, left;
-	bool run = true; /* so far each jset was one of the run */
+	bool run = true; /* all jsets so far belong to the run */
 
 	get(bucket_start(b) * SECTOR, buf, bucket_bytes());
 	k->end = bucket_start(b);
@@ -292,7 +292,7 @@ static int list(void)
 	return 0;
 }
 
-/* the bucket of the oldest jset that is needed */
+/* the bucket of the oldest needed jset */
 static unsigned int oldest_needed(void)
 {
 	unsigned int b;
@@ -301,7 +301,7 @@ static unsigned int oldest_needed(void)
 		if (buckets[b].run && buckets[b].first <= newest_last &&
 		    buckets[b].last >= newest_last)
 			return b;
-	errx(1, "entry %" PRIu64 " is nowhere", (uint64_t)newest_last);
+	errx(1, "no bucket has entry %" PRIu64, (uint64_t)newest_last);
 }
 
 static bool is_unneeded(unsigned int b)
@@ -309,7 +309,7 @@ static bool is_unneeded(unsigned int b)
 	return buckets[b].run && buckets[b].last < newest_last;
 }
 
-/* the youngest: writing will come to it last */
+/* the youngest one: it will be overwritten last */
 static int unneeded(void)
 {
 	unsigned int b;
@@ -363,7 +363,7 @@ static struct entry find_entry(const char *bucket, const char *index)
 			errx(1, "bucket %u is full", e.bucket);
 		return e;
 	}
-	if (!k->run && !n) /* the start of a bucket can always be named */
+	if (!k->run && !n) /* the start of a bucket always exists */
 		return e;
 	if (n < 0)
 		n += k->run;
@@ -419,7 +419,7 @@ static bool field(const char *kind, struct jset *j)
 	return true;
 }
 
-/* The entry nearest to @e, in its bucket, that has a key. */
+/* Find the entry with a key that is nearest to @e in the same bucket. */
 static struct entry with_key(struct entry e)
 {
 	const struct entry *best = NULL;
@@ -440,16 +440,17 @@ static struct entry with_key(struct entry e)
 }
 
 /*
- * csum      the first byte of the checksum is another one
- * body      the last byte of the last key is another one
- * magic     no magic
- * block     the first block is zeroed
- * entry     all of the entry is zeroed
- * bucket    all of the bucket is zeroed, whatever ENTRY is
- * torn      only where the next jset goes ("newest next", or "newest+1 0" if
- *           recovery does not need that bucket): its header without its body
- * ahead     there, too: a sound jset, one seq further than the next
- * others    a field is changed, and the checksum is right: see field()
+ * csum      change the first byte of the checksum
+ * body      change the last byte of the last key
+ * magic     zero the magic
+ * block     zero the first block
+ * entry     zero the whole entry
+ * bucket    zero the whole bucket, and ignore ENTRY
+ * torn      write the header of the next jset without its body; only where the
+ *           next jset goes: "newest next", or "newest+1 0" if recovery does not
+ *           need that bucket
+ * ahead     in the same place, write a sound jset whose seq skips one
+ * others    change a field and update the checksum: see field()
  */
 static int damage(struct entry e, const char *kind)
 {
@@ -468,10 +469,10 @@ static int damage(struct entry e, const char *kind)
 		bytes = e.sectors * SECTOR;
 	}
 	if (next == placed)
-		errx(1, "no %s can be made there", kind);
+		errx(1, "%s is not possible there", kind);
 
 	if (!strcmp(kind, "bucket")) {
-		/* the first that will be missed */
+		/* report the first entry that recovery will miss */
 		if (e.seq < newest_last &&
 		    buckets[e.bucket].last >= newest_last)
 			e.seq = newest_last;
@@ -505,7 +506,7 @@ static int damage(struct entry e, const char *kind)
 		else if (field(kind, j))
 			j->csum = csum_of(j);
 		else
-			errx(2, "no kind %s", kind);
+			errx(2, "unknown kind %s", kind);
 	}
 	put(e.sector * SECTOR, buf, bytes);
 	print_where(&e);
@@ -530,7 +531,7 @@ static int super(char **fields)
 		else if (!strcmp(*fields, "njournal") && n <= MAX_BUCKETS)
 			sb->njournal = n;
 		else
-			errx(2, "no field %s", *fields);
+			errx(2, "unknown field %s", *fields);
 	}
 	sb->csum = csum_super();
 	put(SB_AT, sb, SB_BYTES);
@@ -551,10 +552,10 @@ static bool want(bool is, const char *fmt, ...)
 }
 
 /*
- * The newest bucket has some entries, and room for more; the bucket before is
- * needed from its start on; the ring has been gone round, so the bucket behind the
- * newest one is an old one; and there are buckets which are not needed, two of
- * them, so that the next one to be written is not the one to be damaged.
+ * The newest bucket must have some entries, and room for more. All of the bucket
+ * before it must be needed. The ring must have wrapped around, so that the bucket
+ * after the newest one has old entries. And at least two buckets must be unneeded,
+ * so that the one to be damaged is not the next to be written.
  */
 static int ready(void)
 {
@@ -572,12 +573,12 @@ static int ready(void)
 		want(before->run >= 24 && before->last + 1 == k->first &&
 			     newest_last <= before->first,
 		     "entries from %" PRIu64
-		     " on are needed, the bucket before has %" PRIu64
+		     " on are needed, the bucket before the newest has %" PRIu64
 		     "-%" PRIu64,
 		     (uint64_t)newest_last, (uint64_t)before->first,
 		     (uint64_t)before->last) &&
 		want(is_unneeded((newest + 1) % n),
-		     "the bucket behind the newest one is needed or was not written yet") &&
+		     "the bucket after the newest one is needed or was never written") &&
 		want(free >= 2, "%u buckets are not needed", free));
 }
 
@@ -593,7 +594,7 @@ int main(int argc, char **argv)
 	if (!*cmd)
 		errx(2,
 		     "usage: journal list|where|damage|super|ready|whole DEV...");
-	/* udev looks again at a device that was open for writing */
+	/* udev rescans a device that was open for writing */
 	fd = open(argv[2],
 		  (changes(cmd) ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
@@ -618,5 +619,5 @@ int main(int argc, char **argv)
 	}
 	if (argc == 6 && !strcmp(cmd, "damage"))
 		return damage(find_entry(argv[3], argv[4]), argv[5]);
-	errx(2, "no command %s", cmd);
+	errx(2, "unknown command %s", cmd);
 }

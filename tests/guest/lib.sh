@@ -41,8 +41,8 @@ wait_for()
 	done
 }
 
-# Power off without warning: data that the kernel has not written is lost. The host expects
-# this only if the case has another boot.
+# crash_now: reset without warning, so that data that the kernel has not written is lost.
+# The host accepts this only if the case has another boot.
 crash_now()
 {
 	say "crash"
@@ -55,7 +55,7 @@ crash_now()
 start_udev()
 {
 	/lib/systemd/systemd-udevd --daemon 2>/dev/null
-	# only disks matter here: the other devices would load drivers for a minute
+	# only block devices matter: drivers of the others would take a minute to load
 	udevadm trigger --action=add --subsystem-match=block
 	udevadm settle
 }
@@ -123,7 +123,7 @@ register_set()
 		fail "the set did not register"
 }
 
-# stop_set: shut down cleanly; afterwards the set and its device are gone from the kernel
+# stop_set: shut down the set cleanly, and wait until it and its device are gone
 stop_set()
 {
 	local set
@@ -145,7 +145,7 @@ rmmod_bcache()
 	wait_for 30 rmmod bcache || fail "rmmod bcache"
 }
 
-# --- our module ----------------------------------------------------------------
+# --- the module ----------------------------------------------------------------
 
 state()
 {
@@ -157,7 +157,8 @@ state_is()
 	[ "$(state)" = "$1" ]
 }
 
-# side: which side serves the journal or the page faults now: ours or stock
+# side: print which side serves the journal or the page faults: "ours" (the module) or
+# "stock"
 side()
 {
 	state_is attached && echo ours || echo stock
@@ -166,7 +167,7 @@ side()
 wait_attached()
 {
 	wait_for 240 state_is attached || fail "not attached"
-	wait_for 240 grep -q 0 "$PATCH/transition" || fail "the transition does not end"
+	wait_for 240 grep -q 0 "$PATCH/transition" || fail "the transition did not end"
 }
 
 attach()
@@ -182,22 +183,22 @@ unpatched()
 
 detach()
 {
-	echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
-	wait_for 240 unpatched || fail "the patch does not go away"
+	echo 0 >"$PATCH/enabled" || fail "cannot disable the livepatch"
+	wait_for 240 unpatched || fail "the livepatch was not removed"
 	wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
 }
 
-# be SIDE: switch to ours or stock; for boots without udev, before any set registers
+# be SIDE: attach if SIDE is "ours"; for boots without udev, before any set is registered
 be()
 {
 	modprobe bcache || fail "no bcache"
 	[ "$1" = stock ] || attach
-	[ "$(side)" = "$1" ] || fail "the journal is not $1"
+	[ "$(side)" = "$1" ] || fail "the journal is not served by $1"
 	start_udev
 }
 
-# ctl STATUS COMMAND...: run outriggerctl, which must exit with STATUS; says REGEX: its output
-# must match
+# ctl STATUS COMMAND...: run outriggerctl, which must exit with STATUS
+# says REGEX: the output of the last ctl must match
 ctl()
 {
 	local want=$1 got
@@ -227,7 +228,7 @@ unpack()
 	esac >"$2"
 }
 
-# autoload: from here on our module is loaded and unloaded as the package configures it
+# autoload: from here on the module is loaded and unloaded as the package configures it
 autoload()
 {
 	rm -f /etc/modprobe.d/outrigger.conf /etc/udev/rules.d/60-outrigger.rules
@@ -240,17 +241,17 @@ unsigned()
 	local magic='~Module signature appended~' length
 
 	[ "$(tail -c 28 "$1" | tr -d '\0')" = "$magic" ] || fail "$1 is not signed"
-	# that line follows 12 bytes; the last 4 are the length of the signature before them
+	# The 12 bytes before the magic line end with the length of the signature, 4 bytes.
 	length=$((16#$(tail -c 32 "$1" | head -c 4 | od -An -tx1 | tr -d ' ')))
 	head -c -$((length + 12 + 28)) "$1" >"$2"
 }
 
-# inert_because REGEX: our module did not attach and says why, and stock works
+# inert_because REGEX: the module did not attach and says why; the stock driver works
 inert_because()
 {
 	wait_for 30 state_is inert || fail "not inert"
 	grep -q "$1" "$SYS/reason" || fail "inert for another reason"
-	[ ! -e "$PATCH" ] || fail "inert, but there is a patch"
+	[ ! -e "$PATCH" ] || fail "inert, but a livepatch exists"
 	make_set
 	fio_verify --size=4M
 	stop_set
@@ -272,7 +273,7 @@ fio_verify()
 	fail "fio verify"
 }
 
-# fio_start: rounds of fio_verify in the background, until fio_stop judges them
+# fio_start: repeat fio_verify in the background, until fio_stop checks the result
 fio_start()
 {
 	rm -f /run/fio.stop
@@ -294,7 +295,7 @@ fio_stop()
 	say "$(cat /run/fio.rounds) rounds of fio, all verified"
 }
 
-# ack_start: start O_SYNC writes whose acknowledgements the host keeps across a crash
+# ack_start: start O_SYNC writes; the host records their acknowledgements across a crash
 ack_start()
 {
 	/job/ackwrite write /dev/bcache0 "${BOOT}000000" >&3 &
@@ -307,8 +308,8 @@ blocks_written()
 	(($(awk '{ print int($7 / 8) }' "/sys/block/$1/stat") >= $2))
 }
 
-# ack_for SECONDS: let the writers run for SECONDS, or on a slow machine until there are
-# enough writes for ack_verify
+# ack_for SECONDS: let the writers run for SECONDS, or longer on a slow machine, until there
+# are enough writes for ack_verify
 ack_for()
 {
 	sleep "$1"
@@ -328,14 +329,14 @@ ack_stop()
 	wait "$ack_pid" 2>/dev/null || true # it was killed
 }
 
-# ack_verify [MIN]: every write acknowledged in earlier boots is there
-# shellcheck disable=SC2120 # its callers are elsewhere
+# ack_verify [MIN]: check that every write acknowledged in earlier boots is there
+# shellcheck disable=SC2120 # its callers are in other files
 ack_verify()
 {
 	/job/ackwrite verify /dev/bcache0 /job/acks "${1:-500}" || fail "acknowledged writes lost"
 }
 
-# crash_on SIDE: a boot that ends in a crash under O_SYNC writes, on a journal of that side
+# crash_on SIDE: a boot that ends in a crash under O_SYNC writes, with that side's journal
 crash_on()
 {
 	be "$1"
@@ -345,8 +346,8 @@ crash_on()
 	crash_now
 }
 
-# recover_on SIDE: the boot after that, on either side: all acknowledged writes are there,
-# and the set goes on, and registers again
+# recover_on SIDE: the boot after crash_on: all acknowledged writes are there, and the set
+# works and can be registered again
 recover_on()
 {
 	be "$1"
@@ -367,11 +368,11 @@ journal()
 	/job/journal "$@"
 }
 
-# no_bypass: send every write to the cache. While its cache device is slow, bcache bypasses
-# it: it journals a key without a pointer, and writes the data to the backing device at the
-# same time. If the power fails between the two, the block has neither: its older data in
-# the cache is gone, and a read returns the contents of the backing device. The stock driver
-# does the same, and no journal can prevent it.
+# no_bypass: send every write to the cache. If its cache device is slow, bcache bypasses it:
+# it journals a key without a pointer, and at the same time writes the data to the backing
+# device. If the power fails between the two, the block may have lost both its old data in
+# the cache and the new data: a read returns what the backing device had before. No journal
+# can prevent this; the stock driver behaves the same.
 no_bypass()
 {
 	echo 0 >"$(set_dir)/congested_read_threshold_us" &&
@@ -386,14 +387,14 @@ ack_signal()
 	kill "-$1" $(cat "/proc/$ack_pid/task/$ack_pid/children")
 }
 
-# acks_until SECONDS COMMAND...: start the writers, halt them now and then, and return with
-# the writers halted as soon as COMMAND succeeds
+# acks_until SECONDS COMMAND...: start the writers, and halt them repeatedly to run COMMAND,
+# until it succeeds; return with the writers halted
 acks_until()
 {
 	local end=$((SECONDS + $1))
 
 	shift
-	no_bypass # or the journal may be full of keys that point nowhere
+	no_bypass # otherwise the journal may be full of keys without pointers
 	ack_start
 	sleep 5
 	while :; do
@@ -401,14 +402,14 @@ acks_until()
 		ack_signal STOP
 		sleep 0.2 # let the current write complete
 		! "$@" >/run/until || return 0
-		((SECONDS < end)) || fail "the journal is never as wanted: $(cat /run/until)"
+		((SECONDS < end)) || fail "the journal never got ready: $(cat /run/until)"
 		ack_signal CONT
 		sleep 0.2
 	done
 }
 
-# crash_ready: the first boot of most cases that damage a journal: crash our module under
-# writes once the journal is as "journal ready" requires
+# crash_ready: the first boot of most cases that damage a journal: with the module attached,
+# crash under writes as soon as the journal meets the requirements of "journal ready"
 crash_ready()
 {
 	be ours
@@ -417,8 +418,8 @@ crash_ready()
 	crash_now
 }
 
-# after_crash [COMMAND...]: begin the boot after that crash; fails unless COMMAND, "journal
-# ready" by default, succeeds as it did before the crash
+# after_crash [COMMAND...]: begin the boot after that crash; fails unless COMMAND, by default
+# "journal ready", still succeeds
 after_crash()
 {
 	[ $# -gt 0 ] || set -- journal ready "$(disk 1)"
@@ -428,7 +429,7 @@ after_crash()
 	"$@" || fail "the journal is not as it was before the crash"
 }
 
-# long_range: recovery needs three buckets or more
+# long_range: succeed if recovery needs three or more buckets
 long_range()
 {
 	local newest oldest n
@@ -441,22 +442,22 @@ long_range()
 	((n > 0 && (newest - oldest + n) % n >= 2))
 }
 
-# idle_range: reach a state in which, after a crash, the journal starts with buckets that
+# idle_range: reach a state in which a crash leaves a journal that starts with buckets that
 # nothing needs any more: a long_range whose btree nodes have been written, which bcache
-# does after 30 seconds, while no jset on disk says so yet. The writers stay halted.
+# does after 30 seconds, while last_seq on disk has not moved yet. The writers stay halted.
 idle_range()
 {
-	# writeback would add keys during the wait
+	# writeback would add keys while this function waits
 	echo 0 >/sys/block/bcache0/bcache/writeback_running
 	acks_until 300 long_range
 	cat /run/until
 	sleep 45
-	long_range || fail "the journal has moved on"
+	long_range || fail "the journal has advanced"
 }
 
-# snapshots: create /dev/mapper/cache and /dev/mapper/backing over $ORIGINS (disks 1 and 2
-# if unset); disks 3 and 4 take the writes. Sets $CACHE and $BACKING, the devices for
-# register_snapshots.
+# snapshots: create snapshots of $ORIGINS (by default disks 1 and 2), /dev/mapper/cache and
+# /dev/mapper/backing, whose writes go to disks 3 and 4. Sets $CACHE and $BACKING, the
+# devices for register_snapshots.
 snapshots()
 {
 	local n=3 name=cache origin
@@ -466,11 +467,11 @@ snapshots()
 			snapshot $origin $(disk $n) N 16" || fail "dmsetup create $name"
 		n=4 name=backing
 	done
-	dmsetup mknodes # no udev here
+	dmsetup mknodes # udev is not running
 	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
 }
 
-# through N M: like snapshots, but directly on disks N and M
+# through N M: like snapshots, but map disks N and M directly
 through()
 {
 	local n=$1 name
@@ -485,7 +486,7 @@ through()
 	CACHE=/dev/mapper/cache BACKING=/dev/mapper/backing
 }
 
-# unreadable SECTOR SECTORS: make these sectors of $CACHE return read errors
+# unreadable SECTOR SECTORS: make reads of these sectors of $CACHE fail
 unreadable()
 {
 	local all
@@ -500,7 +501,7 @@ unreadable()
 	CACHE=/dev/mapper/broken
 }
 
-# drop_snapshots: remove them; fails if bcache still holds one
+# drop_snapshots: remove the mapped devices; fails if bcache still holds one
 drop_snapshots()
 {
 	local name
@@ -513,13 +514,13 @@ drop_snapshots()
 	done
 }
 
-# sectors_written NAME: number of sectors written to a mapped device since its creation
+# sectors_written NAME: print how many sectors were written to a mapped device
 sectors_written()
 {
 	awk '{ print $7 }' "/sys/block/$(dmsetup info -c --noheadings -o blkdevname "$1")/stat"
 }
 
-# register DEVICE: succeeds if the kernel takes it; ends the case if registration hangs
+# register DEVICE: succeed if the kernel registers it; ends the case if registration hangs
 register()
 {
 	local pid
@@ -548,7 +549,7 @@ wrong()
 	wrong=$((wrong + 1))
 }
 
-# logged REGEXP...: one line of the kernel log matches all of them
+# logged REGEXP...: succeed if one line of bcache in the kernel log matches all of them
 logged()
 {
 	local lines one
@@ -567,16 +568,16 @@ show_log()
 }
 
 # trial EXPECT WHAT [COMMAND...]: take a snapshot of the crashed set, run COMMAND to damage
-# it, register it, and compare the outcome with EXPECT. COMMAND may print the place in the
-# format of "journal damage". EXPECT is one of
-#   whole    registered, no acknowledged write lost
-#   some     registered, at most the writes of the damaged entry lost
-#   less     registered, acknowledged writes lost: shows a bug of stock
-#   refused  not registered; the log names bucket, sector and entry; nothing written; the
-#            device released. "refused:entry": the log need only name the entry;
-#            "refused:place": everything except the entry
+# it, register it, and compare the outcome with EXPECT. COMMAND may print the damaged place
+# in the format of "journal damage". EXPECT is one of
+#   whole    registered, and no acknowledged write is lost
+#   some     registered, and at most the writes of the damaged entry are lost
+#   less     registered, and acknowledged writes are lost: a bug of the stock driver
+#   refused  not registered; the log names bucket, sector and entry; nothing was written,
+#            and the device is released. For "refused:entry" the log need only name the
+#            entry; for "refused:place" it need not name the entry
 #   clean    registered or refused, without a BUG or a hang
-# A wrong outcome does not end the case: trials_done fails at the end.
+# An unexpected outcome does not end the case: trials_done fails at the end.
 trial()
 {
 	local expect=$1 what=$2 bucket='' entry='' sector='' seq='' sectors='' keys=0 before
@@ -591,7 +592,7 @@ trial()
 		[ ! -s /run/where ] || . /run/where
 	}
 	[ ! "$sector" ] ||
-		say "bucket $bucket, sector $sector, entry $seq, its number $entry, $sectors sectors"
+		say "bucket $bucket, sector $sector, entry $seq (number $entry of the bucket), $sectors sectors"
 	sync
 	dmesg -C
 	before=$(sectors_written cache)
@@ -615,29 +616,29 @@ trial()
 	whole:registered) [ "$lost" = 0 ] || wrong "$what: ${lost:-?} lost" ;;
 	some:registered)
 		[ "$lost" ] && ((lost <= (keys + 2) / 3)) ||
-			wrong "$what: ${lost:-?} lost, the entry had $keys words of keys"
+			wrong "$what: ${lost:-?} lost, but the entry had only $keys words of keys"
 		;;
-	less:registered) ((${lost:-0} > 0)) || wrong "$what: nothing lost" ;;
+	less:registered) ((${lost:-0} > 0)) || wrong "$what: nothing was lost" ;;
 	refused*:refused)
 		[ "$before" = 0 ] || wrong "$what: refused, but something was written"
 		logged 'refused|not registered' || wrong "$what: refused without a message"
 		[[ $expect != *:place ]] || seq=''
 		[ ! "$seq" ] || logged "entr(y|ies) .*\<$seq\>" ||
-			wrong "$what: entry $seq is not named"
+			wrong "$what: the log does not name entry $seq"
 		[[ ! $sector || $expect = *:entry ]] ||
 			logged "bucket $bucket\>" "sector $sector\>" "${seq:+\<$seq\>}" ||
-			wrong "$what: bucket $bucket, sector $sector, entry $seq is not named"
+			wrong "$what: the log does not name bucket $bucket, sector $sector, entry $seq"
 		;;
 	clean:*) ;;
 	*) wrong "$what: $got" ;;
 	esac
-	drop_snapshots || fail "$what: the device is still held after it was $got"
+	drop_snapshots || fail "$what: $got, but the device is still held"
 }
 
 trials_done()
 {
 	say "${trials-0} trials, $wrong wrong"
-	((wrong == 0 && ${trials-0} > 0)) || fail "$wrong wrong"
+	((wrong == 0 && ${trials-0} > 0)) || fail "$wrong of ${trials-0} trials wrong"
 }
 
 # --- the GPU -------------------------------------------------------------------
@@ -668,7 +669,7 @@ gpu()
 	[ "$reply" = ok ] || echo "${reply#ok }"
 }
 
-# count KEY: print one of the counters of the GPU
+# count KEY: print a counter of the emulated GPU
 count()
 {
 	local stat
@@ -678,30 +679,30 @@ count()
 	echo "${BASH_REMATCH[1]}"
 }
 
-# be_gpu: load xe and, if the side is ours, our module
+# be_gpu: load xe and, if $SIDE is "ours", the module
 be_gpu()
 {
 	modprobe xe || fail "modprobe xe"
 	compgen -G '/dev/dri/renderD*' >/dev/null || fail "xe found no GPU"
 	[ "$SIDE" = stock ] || attach
-	[ "$(side)" = "$SIDE" ] || fail "it is not $SIDE"
+	[ "$(side)" = "$SIDE" ] || fail "the page faults are not served by $SIDE"
 }
 
-# faults N UNSUCCESSFUL <SCRIPT: the client runs SCRIPT, and the GPU must have counted
-# exactly N page faults, all of them answered, UNSUCCESSFUL of them "unsuccessful"
+# faults N UNSUCCESSFUL <SCRIPT: run SCRIPT in xe-client; the GPU must count exactly N page
+# faults, all of them answered, UNSUCCESSFUL of them with "unsuccessful"
 faults()
 {
 	local f r u
 
 	f=$(count faults) r=$(count replies) u=$(count unsuccessful)
-	/job/xe-client || fail "the client"
+	/job/xe-client || fail "xe-client"
 	gpu wait outstanding=0 timeout=60 >/dev/null
 	f=$(($(count faults) - f)) r=$(($(count replies) - r)) u=$(($(count unsuccessful) - u))
 	[ "$f $r $u" = "$1 $1 $2" ] ||
-		fail "$f faults, $r replies, $u of them unsuccessful; not $1, $1, $2"
+		fail "$f faults, $r replies, $u of them unsuccessful; expected $1, $1, $2"
 }
 
-# has_svm: xe has CPU address mirrors
+# has_svm: succeed if this xe supports CPU address mirrors
 has_svm()
 {
 	modprobe -q drm_gpusvm_helper
@@ -715,7 +716,8 @@ leave_gpu()
 	rmmod_xe
 }
 
-# rmmod_xe: on 7.3 the coredump of a failed job holds a reference for minutes
+# rmmod_xe: unload xe; on 7.3, drop the coredumps of failed jobs first, which would hold
+# references for minutes
 rmmod_xe()
 {
 	local dump
@@ -726,13 +728,14 @@ rmmod_xe()
 	wait_for 60 rmmod xe || fail "rmmod xe"
 }
 
-# counted KEY N: the counter KEY of the GPU has reached N
+# counted KEY N: succeed if the counter KEY of the GPU has reached N
 counted()
 {
 	(($(count "$1") >= $2))
 }
 
-# client_start [COMMAND...]: start a client that stays, run by COMMAND; then client LINE...
+# client_start [COMMAND...]: start an xe-client in the background, through COMMAND if given;
+# from then on, client LINE... makes it execute LINE
 client_start()
 {
 	coproc CLIENT { exec "$@" /job/xe-client; }
@@ -762,10 +765,10 @@ client_stop()
 	local pid=$CLIENT_PID in=${CLIENT[1]}
 
 	exec {in}>&-
-	wait "$pid" || fail "the client"
+	wait "$pid" || fail "xe-client"
 }
 
-# gt_reset GT: reset through debugfs; 6.12 resets when the file is read
+# gt_reset GT: reset a GT through debugfs; 6.12 resets when the file is read
 gt_reset()
 {
 	local file
@@ -777,7 +780,7 @@ gt_reset()
 	esac
 }
 
-# lost N: N page faults will never be answered, as the case expects
+# lost N: declare that N page faults will never be answered, as the case expects
 lost()
 {
 	gpu expect what=missing n="$1"
@@ -789,7 +792,7 @@ no_device()
 	! compgen -G '/dev/dri/renderD*' >/dev/null
 }
 
-# ours FILE: sum of a sysfs counter of our module over all GTs
+# ours FILE: print the sum of a sysfs counter of the module over all GTs
 ours()
 {
 	local file n sum=0

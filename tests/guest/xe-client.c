@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The cases' client of the GPU, on the xe driver's uAPI alone.
+ * A client of the GPU for the cases, which uses only the uAPI of the xe driver.
  *
- *   xe-client <SCRIPT            does what the lines of SCRIPT say, see commands[]
+ *   xe-client <SCRIPT            runs the commands in SCRIPT, see commands[]
  *   xe-client storm OPTION...    see xe-storm.c
  *
- * Each line is answered by "ok ..." or "not ok ...", and the first that is not ok
- * ends the program. Numbers are as in C, with K, M, G behind sizes. What the GPU
- * was to write is compared with what the CPU then sees.
+ * Each line is answered by "ok ..." or "not ok ..."; the first failure ends the
+ * program. Numbers are written as in C, sizes may end in K, M or G. The CPU checks
+ * the data that the GPU writes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,19 +25,19 @@
 #define MAX_RANGES 1024
 #define PATIENCE 60.0
 
-/* What is bound at an address of the GPU, as the CPU sees it. */
+/* A range bound into an address space. */
 struct range {
 	struct space *space;
 	uint64_t va;
 	uint64_t size;
-	uint8_t *cpu; /* NULL: nothing to be seen */
+	uint8_t *cpu; /* its CPU mapping, if any */
 	uint32_t bo;
 };
 
 struct space {
 	char name[16];
 	struct xe_space xe;
-	uint64_t batch; /* elsewhere than usual */
+	uint64_t batch; /* address for batches, or 0 for the default */
 };
 
 static struct space spaces[MAX_SPACES];
@@ -134,9 +134,9 @@ static int remember(struct space *s, uint64_t va, uint64_t size, void *cpu,
 	return no("too many ranges");
 }
 
-/* --- the commands: the space, then its words; the first word is words[0] ---------- */
+/* --- the commands: words[0] is the first word after the name of the space --------- */
 
-/* engine CLASS [INSTANCE [GT]]: for the spaces made from now on */
+/* engine CLASS [INSTANCE [GT]]: select the engine for the spaces created from now on */
 static int do_engine(struct space *s, char **words)
 {
 	static const char *const names[] = { "rcs", "bcs", "vcs", "vecs",
@@ -155,25 +155,25 @@ static int do_engine(struct space *s, char **words)
 	return no("no such engine");
 }
 
-/* vm NAME [lr|dma]: an address space, in fault mode if nothing else is said */
+/* vm NAME [lr|dma]: create an address space, by default in fault mode */
 static int do_vm(struct space *s, char **words)
 {
 	uint32_t kind = XE_FAULT_MODE;
 
 	if (s || !words[0])
-		return no("what name?");
+		return no("no name");
 	s = spaces;
 	while (s < spaces + MAX_SPACES && s->name[0])
 		s++;
 	if (s == spaces + MAX_SPACES)
-		return no("too many");
+		return no("too many spaces");
 	if (has(words, "lr"))
 		kind = DRM_XE_VM_CREATE_FLAG_LR_MODE;
 	snprintf(s->name, sizeof(s->name), "%s", words[0]);
 	return failed("vm", xe_space_new(&s->xe, kind, &engine));
 }
 
-/* queue NAME: another queue instead of the one it has */
+/* queue NAME: replace the queue of the space by a new one */
 static int do_queue(struct space *s, char **words)
 {
 	(void)words;
@@ -202,7 +202,7 @@ static uint32_t bind_flags(char **words)
 	       (has(words, "readonly") ? DRM_XE_VM_BIND_FLAG_READONLY : 0);
 }
 
-/* bo NAME VA SIZE [vram|both] [now] [readonly] */
+/* bo NAME VA SIZE [vram|both] [now] [readonly]: bind a new object */
 static int do_bo(struct space *s, char **words)
 {
 	enum xe_memory where = has(words, "vram") ? XE_VRAM :
@@ -219,7 +219,7 @@ static int do_bo(struct space *s, char **words)
 	return remember(s, va, size, cpu, bo);
 }
 
-/* rebind NAME VA: the object that is there, once more */
+/* rebind NAME VA: bind the same object there again */
 static int do_rebind(struct space *s, char **words)
 {
 	struct range *r = find_range(s, number(words[0]));
@@ -231,7 +231,7 @@ static int do_rebind(struct space *s, char **words)
 			      r->bo, NULL, r->va, r->size));
 }
 
-/* userptr NAME VA SIZE [readonly]: fresh memory of this process */
+/* userptr NAME VA SIZE [readonly]: bind new memory of this process */
 static int do_userptr(struct space *s, char **words)
 {
 	uint64_t va = number(words[0]), size = number(words[1]);
@@ -246,7 +246,7 @@ static int do_userptr(struct space *s, char **words)
 	return remember(s, va, size, cpu, 0);
 }
 
-/* null NAME VA SIZE: reads are zero, writes go nowhere */
+/* null NAME VA SIZE: null binding: reads return zero, writes are discarded */
 static int do_null(struct space *s, char **words)
 {
 	uint64_t va = number(words[0]), size = number(words[1]);
@@ -258,7 +258,7 @@ static int do_null(struct space *s, char **words)
 	return remember(s, va, size, NULL, 0);
 }
 
-/* svm NAME VA SIZE: fresh memory at the same address for both; the GPU shares it */
+/* svm NAME VA SIZE: map new memory at VA and let the GPU mirror it */
 static int do_svm(struct space *s, char **words)
 {
 	uint64_t va = number(words[0]), size = number(words[1]);
@@ -284,7 +284,7 @@ static int do_unbind(struct space *s, char **words)
 					NULL, va, size));
 }
 
-/* prefetch NAME VA SIZE REGION: 0 is the system's memory, 1 VRAM */
+/* prefetch NAME VA SIZE REGION: region 0 is system memory, 1 is VRAM */
 static int do_prefetch(struct space *s, char **words)
 {
 	return failed("prefetch",
@@ -292,25 +292,25 @@ static int do_prefetch(struct space *s, char **words)
 				  number(words[2])));
 }
 
-/* dontneed NAME VA SIZE: the CPU's pages there are given back, what comes is zero */
+/* dontneed NAME VA SIZE: drop the CPU's pages there; new ones are zeroed */
 static int do_dontneed(struct space *s, char **words)
 {
 	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
 
 	if (!cpu)
-		return no("nothing there");
+		return no("no CPU mapping there");
 	if (madvise((void *)cpu, number(words[1]), MADV_DONTNEED))
 		return failed("madvise", -errno);
 	return 0;
 }
 
-/* munmap NAME VA SIZE: the CPU's memory there goes, the binding stays */
+/* munmap NAME VA SIZE: unmap the CPU's memory there, but keep the binding */
 static int do_munmap(struct space *s, char **words)
 {
 	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
 
 	if (!cpu)
-		return no("nothing there");
+		return no("no CPU mapping there");
 	return failed("munmap",
 		      munmap((void *)cpu, number(words[1])) ? -errno : 0);
 }
@@ -321,13 +321,13 @@ static int do_purgeable(struct space *s, char **words)
 		      xe_purgeable(&s->xe, number(words[0]), number(words[1])));
 }
 
-/* poke NAME VA VALUE, peek NAME VA VALUE: the CPU writes; the CPU finds it there */
+/* poke NAME VA VALUE: the CPU writes VALUE; peek NAME VA VALUE: the CPU must find it */
 static int do_poke(struct space *s, char **words)
 {
 	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
 
 	if (!cpu)
-		return no("nothing there");
+		return no("no CPU mapping there");
 	*cpu = (uint32_t)number(words[1]);
 	return 0;
 }
@@ -338,11 +338,11 @@ static int do_peek(struct space *s, char **words)
 	uint32_t value = (uint32_t)number(words[1]);
 
 	if (!cpu)
-		return no("nothing there");
-	return *cpu == value ? 0 : no("there is %#x", *cpu);
+		return no("no CPU mapping there");
+	return *cpu == value ? 0 : no("found %#x", *cpu);
 }
 
-/* batch NAME VA: batches are put there, so that fetching one faults too */
+/* batch NAME VA: put batches there, so that fetching one faults too */
 static int do_batch(struct space *s, char **words)
 {
 	s->batch = number(words[0]);
@@ -363,7 +363,7 @@ static int submit(struct space *s)
 		memcpy(elsewhere, s->xe.work, bytes);
 	}
 	ret = xe_submit(&s->xe, s->batch);
-	/* a queue that is banned by now is as good as one that will be */
+	/* the queue may already be banned; the wait reports that */
 	return ret == -ECANCELED ? 0 : failed("exec", ret);
 }
 
@@ -397,12 +397,12 @@ static int wait_for_it(struct space *s)
 {
 	int ret = xe_wait(&s->xe, PATIENCE);
 
-	return ret == -ETIME	 ? no("it neither ends nor is given up") :
+	return ret == -ETIME	 ? no("timed out") :
 	       ret == -ECANCELED ? no("the queue was banned") :
 				   failed("wait", ret);
 }
 
-/* write NAME VA VALUE: by the GPU; the CPU must see it if it sees that range */
+/* write NAME VA VALUE: the GPU writes; the CPU checks the value if the range is mapped */
 static int do_write(struct space *s, char **words)
 {
 	if (write_op(s, words) || wait_for_it(s))
@@ -410,7 +410,7 @@ static int do_write(struct space *s, char **words)
 	return cpu_at(s, number(words[0])) ? do_peek(s, words) : 0;
 }
 
-/* read NAME VA VALUE: the GPU reads, and must find that */
+/* read NAME VA VALUE: the GPU reads, and must find VALUE */
 static int do_read(struct space *s, char **words)
 {
 	uint32_t got;
@@ -418,10 +418,11 @@ static int do_read(struct space *s, char **words)
 	if (read_op(s, words) || wait_for_it(s))
 		return -1;
 	got = s->xe.work[XE_RESULT / 4];
-	return got == (uint32_t)number(words[1]) ? 0 : no("it read %#x", got);
+	return got == (uint32_t)number(words[1]) ? 0 :
+						   no("the GPU read %#x", got);
 }
 
-/* atomic NAME VA ADD RESULT */
+/* atomic NAME VA ADD RESULT: the GPU adds ADD; the result must be RESULT */
 static int do_atomic(struct space *s, char **words)
 {
 	char *result[3] = { words[0], words[2], NULL };
@@ -431,7 +432,7 @@ static int do_atomic(struct space *s, char **words)
 	return words[2] ? do_peek(s, result) : 0;
 }
 
-/* parallel NAME N VA STRIDE VALUE: VALUE + i at VA + i * STRIDE, by N threads at once */
+/* parallel NAME N VA STRIDE VALUE: N threads at once store VALUE + i at VA + i * STRIDE */
 static int do_parallel(struct space *s, char **words)
 {
 	uint64_t i, n = number(words[0]), va = number(words[1]);
@@ -444,28 +445,28 @@ static int do_parallel(struct space *s, char **words)
 	for (i = 0; i < n; i++) {
 		cpu = cpu_at(s, va + i * stride);
 		if (cpu && *cpu != value + i)
-			return no("%#x at the %uth", *cpu, (unsigned int)i);
+			return no("store %u: found %#x", (unsigned int)i, *cpu);
 	}
 	return 0;
 }
 
-/* wait NAME: for what was started */
+/* wait NAME: wait for the command that was started */
 static int do_wait(struct space *s, char **words)
 {
 	(void)words;
 	return wait_for_it(s);
 }
 
-/* stalled NAME MS: what was started does not end in that time */
+/* stalled NAME MS: the command that was started must not complete within MS */
 static int do_stalled(struct space *s, char **words)
 {
 	usleep((unsigned int)number(words[0]) * 1000);
-	return xe_done(&s->xe) ? no("it is done") : 0;
+	return xe_done(&s->xe) ? no("it has completed") : 0;
 }
 
 /*
- * resident REGION SIZE: what this process has there, as the driver accounts it; on a
- * discrete GPU "gtt" is the system's memory, and in "vram0" there are page tables too
+ * resident REGION SIZE: the driver must account SIZE to this process in that region. On
+ * a discrete GPU "gtt" is system memory, and "vram0" includes page tables.
  */
 static int do_resident(struct space *s, char **words)
 {
@@ -476,7 +477,7 @@ static int do_resident(struct space *s, char **words)
 
 	(void)s;
 	snprintf(key, sizeof(key), "drm-resident-%s: %%lu%%7s", words[0]);
-	/* one file descriptor is the GPU; others have no such lines */
+	/* only the GPU's file descriptor has such lines */
 	for (i = 3; i < 64; i++) {
 		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", i);
 		f = fopen(path, "r");
@@ -504,8 +505,8 @@ static int do_sleep(struct space *s, char **words)
 static const struct command {
 	const char *name;
 	int (*run)(struct space *s, char **words);
-	int (*start)(struct space *s, char **words); /* the GPU's part alone */
-	bool bare; /* not of a space */
+	int (*start)(struct space *s, char **words); /* only submit the batch */
+	bool bare; /* takes no space */
 } commands[] = {
 	{ "engine", do_engine, NULL, true },
 	{ "vm", do_vm, NULL, true },
@@ -535,8 +536,9 @@ static const struct command {
 };
 
 /*
- * "start write ..." does not wait; "fails write ..." must have the queue banned;
- * "fails wait NAME" the same of what was started; "ask ..." may say no, and we go on.
+ * "start write ..." does not wait. "fails write ..." succeeds if the queue gets banned,
+ * and "fails wait NAME" likewise for a command that was started. After a failure of
+ * "ask ..." the script continues.
  */
 static int run(char **words)
 {
@@ -566,7 +568,7 @@ static int run(char **words)
 		ret = 0;
 	else if (c->start)
 		ret = c->start(s, words);
-	else if (fails) /* not the GPU's, but a call that must be refused */
+	else if (fails) /* not a batch, but a system call that must fail */
 		return c->run(s, words) ? 0 : no("it succeeded");
 	else
 		return no("it can't be started");

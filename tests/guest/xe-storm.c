@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page faults of many address spaces at once, by several processes, with a look at
- * all that the GPU wrote:
+ * Cause page faults in many address spaces of several processes at once, and check
+ * all data that the GPU writes:
  *
  *   xe-client storm [--spaces 64] [--processes 4] [--parallel 16] [--rounds 10]
  *                   [--until FILE] [--media] [--objects] [--race] [--resilient]
  *
- * In each round every space has one batch in which so many threads at once store to
- * a page each that is not mapped. Even spaces use memory of the process, which is
- * given back before each round, odd ones (with --objects all) an object, which is
- * bound again. With --race
- * the CPU keeps changing the protection of the memory meanwhile; what the GPU has
- * mapped of it becomes invalid then, and the number of faults is any. With --resilient
- * a queue that is given up, as at a GT reset, is replaced and its batch made again; so is
- * one that does nothing for a while: a batch can get lost in a reset without a word.
+ * In each round every space runs one batch, in which as many threads as --parallel
+ * says each store to a page that is not mapped. Even spaces use memory of the process,
+ * which is dropped before each round. Odd spaces (with --objects, all spaces) use an
+ * object, which is bound again. With --race the CPU keeps changing the protection of
+ * the memory, which invalidates the GPU's mappings, so that the number of faults
+ * varies. With --resilient, a queue that was banned, for example by a GT reset, is
+ * replaced and its batch is run again; so is a queue that makes no progress for a
+ * while, since a reset can silently lose a batch.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,7 +38,7 @@ struct target {
 	struct xe_space xe;
 	unsigned int number;
 	uint8_t *cpu;
-	uint32_t bo; /* 0: memory of the process */
+	uint32_t bo; /* 0 if it uses memory of the process */
 };
 
 static unsigned int spaces = 64, processes = 4, parallel = 16, rounds = 10;
@@ -48,7 +48,7 @@ static bool media, objects, race, resilient;
 static struct target *targets;
 static unsigned int n_targets;
 static atomic_bool over;
-static atomic_uint *replaced; /* queues, by all processes */
+static atomic_uint *replaced; /* queues replaced by all processes */
 
 static void die(const struct target *t, const char *what, int err)
 {
@@ -141,21 +141,21 @@ static void finish(struct target *t, unsigned int round)
 	       resilient) {
 		atomic_fetch_add(replaced, 1);
 		xe_queue_free(&t->xe);
-		must(t, "another queue", xe_queue_new(&t->xe));
+		must(t, "new queue", xe_queue_new(&t->xe));
 		again(t, round);
 	}
 	must(t, "wait", ret);
 	for (i = 0; i < parallel; i++) {
 		got = *(volatile uint32_t *)(t->cpu + i * PAGE);
 		if (got != value(t, round) + i) {
-			printf("round %u, page %u: %#x instead of %#x\n", round,
-			       i, got, value(t, round) + i);
+			printf("round %u, page %u: found %#x, expected %#x\n",
+			       round, i, got, value(t, round) + i);
 			die(t, "wrong data", 0);
 		}
 	}
 }
 
-/* Both protections allow all that is done: only the change counts. */
+/* Both protections allow all accesses: only the change matters. */
 static void *disturb(void *arg)
 {
 	unsigned int seed = (unsigned int)(uintptr_t)arg, i, first, n;
@@ -175,7 +175,7 @@ static void *disturb(void *arg)
 	return NULL;
 }
 
-/* One of the processes; it returns the rounds it made. */
+/* Run one of the processes. Return the number of rounds it completed. */
 static unsigned int work(unsigned int which)
 {
 	unsigned int i, round;
@@ -275,7 +275,7 @@ int storm_main(int argc, char **argv)
 		sum += made;
 	while (wait(&status) > 0)
 		failed |= status;
-	printf("%sok storm: %u stores of %u spaces in %.1f s, %u queues replaced\n",
+	printf("%sok storm: %u stores, %u spaces, %.1f s, %u queues replaced\n",
 	       failed ? "not " : "", sum, spaces, xe_now() - began, *replaced);
 	return failed ? 1 : 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A thin layer on the xe driver's uAPI: address spaces, objects, bindings, batches
- * that the GPU runs. Waiting is polling of memory that the GPU writes, so that it
- * works whatever is done to interrupts.
+ * A thin layer over the uAPI of the xe driver: address spaces, objects, bindings and
+ * batches. To wait, it polls memory that the GPU writes, so that it also works while
+ * a case holds back interrupts.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #include "xe.h"
 
-/* Coherent with a CPU's write-back caches, on all of Xe2. */
+/* Coherent with the CPU's write-back caches on all Xe2 GPUs. */
 #define PAT_COHERENT 2
 
 static int fd = -1;
@@ -42,9 +42,9 @@ double xe_now(void)
 }
 
 /**
- * xe_open() - open the render node, of this process alone from then on
+ * xe_open() - open the render node for this process
  *
- * Its minor changes each time that the driver is loaded.
+ * Its minor number changes each time the driver is loaded.
  */
 int xe_open(void)
 {
@@ -90,7 +90,7 @@ int xe_bo_free(uint32_t handle)
 	return call(DRM_IOCTL_GEM_CLOSE, &c);
 }
 
-/* Sleep a little, and longer the longer it takes. */
+/* Sleep, the longer the wait has already taken. */
 static void pause_since(double start)
 {
 	double age = xe_now() - start;
@@ -138,14 +138,14 @@ static int bind_op(struct xe_space *s, struct drm_xe_vm_bind_op *op)
 }
 
 /**
- * xe_bind() - map, unmap: an object, memory of this process, nothing
+ * xe_bind() - bind an object or memory of this process, or unbind a range
  * @s: the space
  * @op: DRM_XE_VM_BIND_OP_MAP, _MAP_USERPTR or _UNMAP
  * @flags: DRM_XE_VM_BIND_FLAG_*
- * @bo: an object's handle, or 0
- * @userptr: memory, or NULL
- * @va: where, in the space
- * @size: how much
+ * @bo: handle of an object, or 0
+ * @userptr: memory of this process, or NULL
+ * @va: start of the range
+ * @size: size of the range
  */
 int xe_bind(struct xe_space *s, uint32_t op, uint32_t flags, uint32_t bo,
 	    void *userptr, uint64_t va, uint64_t size)
@@ -165,11 +165,11 @@ int xe_bind(struct xe_space *s, uint32_t op, uint32_t flags, uint32_t bo,
 }
 
 /**
- * xe_prefetch() - have what is bound there moved
+ * xe_prefetch() - move the memory bound in a range to a memory region
  * @s: the space
- * @va: where
- * @size: how much
- * @region: the memory region's instance: 0 is the system's, 1 the first VRAM
+ * @va: start of the range
+ * @size: size of the range
+ * @region: instance of the region: 0 is system memory, 1 the first VRAM
  */
 int xe_prefetch(struct xe_space *s, uint64_t va, uint64_t size,
 		unsigned int region)
@@ -185,7 +185,7 @@ int xe_prefetch(struct xe_space *s, uint64_t va, uint64_t size,
 	return bind_op(s, &b);
 }
 
-/* xe_purgeable() - say that the objects there are not needed now */
+/* xe_purgeable() - mark the objects in a range as not needed */
 int xe_purgeable(struct xe_space *s, uint64_t va, uint64_t size)
 {
 #ifdef DRM_IOCTL_XE_MADVISE
@@ -277,7 +277,7 @@ int xe_space_free(struct xe_space *s)
 #define MI_ATOMIC MI(0x2f, 9)
 #define MI_ATOMIC_INLINE 0x40000
 #define MI_ATOMIC_ADD4 (0x07 << 8)
-/* of the emulated GPU alone: what as many threads would store, all at once */
+/* only on the emulated GPU: the stores of N threads, all at once */
 #define MI_PARALLEL MI(0x3e, 5)
 
 static void emit(struct xe_space *s, uint32_t dw)
@@ -333,9 +333,9 @@ static volatile uint64_t *fence_of(const struct xe_space *s)
 }
 
 /**
- * xe_submit() - have the GPU run the batch that was written
+ * xe_submit() - make the GPU run the batch
  * @s: the space
- * @batch: the batch's address, if it is elsewhere than at XE_WORK; or 0
+ * @batch: address of the batch, or 0 for XE_WORK
  */
 int xe_submit(struct xe_space *s, uint64_t batch)
 {
@@ -364,7 +364,7 @@ bool xe_done(const struct xe_space *s)
 	return *fence_of(s) == s->seqno;
 }
 
-/* xe_banned() - the driver has given up on the queue */
+/* xe_banned() - whether the driver has banned the queue */
 bool xe_banned(const struct xe_space *s)
 {
 	struct drm_xe_exec_queue_get_property p = {
@@ -378,9 +378,9 @@ bool xe_banned(const struct xe_space *s)
 /**
  * xe_wait() - wait for the last batch
  * @s: the space
- * @seconds: how long
+ * @seconds: timeout
  *
- * Return: 0, -ECANCELED if its queue is banned, -ETIME if nothing happens
+ * Return: 0, -ECANCELED if the queue was banned, -ETIME on timeout
  */
 int xe_wait(struct xe_space *s, double seconds)
 {

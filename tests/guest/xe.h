@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a client of the xe driver does, on its uAPI alone; see xe.c. */
+/* Helpers for clients of the xe driver, which use only its uAPI; see xe.c. */
 #ifndef OUTRIGGER_XE_H
 #define OUTRIGGER_XE_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* newer than the oldest kernel's header; numbers are forever */
+/* the header of the oldest kernel lacks it */
 #ifndef DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR
 #define DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR 0x20
 #endif
@@ -21,14 +21,14 @@ enum xe_memory {
 
 /**
  * struct xe_space - an address space of the GPU, and a queue that runs in it
- * @kind: flags of its creation
- * @vm: its id
- * @queue: the id of its queue
- * @engine: what the queue runs on
- * @work: the CPU's view of the object at XE_WORK: batch, fence, results
- * @seqno: of the last batch
- * @ndw: length of the batch that is being written
- * @bo: the handle of @work
+ * @kind: flags used to create it
+ * @vm: id of the address space
+ * @queue: id of its queue
+ * @engine: the engine on which the queue runs
+ * @work: CPU mapping of the object at XE_WORK: batch, fence, results
+ * @seqno: fence value of the last batch
+ * @ndw: length of the batch so far, in dwords
+ * @bo: handle of the object at XE_WORK
  */
 struct xe_space {
 	uint32_t kind;
@@ -41,7 +41,7 @@ struct xe_space {
 	uint32_t bo;
 };
 
-/* Where each space has its own things; bound at once, so that they never fault. */
+/* The object of each space for batch, fence and results. Bound immediately: never faults. */
 #define XE_WORK 0x1a0000ull
 #define XE_WORK_SIZE 0x10000
 #define XE_FENCE 0x8000
@@ -51,7 +51,7 @@ struct xe_space {
 #define XE_FAULT_MODE \
 	(DRM_XE_VM_CREATE_FLAG_LR_MODE | DRM_XE_VM_CREATE_FLAG_FAULT_MODE)
 
-/* All return 0 or a negative errno if nothing else is said. */
+/* Unless noted otherwise, these return 0 or a negative errno. */
 int xe_open(void);
 int xe_space_new(struct xe_space *s, uint32_t kind,
 		 const struct drm_xe_engine_class_instance *engine);
@@ -66,7 +66,7 @@ int xe_prefetch(struct xe_space *s, uint64_t va, uint64_t size,
 		unsigned int region);
 int xe_purgeable(struct xe_space *s, uint64_t va, uint64_t size);
 
-/* The batch, one instruction after the other. */
+/* Append an instruction to the batch. */
 void xe_store(struct xe_space *s, uint64_t va, uint32_t value);
 void xe_copy(struct xe_space *s, uint64_t to, uint64_t from);
 void xe_atomic_add(struct xe_space *s, uint64_t va, uint32_t value);
@@ -79,7 +79,7 @@ bool xe_done(const struct xe_space *s);
 bool xe_banned(const struct xe_space *s);
 double xe_now(void);
 
-/* xe-storm.c: many at once */
+/* xe-storm.c */
 int storm_main(int argc, char **argv);
 
 #endif

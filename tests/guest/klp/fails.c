@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Makes bcache's init function fail once, as if no device number were left. */
+/* Makes bcache's init function fail once, as if no device number were free. */
 #include <linux/kprobes.h>
 #include <linux/module.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Somebody else's livepatch; with replace=1 one that takes all others out. */
+/* A livepatch of another vendor; with replace=1, it replaces all others. */
 #include <linux/livepatch.h>
 #include <linux/module.h>
 

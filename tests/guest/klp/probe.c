@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A kprobe with a post handler, which has a function's entry for itself. */
+/* A kprobe with a post handler, which excludes livepatch from the same function. */
 #include <linux/kprobes.h>
 #include <linux/module.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Something for another livepatch to patch, and a transition that lasts as long
- * as one likes: "echo SECONDS > /sys/module/victim/parameters/sleep" sleeps in
- * the very function that other.c replaces, or until it is killed.
+ * A function for other.c to replace, which can make its transition take any
+ * length of time: "echo SECONDS > /sys/module/victim/parameters/sleep" sleeps in
+ * that function, or until the writer is killed.
  */
 #include <linux/module.h>
 #include <linux/sched.h>
