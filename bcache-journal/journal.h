@@ -16,6 +16,7 @@
  *
  *   scan.c     reads the ring of buckets and collects the jsets
  *   ring.c     judges what the ring holds
+ *   explain.c  says it in words
  *   accept.c   remembers which set may lose entries
  *   replay.c   marks the keys for gc and inserts them again
  *
@@ -66,23 +67,6 @@
 #define bj_err(c, fmt, ...) pr_err("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
 #define bj_warn(c, fmt, ...) pr_warn("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
 #define bj_info(c, fmt, ...) pr_info("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
-
-/* Description of a jset's fault, for log messages. */
-struct fault_text {
-	char text[80];
-};
-
-static inline struct fault_text fault_text(const struct jset_fault *f)
-{
-	struct fault_text t;
-
-	if (f->key_index == JSET_NO_KEY)
-		snprintf(t.text, sizeof(t.text), "%s %llu", f->field, f->value);
-	else
-		snprintf(t.text, sizeof(t.text), "key %u: %s %llu",
-			 f->key_index, f->field, f->value);
-	return t;
-}
 
 /*
  * The fifo of pins: data[front] belongs to the oldest jset that is still needed,

@@ -201,6 +201,12 @@ static inline unsigned int key_inode(const struct bkey *k)
 	return k->high & 0xfffff;
 }
 
+/* the cache has data that the backing device lacks */
+static inline bool key_dirty(const struct bkey *k)
+{
+	return k->high >> 36 & 1;
+}
+
 /* bcache identifies a key by the end of its extent: the first sector after it */
 static inline u64 key_offset(const struct bkey *k)
 {

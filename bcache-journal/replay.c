@@ -17,6 +17,7 @@
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
 
+#include "explain.h"
 #include "journal.h"
 #include "trace.h"
 

@@ -10,12 +10,6 @@
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #endif
 
-typedef int ring_visit(struct ring *r, const struct ring_spot *s,
-		       const struct jset *j);
-
-/* A ring_visit returns this to end the walk of a bucket. */
-#define STOP 1
-
 /* The last read of a walk: sectors [offset, offset + have) are at data. */
 struct window {
 	const void *data;
@@ -124,12 +118,19 @@ static int bj_look_at(struct ring *r, struct window *w, struct ring_spot *s,
 	return 0;
 }
 
-/*
- * Call @visit for each place of a bucket, from its start, until it returns STOP.
- * Anything but a sound entry advances the walk by one block, since the length of
- * a damaged entry is unknown. Returns 0 or a negative errno.
+/**
+ * ring_walk() - look at each place of a bucket
+ * @r: the ring
+ * @bucket: the bucket
+ * @visit: called for each place, from the start of the bucket, until it returns
+ *         RING_STOP or an error
+ *
+ * Anything but a sound entry advances the walk by one block, since the length of a
+ * damaged entry is unknown.
+ *
+ * Return: 0 or a negative errno of one of the caller's functions.
  */
-static int bj_walk(struct ring *r, u32 bucket, ring_visit *visit)
+int ring_walk(struct ring *r, u32 bucket, ring_visit *visit)
 {
 	struct window w = {};
 	struct ring_spot s = { .bucket = bucket };
@@ -224,13 +225,13 @@ static int bj_note_first(struct ring *r, const struct ring_spot *s,
 			 const struct jset *j)
 {
 	bj_note(r, s, j);
-	return STOP;
+	return RING_STOP;
 }
 
 static int bj_read_whole(struct ring *r, u32 bucket, ring_visit *visit)
 {
 	r->bucket[bucket] = (struct ring_bucket){ .whole = true };
-	return bj_walk(r, bucket, visit);
+	return ring_walk(r, bucket, visit);
 }
 
 static bool damaged(const struct ring_bucket *b)
@@ -281,7 +282,7 @@ static int bj_find_newest(struct ring *r)
 	int ret;
 
 	for (i = 0; i < r->nbuckets; i++) {
-		ret = bj_walk(r, i, bj_note_first);
+		ret = ring_walk(r, i, bj_note_first);
 		if (ret)
 			return ret;
 	}
@@ -662,7 +663,7 @@ int ring_erase(struct ring *r)
 	int ret;
 
 	do {
-		ret = bj_walk(r, b, bj_erase);
+		ret = ring_walk(r, b, bj_erase);
 		b = ring_next(r, b);
 	} while (!ret && b != ring_next(r, end) && b != r->start);
 	return ret;

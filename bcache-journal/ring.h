@@ -216,6 +216,17 @@ struct ring {
 	u32 unneeded;
 };
 
+/* A ring_visit returns this to end the walk of a bucket. */
+#define RING_STOP 1
+
+/*
+ * Called with a place, and with the block or the entry that is there, or NULL if that
+ * is unreadable. Returns 0, RING_STOP or a negative errno.
+ */
+typedef int ring_visit(struct ring *r, const struct ring_spot *s,
+		       const struct jset *j);
+
+int ring_walk(struct ring *r, u32 bucket, ring_visit *visit);
 int ring_scan(struct ring *r);
 enum ring_verdict ring_judge(struct ring *r);
 int ring_erase(struct ring *r);

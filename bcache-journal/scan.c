@@ -19,17 +19,18 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
+#include "explain.h"
 #include "journal.h"
 #include "ring.h"
 
 static_assert(RING_BUCKETS == ARRAY_SIZE(((struct journal_device *)0)->seq));
+static_assert(SUPER_POLICY_SHIFT == CACHE_REPLACEMENT_SHIFT &&
+	      SUPER_POLICY_MASK == CACHE_REPLACEMENT_MASK &&
+	      SUPER_POLICY_RANDOM == CACHE_REPLACEMENT_RANDOM);
 
 /* Number of heads that are read at once, each as long as the longest jset. */
 #define HEADS 16
 #define HEAD_SECTORS (JSET_BYTES >> SECTOR_SHIFT)
-
-/* A stock superblock has at least this many; with fewer, none is ever released. */
-#define MIN_JOURNAL_BUCKETS 3
 
 struct scan {
 	struct ring ring;
@@ -202,19 +203,8 @@ static const struct ring_ops scan_ops = {
 
 static void tell_spot(const struct scan *s, const struct ring_spot *at)
 {
-	u64 sector = spot_sector(s, at->bucket, at->offset);
-
-	if (at->kind == RING_UNREADABLE)
-		bj_warn(s->c,
-			"journal bucket %u, sector %llu: %u sectors can't be read\n",
-			at->bucket, sector, at->sectors);
-	else
-		bj_warn(s->c,
-			"journal bucket %u, sector %llu: entry %llu %s (%s)\n",
-			at->bucket, sector, at->seq,
-			at->kind == RING_BAD ? jset_verdict_text(at->verdict) :
-					       "is sound",
-			fault_text(&at->fault).text);
+	bj_warn(s->c, "%s\n",
+		explain_spot(at, spot_sector(s, at->bucket, at->offset)).text);
 }
 
 /* Log the cause of a refusal, and then @outcome. */
@@ -231,43 +221,13 @@ static void tell_refusal(const struct scan *s, enum ring_verdict v,
 	if (r->damages > RING_DAMAGES)
 		bj_warn(s->c, "%u more damaged places in the journal\n",
 			r->damages - RING_DAMAGES);
+	if (v != RING_MISSING)
+		tell_spot(s, &r->at);
 
-	switch (v) {
-	case RING_MISSING:
-		bj_err(s->c,
-		       "journal bucket %u, sector %llu: entries %llu-%llu are missing, %llu in all; recovery needs %llu-%llu: %s\n",
-		       r->at.bucket,
-		       (u64)spot_sector(s, r->at.bucket, r->at.offset),
-		       r->gone_first, r->gone_last, r->gone, r->last_seq,
-		       r->newest, outcome);
-		break;
-	case RING_REJECTED:
-		tell_spot(s, &r->at);
-		bj_err(s->c,
-		       "journal entry %llu has a correct checksum but can't be used; recovery needs %llu-%llu: %s\n",
-		       r->at.seq, r->last_seq, r->newest, outcome);
-		break;
-	case RING_LATER:
-		tell_spot(s, &r->at);
-		bj_err(s->c,
-		       "journal entry %llu is missing, although it was complete before entry %llu was started: %s\n",
-		       r->at.seq - 1, r->at.seq, outcome);
-		break;
-	case RING_HIDDEN:
-		tell_spot(s, &r->at);
-		bj_err(s->c,
-		       "journal entries from %llu on may be hidden there: %s\n",
-		       r->newest + 1, outcome);
-		break;
-	case RING_TWICE:
-		tell_spot(s, &r->at);
-		bj_err(s->c,
-		       "journal entry %llu exists twice: part of the journal was once abandoned and then rewritten; recovery needs %llu-%llu: %s\n",
-		       r->at.seq, r->last_seq, r->newest, outcome);
-		break;
-	default:
-		break;
-	}
+	bj_err(s->c, "%s: %s\n",
+	       explain_refusal(r, v, spot_sector(s, r->at.bucket, r->at.offset))
+		       .text,
+	       outcome);
 }
 
 /* Log oddities that are no reason to refuse the set. */
@@ -277,23 +237,12 @@ static void tell_harmless(const struct scan *s)
 
 	if (r->torn.kind != RING_BLANK) {
 		tell_spot(s, &r->torn);
-		bj_info(s->c,
-			"journal entry %llu was being written when power was lost%s\n",
-			r->newest + 1,
-			r->torn.kind == RING_UNREADABLE ?
-				", or it is unreadable and lost" :
-				", and had not been acknowledged");
+		bj_info(s->c, "%s\n", explain_torn(r).text);
 	}
 	if (r->discarded)
-		bj_info(s->c,
-			"journal entries %llu-%llu were no longer needed and have been %s; recovery uses %llu-%llu\n",
-			r->last_seq, r->last_seq + r->discarded - 1,
-			r->overwritten ? "overwritten" : "discarded",
-			r->last_seq + r->discarded, r->newest);
+		bj_info(s->c, "%s\n", explain_discarded(r).text);
 	if (r->unneeded)
-		bj_warn(s->c,
-			"%u journal buckets that recovery does not need are damaged\n",
-			r->unneeded);
+		bj_warn(s->c, "%s\n", explain_unneeded(r).text);
 }
 
 /* Judge the ring, and log the verdict. Returns 0 or a negative errno. */
@@ -305,8 +254,7 @@ static int bj_judge(struct scan *s)
 
 	switch (v) {
 	case RING_EMPTY:
-		bj_warn(s->c, "no sound journal entry in any of %u buckets\n",
-			r->nbuckets);
+		bj_warn(s->c, "%s\n", explain_refusal(r, v, 0).text);
 		return 0; /* the stock driver refuses an empty list */
 	case RING_OK:
 		tell_harmless(s);
@@ -367,31 +315,15 @@ static void bj_resume(struct scan *s)
 	journal_judged(s->c, s->lossy);
 }
 
-/*
- * Check superblock fields that the stock driver does not check but can hang on: with
- * only two journal buckets none is ever released, and the allocator makes no progress
- * with an unknown replacement policy.
- */
 static int check_super(const struct cache_set *c)
 {
 	const struct cache_sb *sb = &c->cache->sb;
-	unsigned int policy = sb->flags >> CACHE_REPLACEMENT_SHIFT &
-			      CACHE_REPLACEMENT_MASK;
+	struct sentence why;
 
-	if (sb->njournal_buckets < MIN_JOURNAL_BUCKETS ||
-	    sb->njournal_buckets > RING_BUCKETS) {
-		bj_err(c,
-		       "superblock has %u journal buckets, should be %u to %u: not registered\n",
-		       sb->njournal_buckets, MIN_JOURNAL_BUCKETS, RING_BUCKETS);
-		return -EINVAL;
-	}
-	if (policy > CACHE_REPLACEMENT_RANDOM) {
-		bj_err(c,
-		       "superblock has unknown replacement policy %u: not registered\n",
-		       policy);
-		return -EINVAL;
-	}
-	return 0;
+	if (explain_super(sb->njournal_buckets, sb->flags, &why))
+		return 0;
+	bj_err(c, "%s: not registered\n", why.text);
+	return -EINVAL;
 }
 
 static struct scan *bj_scan_new(struct cache_set *c, struct list_head *list)
@@ -429,16 +361,17 @@ static void bj_scan_free(struct scan *s)
 /* Log why the scan was aborted. */
 static void tell_given_up(const struct scan *s, int ret)
 {
+	const char *then = "free some memory and register again";
+	struct sentence why;
+
+	if (ret == -EIO)
+		then = "check the cache device (its own messages, cables) and register again";
 	if (ret == -EINTR)
 		bj_warn(s->c,
 			"the registering process was killed while reading the journal: not registered, nothing was changed; register again\n");
-	else if (ret == -EIO)
-		bj_err(s->c,
-		       "the same journal buckets were sometimes readable and sometimes not (%u attempts): not registered, nothing was changed; check the cache device (its own messages, cables) and register again\n",
-		       s->ring.nbuckets);
-	else if (ret == -ENOMEM)
-		bj_err(s->c,
-		       "not enough memory for the journal's entries: not registered, nothing was changed; free some memory and register again\n");
+	else if (explain_given_up(&s->ring, ret, &why))
+		bj_err(s->c, "%s: not registered, nothing was changed; %s\n",
+		       why.text, then);
 }
 
 /**

@@ -50,7 +50,7 @@
 #include <linux/fs.h>
 
 #include "../../bcache-journal/ondisk.h"
-#include "../crc64.h"
+#include "../../lib/crc64.h"
 
 #define SECTOR 512
 #define SB_BYTES 4096

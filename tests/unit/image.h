@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../../bcache-journal/ondisk.h"
-#include "../crc64.h"
+#include "../../lib/crc64.h"
 
 /* A small cache: 4 KiB blocks, 128 KiB buckets, 1024 of them. */
 static const struct jset_geom image_geom = {
