@@ -5,6 +5,7 @@
 #   make dkms-install    install through DKMS, without a package; "make uninstall"
 #                        undoes this, and also install-tools and install-boot
 #   make deb             make Debian packages in build/; also "make rpm", "make arch"
+#   make dump            make tools/dump/bcache-journal-dump, without a kernel
 #   make demo            run a demonstration in a virtual machine
 #   make check           run all tests; "make style" checks only the coding style
 #   make crash           try N= crash points for each kernel (1000): hours
@@ -93,6 +94,9 @@ $(TOOLS:%=tools/%): tools
 ctl: FORCE
 	+$(Q)$(MAKE) --no-print-directory -C ctl LIBEXECDIR=$(LIBEXECDIR)
 
+dump: FORCE
+	+$(Q)$(MAKE) --no-print-directory -C tools/dump
+
 $(ALL:=/target.h): .kernel $(TOOLDIR)/btf-want
 	$(say) WANT $@
 	$(Q)$(call want,$(@D)) -o $@ $(filter %.want,$^)
@@ -120,7 +124,9 @@ clean-modules = rm -rf .*.done .*.cmd .module-common.o .tmp_versions *.o *.ko *.
 clean:
 	$(Q)$(clean-modules) .kernel build
 	+$(Q)$(MAKE) --no-print-directory -C tools clean
-	+$(Q)[ ! -d ctl ] || $(MAKE) --no-print-directory -C ctl clean
+	+$(Q)for d in ctl tools/dump; do \
+		[ ! -d $$d ] || $(MAKE) --no-print-directory -C $$d clean || exit; \
+	done
 
 # Print the modules that fit the kernel, and on stderr why others don't. dkms.conf uses
 # this to leave out modules that would fail. Without btf-want only the build can tell.
@@ -170,6 +176,7 @@ install-tools: tools
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/outrigger packaging/monitoring/*
 	+$(Q)$(MAKE) --no-print-directory -C ctl install PREFIX=$(PREFIX) \
 		LIBEXECDIR=$(LIBEXECDIR)
+	+$(Q)$(MAKE) --no-print-directory -C tools/dump install PREFIX=$(PREFIX)
 
 dkms-install: TOOLDIR = /usr/src/outrigger-$(VERSION)/tools
 dkms-install: dkms-source
@@ -188,10 +195,10 @@ uninstall:
 	$(Q)rm -rf /usr/src/outrigger-$(VERSION) $(LIBEXECDIR)/outrigger \
 		$(PREFIX)/share/outrigger
 	$(Q)rm -f $(addprefix $(PREFIX)/,lib/modprobe.d/outrigger.conf \
-		lib/udev/rules.d/60-outrigger.rules bin/outriggerctl \
-		share/man/man7/outrigger.7 share/man/man8/outriggerctl.8 \
-		share/bash-completion/completions/outriggerctl \
-		share/zsh/site-functions/_outriggerctl)
+		lib/udev/rules.d/60-outrigger.rules share/man/man7/outrigger.7 \
+		$(foreach p,outriggerctl bcache-journal-dump,bin/$(p) \
+			share/man/man8/$(p).8 share/bash-completion/completions/$(p) \
+			share/zsh/site-functions/_$(p)))
 
 deb rpm arch dist:
 	$(Q)packaging/build $@
@@ -216,7 +223,7 @@ demo:
 crash:
 	$(Q)tests/crash $(if $(N),--points $(N))
 
-.PHONY: all modules tools ctl kbuild clean fitting dkms-build dkms-source dkms-install \
+.PHONY: all modules tools ctl dump kbuild clean fitting dkms-build dkms-source dkms-install \
 	install-boot install-tools uninstall deb rpm arch dist help check style format demo \
 	crash FORCE
 .DELETE_ON_ERROR:
