@@ -218,10 +218,19 @@ static void put_loss(struct json_object *o, const struct loss *l)
 	put(o, "lost", lost);
 }
 
-static void put_outcome(struct json_object *o, const char *reason)
+static void put_outcome(struct json_object *o, enum outcome outcome,
+			const char *reason)
 {
-	put_bool(o, "registers", !*reason);
-	if (*reason)
+	static const char *const words[] = {
+		[OUTCOME_REGISTERS] = "registers",
+		[OUTCOME_REFUSES] = "refuses",
+		[OUTCOME_FAILS] = "fails",
+		[OUTCOME_CRASHES] = "crashes",
+	};
+
+	put_text(o, "outcome", words[outcome]);
+	put_bool(o, "registers", outcome == OUTCOME_REGISTERS);
+	if (outcome != OUTCOME_REGISTERS)
 		put_text(o, "reason", reason);
 }
 
@@ -237,7 +246,9 @@ static struct json_object *verdict(const struct survey *s)
 	const struct ring *r = &s->ring;
 	enum series n;
 
-	put_outcome(of, ours_reason(s).text);
+	put_outcome(of,
+		    survey_registers(s) ? OUTCOME_REGISTERS : OUTCOME_REFUSES,
+		    ours_reason(s).text);
 	if (!s->error)
 		put_text(of, "ring", words[s->verdict]);
 	if (r->newest && !s->error) {
@@ -260,7 +271,7 @@ static struct json_object *verdict(const struct survey *s)
 		const struct stock_verdict *v = &s->stock[n];
 
 		of = object();
-		put_outcome(of, stock_reason(s, n).text);
+		put_outcome(of, stock_outcome(s, n), stock_reason(s, n).text);
 		if (v->to) {
 			put_number(of, "first", v->from);
 			put_number(of, "last", v->to);

@@ -316,6 +316,39 @@ struct sentence ours_reason(const struct survey *s)
 	return why;
 }
 
+/* Would the set hang or be refused whatever its journal has? */
+static bool stopped_early(const struct survey *s)
+{
+	return s->sb_refused || (s->sync && s->ours_refused.text[0]);
+}
+
+/**
+ * stock_outcome() - what would a stock driver do with the set?
+ * @s: the survey
+ * @n: its series
+ *
+ * Return: the outcome.
+ */
+enum outcome stock_outcome(const struct survey *s, enum series n)
+{
+	if (s->sb_refused)
+		return OUTCOME_REFUSES;
+	if (!s->sync)
+		return OUTCOME_REGISTERS;
+	if (s->ours_refused.text[0])
+		return OUTCOME_CRASHES;
+	switch (s->stock[n].outcome) {
+	case STOCK_REGISTERS:
+		return OUTCOME_REGISTERS;
+	case STOCK_BAD_KEY:
+		return OUTCOME_FAILS;
+	case STOCK_CRASHES:
+		return OUTCOME_CRASHES;
+	default:
+		return OUTCOME_REFUSES;
+	}
+}
+
 /**
  * stock_reason() - why would a stock driver not register the set?
  * @s: the survey
@@ -328,47 +361,39 @@ struct sentence stock_reason(const struct survey *s, enum series n)
 	const struct stock_verdict *v = &s->stock[n];
 	struct sentence why = {};
 
-	if (s->sb_refused) {
-		say(&why, "refuses it: the superblock: %s", s->sb_refused);
-		return why;
-	}
+	if (stopped_early(s))
+		return ours_reason(s);
 	if (!s->sync)
 		return why;
-	if (s->ours_refused.text[0]) {
-		say(&why, "hangs: %.300s", s->ours_refused.text);
-		return why;
-	}
 	switch (v->outcome) {
 	case STOCK_REGISTERS:
 		break;
 	case STOCK_NOTHING:
-		say(&why, "refuses it: it finds no journal entry");
+		say(&why, "it finds no journal entry");
 		break;
 	case STOCK_MISSING:
 		say(&why,
-		    "refuses it: entry %llu is missing to it; it would replay %llu-%llu",
+		    "it does not find entry %llu; it needs %llu-%llu; refusing a set so late can end in a kernel BUG",
 		    v->at, v->needed, v->to);
 		break;
 	case STOCK_BAD_ROOT:
 		say(&why,
-		    "refuses it: entry %llu has an impossible key for the btree's root or the uuids",
+		    "entry %llu has an impossible key for the btree's root or the uuids",
 		    v->at);
 		break;
 	case STOCK_BAD_KEY:
-		say(&why,
-		    "fails in the middle of registration: entry %llu has an impossible key",
-		    v->at);
+		say(&why, "entry %llu has an impossible key", v->at);
 		break;
 	case STOCK_CRASHES:
 		say(&why,
-		    "crashes or hangs: entry %llu has something impossible that it does not check",
+		    "entry %llu has an impossible value that it does not check",
 		    v->at);
 		break;
 	}
 	return why;
 }
 
-static void print_loss(FILE *out, const struct loss *l)
+static void print_loss(FILE *out, const struct survey *s, const struct loss *l)
 {
 	if (l->count == 1)
 		fprintf(out, "entry %llu", l->first);
@@ -376,13 +401,17 @@ static void print_loss(FILE *out, const struct loss *l)
 		fprintf(out, "%llu entries, %llu-%llu", l->count, l->first,
 			l->last);
 	if (l->unknown == l->count)
-		fputs(", whose keys can't be read", out);
+		fputs(" (keys unreadable)", out);
+	else if (l->unknown)
+		fprintf(out,
+			" (%llu keys, %llu sectors, without the keys of %llu unreadable entries)",
+			l->keys, l->sectors, l->unknown);
 	else
-		fprintf(out, ", with %llu keys for %llu sectors", l->keys,
-			l->sectors);
-	if (l->unknown && l->unknown < l->count)
-		fprintf(out, " and those of %llu entries that can't be read",
-			l->unknown);
+		fprintf(out, " (%llu keys, %llu sectors)", l->keys, l->sectors);
+	if (s->verdict == RING_LATER)
+		fprintf(out,
+			", and entry %llu unless it was being written when the power went",
+			s->ring.at.seq);
 	fputc('\n', out);
 }
 
@@ -428,47 +457,54 @@ static void print_accepted(FILE *out, const struct survey *s)
 {
 	const struct ring *r = &s->ring;
 
-	if (s->sb_refused || !s->sync || s->ours_refused.text[0] || s->error ||
-	    s->verdict == RING_OK || s->verdict == RING_EMPTY)
+	if (stopped_early(s) || !s->sync || s->error || s->verdict == RING_OK ||
+	    s->verdict == RING_EMPTY)
 		return;
 	fputs("with accept_loss: ", out);
-	if (!s->root_ok)
-		fputs("refused all the same: the newest entry leads nowhere\n",
+	if (!s->root_ok) {
+		fputs("would still refuse the set: the newest entry has an impossible key for the btree's root or the uuids\n",
 		      out);
-	else if (s->lost.count) {
-		fputs("lost would be ", out);
-		print_loss(out, &s->lost);
+	} else if (s->lost.count) {
+		fputs("would lose ", out);
+		print_loss(out, s, &s->lost);
 	} else if (s->verdict == RING_HIDDEN) {
 		fprintf(out,
-			"lost would be any entries from %llu on, at most %u\n",
+			"would lose any entries from %llu on, at most %u of them\n",
 			r->newest + 1, r->at.sectors / ring_block(r));
 	} else {
-		fputs("of the two, the one that comes later in the ring would be used\n",
+		fputs("would use the one of the two that comes later in the ring\n",
 		      out);
 	}
 }
 
 static void print_stock(FILE *out, const struct survey *s, enum series n)
 {
-	struct sentence why = stock_reason(s, n);
+	static const char *const words[] = {
+		[OUTCOME_REFUSES] = "would refuse the set",
+		[OUTCOME_FAILS] = "would fail in the middle of registration",
+		[OUTCOME_CRASHES] = "would crash or hang",
+	};
 	const struct stock_verdict *v = &s->stock[n];
+	enum outcome outcome = stock_outcome(s, n);
 
 	fprintf(out, "%s: ", series_names[n]);
-	if (why.text[0]) {
-		fprintf(out, "%s\n", why.text);
+	if (outcome != OUTCOME_REGISTERS) {
+		fprintf(out, "%s: %s\n", words[outcome],
+			stock_reason(s, n).text);
 		return;
 	}
 	if (!s->sync) {
-		fputs("registers it, and begins a new journal\n", out);
+		fputs("would register the set and begin a new journal\n", out);
 		return;
 	}
-	fprintf(out, "registers it, and replays %llu-%llu\n", v->from, v->to);
+	fprintf(out, "would register the set and replay entries %llu-%llu\n",
+		v->from, v->to);
 	if (s->stock_lost[n].count) {
-		fputs("  without a word it loses ", out);
-		print_loss(out, &s->stock_lost[n]);
+		fputs("  and would silently lose ", out);
+		print_loss(out, s, &s->stock_lost[n]);
 	} else if (s->verdict == RING_HIDDEN) {
 		fprintf(out,
-			"  without a word it loses any entries from %llu on\n",
+			"  and would silently lose any entries from %llu on\n",
 			s->ring.newest + 1);
 	}
 }
@@ -479,24 +515,24 @@ static void print_verdict(FILE *out, const struct survey *s)
 	const struct ring *r = &s->ring;
 	enum series n;
 
-	if (s->sync && !s->sb_refused && !s->ours_refused.text[0])
+	if (s->sync && !stopped_early(s))
 		print_causes(out, s);
 	fputs("bcache-journal: ", out);
 	if (why.text[0])
-		fprintf(out, "refuses it: %s\n", why.text);
+		fprintf(out, "would refuse the set: %s\n", why.text);
 	else if (!s->sync)
-		fputs("registers it; the set has never been in use, and its journal is not read\n",
+		fputs("would register the set and begin a new journal: the set was never in use\n",
 		      out);
 	else
 		fprintf(out,
-			"registers it, and replays %llu-%llu: %llu keys for %llu sectors\n",
+			"would register the set and replay entries %llu-%llu (%llu keys, %llu sectors)\n",
 			r->first, r->newest, s->replayed, s->replayed_sectors);
 	print_accepted(out, s);
 	for (n = 0; n < NR_SERIES; n++)
 		print_stock(out, s, n);
 	if (s->sync && s->stock_errors)
-		fputs("  The stock driver does not notice read errors: it uses what its buffer holds,\n"
-		      "  which depends on the device, so this may be wrong.\n",
+		fputs("  The stock driver does not notice read errors: it uses the contents of its\n"
+		      "  buffer, which depend on the device. The prediction may be wrong.\n",
 		      out);
 }
 

@@ -30,6 +30,14 @@ struct filter {
 	u64 newest;
 };
 
+/* What a driver would do with a set. */
+enum outcome {
+	OUTCOME_REGISTERS,
+	OUTCOME_REFUSES,
+	OUTCOME_FAILS, /* in the middle of registration */
+	OUTCOME_CRASHES, /* or hangs */
+};
+
 void print_text(FILE *out, struct survey *s, unsigned int show,
 		const struct filter *f);
 void print_json(FILE *out, struct survey *s, unsigned int show,
@@ -40,6 +48,7 @@ void filter_apply(struct filter *f, const struct survey *s);
 bool filter_shows(const struct filter *f, const struct place *p);
 void uuid_text(char *text, const u8 *uuid);
 struct sentence ours_reason(const struct survey *s);
+enum outcome stock_outcome(const struct survey *s, enum series n);
 struct sentence stock_reason(const struct survey *s, enum series n);
 
 #define UUID_TEXT 37

@@ -257,13 +257,14 @@ int stock_scan(struct stock *s)
 struct stock_verdict stock_judge(const struct stock *s, bool discards)
 {
 	struct stock_verdict v = { .outcome = STOCK_NOTHING };
-	const struct stock_entry *last = s->list + s->end - 1;
+	const struct stock_entry *last;
 	u64 next;
 	u32 i;
 
 	if (empty(s))
 		return v;
 
+	last = &s->list[s->end - 1];
 	v.from = s->list[s->first].seq;
 	v.to = last->seq;
 	v.needed = last->last_seq;
