@@ -130,16 +130,16 @@ static void print_bucket(FILE *out, const struct survey *s, u32 i)
 
 	fprintf(out, "%6u  %10llu  %7u", i, survey_sector(s, i, 0), b->entries);
 	print_range(out, b->first, b->last, 19);
-	fprintf(out, "  %-10s  %-6s", bucket_names[b->state],
+	fprintf(out, "  %-10s  %s", bucket_names[b->state],
 		b->needed ? "yes" : "no");
 	if (b->stale)
-		fprintf(out, "  %u stale", b->stale);
+		fprintf(out, ", %u stale", b->stale);
 	if (b->damaged)
-		fprintf(out, "  %u damaged", b->damaged);
+		fprintf(out, ", %u damaged", b->damaged);
 	if (b->unreadable)
-		fprintf(out, "  %u blocks unreadable", b->unreadable);
+		fprintf(out, ", %u blocks unreadable", b->unreadable);
 	if (r->newest && i == r->cur)
-		fprintf(out, "  newest entry");
+		fprintf(out, ", has the newest entry");
 	fputc('\n', out);
 }
 
@@ -404,8 +404,9 @@ static void print_loss(FILE *out, const struct survey *s, const struct loss *l)
 		fputs(" (keys unreadable)", out);
 	else if (l->unknown)
 		fprintf(out,
-			" (%llu keys, %llu sectors, without the keys of %llu unreadable entries)",
-			l->keys, l->sectors, l->unknown);
+			" (%llu keys, %llu sectors, without the keys of %llu unreadable %s)",
+			l->keys, l->sectors, l->unknown,
+			l->unknown == 1 ? "entry" : "entries");
 	else
 		fprintf(out, " (%llu keys, %llu sectors)", l->keys, l->sectors);
 	if (s->verdict == RING_LATER)
@@ -515,8 +516,6 @@ static void print_verdict(FILE *out, const struct survey *s)
 	const struct ring *r = &s->ring;
 	enum series n;
 
-	if (s->sync && !stopped_early(s))
-		print_causes(out, s);
 	fputs("bcache-journal: ", out);
 	if (why.text[0])
 		fprintf(out, "would refuse the set: %s\n", why.text);
@@ -527,6 +526,8 @@ static void print_verdict(FILE *out, const struct survey *s)
 		fprintf(out,
 			"would register the set and replay entries %llu-%llu (%llu keys, %llu sectors)\n",
 			r->first, r->newest, s->replayed, s->replayed_sectors);
+	if (s->sync && !stopped_early(s))
+		print_causes(out, s);
 	print_accepted(out, s);
 	for (n = 0; n < NR_SERIES; n++)
 		print_stock(out, s, n);
