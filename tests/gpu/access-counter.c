@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Access counters: what the GuC sends when one has reached its threshold.
+ * Access counters: the notification that the GuC sends when one reaches its threshold.
  *
- * The descriptor is as in drivers/gpu/drm/xe/xe_guc_fwif.h (ACC_): the address is
- * that of a region of 128 KiB, 2, 16 or 64 MiB, and one of 32 bits says which
- * part of it was touched.
+ * The descriptor follows drivers/gpu/drm/xe/xe_guc_fwif.h (ACC_): the address is that
+ * of a region of 128 KiB, 2, 16 or 64 MiB, and each of 32 bits stands for an accessed
+ * part of it.
  */
 #include "gpu.h"
 
 /**
- * access_counter_encode() - the descriptor of a notification
+ * access_counter_encode() - encode the descriptor of a notification
  * @a: the notification
  * @dw: four dwords
  */

@@ -2,11 +2,11 @@
 /*
  * The blitter instructions that xe uses to clear and move buffers.
  *
- * As in drivers/gpu/drm/xe/instructions/xe_gpu_commands.h and xe_migrate.c:
- * XY_FAST_COPY (6.12), MEM_COPY (7.3), MEM_SET and XY_FAST_COLOR, which are used
- * for zeros.  Tiling is not modelled: source and destination of a copy are tiled
- * alike, so that the bytes are in the same order.  Copies of compression state
- * do nothing, since the fuses say there is none.
+ * They follow drivers/gpu/drm/xe/instructions/xe_gpu_commands.h and xe_migrate.c:
+ * XY_FAST_COPY (6.12), MEM_COPY (7.3), MEM_SET and XY_FAST_COLOR, which the driver
+ * uses to write zeros. Tiling is not modelled: source and destination of a copy have
+ * the same tiling, so the order of the bytes does not change. Copies of compression
+ * state do nothing: according to the fuses there is none.
  */
 #include <string.h>
 
@@ -17,11 +17,11 @@
 #define MEM_COPY 0x5a
 #define MEM_SET 0x5b
 
-/* No instruction of the driver's moves more: it splits at 8 MiB. */
+/* More than any instruction of the driver, which splits copies at 8 MiB. */
 #define BYTES_MAX (64u << 20)
 #define BREATHE_BYTES (64u << 10)
 
-/* Rows of bytes; without src, rows of one value. */
+/* A rectangle to copy, or to fill with one value if there is no source. */
 struct blit {
 	u64 src, dst;
 	u64 width, height, src_pitch, dst_pitch;
@@ -64,12 +64,12 @@ static enum step blit(struct context *c, const struct blit *b)
 }
 
 /**
- * blitter_step() - do a blitter instruction
+ * blitter_step() - execute a blitter instruction
  * @c: the context
- * @ins: the instruction, with zeros behind it
+ * @ins: the instruction, followed by zeros
  * @n: its length
  *
- * Return: how it ended.
+ * Return: its outcome.
  */
 enum step blitter_step(struct context *c, const u32 *ins, u32 n)
 {

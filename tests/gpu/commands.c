@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The commands of the control socket: a test's hand on the GPU.
+ * The commands of the control socket, with which tests control the GPU.
  *
- * A line is a command, words and key=value pairs; it gets one line back, "ok" or
- * "error" and why.  README.md lists the commands.
+ * A line contains a command, words and key=value pairs. The answer is one line that
+ * begins with "ok", or "error" and the reason. README.md lists the commands.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define STORM_AHEAD 4096
 #define WAIT_US 100000
 
-/* A line, taken apart. */
+/* A parsed line. */
 struct words {
 	char *word[WORDS];
 	bool used[WORDS];
@@ -56,7 +56,7 @@ fail(struct words *w, const char *format, ...)
 	va_end(args);
 }
 
-/* The value of a key, or NULL. */
+/* Return the value of a key, or NULL. */
 static const char *get(struct words *w, const char *key)
 {
 	size_t n = strlen(key);
@@ -95,7 +95,7 @@ static u64 number(struct words *w, const char *key, u64 otherwise)
 	return v;
 }
 
-/* One of some names, or its number. */
+/* Parse one of @names, or its number. */
 static u32 choice(struct words *w, const char *key, const char *const *names,
 		  u32 n, u32 otherwise)
 {
@@ -114,7 +114,7 @@ static struct gt *gt_of(struct words *w)
 	u64 id = number(w, "gt", 0);
 
 	if (id >= GTS) {
-		fail(w, "there is no such GT");
+		fail(w, "no such GT");
 		id = 0;
 	}
 	return w->gpu->gt[id];
@@ -125,20 +125,20 @@ static bool on(struct words *w)
 	bool yes = flag(w, "on"), no = flag(w, "off");
 
 	if (yes == no)
-		fail(w, "on or off?");
+		fail(w, "needs on or off");
 	return yes;
 }
 
-/* Whatever nobody asked for is a mistake. */
+/* Reject words that no command has used. */
 static bool right(struct words *w)
 {
 	for (unsigned int i = 1; i < w->n && !w->bad; i++)
 		if (!w->used[i])
-			fail(w, "what is \"%s\"?", w->word[i]);
+			fail(w, "unknown word \"%s\"", w->word[i]);
 	return !w->bad;
 }
 
-/* The ASIDs of the contexts that have run, each once. */
+/* List the ASIDs of the contexts that have run, each once. */
 static u32 running_asids(struct gt *gt, u32 *asid)
 {
 	u32 n = 0, id, i;
@@ -156,7 +156,7 @@ static u32 running_asids(struct gt *gt, u32 *asid)
 	return n;
 }
 
-/* A number, a list of them, "first" or "all" of those that have run. */
+/* Parse ASIDs: a number, a list, or "first" or "all" of those that have run. */
 static u32 asids(struct words *w, struct gt *gt, u32 *asid)
 {
 	const char *value = get(w, "asid");
@@ -310,7 +310,7 @@ static void do_fault(struct words *w)
 	for (i = 0; i < n; i++) {
 		f.asid = asid[i];
 		if (!guc_fault(gt, &f)) {
-			fail(w, "the GuC does not take it");
+			fail(w, "the GuC does not accept it");
 			return;
 		}
 	}
@@ -385,7 +385,7 @@ static void do_raw(struct words *w)
 	if (ledger ? guc_fault(gt, &f) : guc_event(gt, action, dw, n))
 		say(w, "ok");
 	else
-		fail(w, "the GuC does not take it");
+		fail(w, "the GuC does not accept it");
 }
 
 static void do_access_counter(struct words *w)
@@ -412,7 +412,7 @@ static void do_access_counter(struct words *w)
 		a.asid = asid[i];
 		access_counter_encode(&a, dw);
 		if (!guc_event(gt, ACCESS_COUNTER_NOTIFY, dw, 4)) {
-			fail(w, "the GuC does not take it");
+			fail(w, "the GuC does not accept it");
 			return;
 		}
 		w->gpu->count[COUNT_ACCESS_COUNTERS]++;
@@ -461,7 +461,7 @@ static void do_hold(struct words *w)
 		gt->guc.hold_g2h = hold;
 		guc_wake(gt);
 	} else {
-		fail(w, "hold what: irq, h2g or g2h?");
+		fail(w, "what must be irq, h2g or g2h");
 		return;
 	}
 	say(w, "ok");
@@ -472,7 +472,7 @@ static void do_rate(struct words *w)
 	u64 rate = number(w, "h2g", 0);
 
 	if (!flag(w, "off") && (!rate || rate > UINT32_MAX))
-		fail(w, "h2g=N a second, or off?");
+		fail(w, "needs h2g=N, or off");
 	if (!right(w))
 		return;
 	w->gpu->opt.rate = rate;
@@ -523,7 +523,7 @@ static void do_ignore(struct words *w)
 	} else if (!strcmp(what, "page-fault-reply")) {
 		w->gpu->ignore_reply = ignore;
 	} else {
-		fail(w, "ignore what: tlb-invalidation or page-fault-reply?");
+		fail(w, "what must be tlb-invalidation or page-fault-reply");
 		return;
 	}
 	say(w, "ok");
@@ -535,7 +535,7 @@ static void do_falsify(struct words *w)
 	bool falsify = on(w);
 
 	if (strcmp(what, "page-fault-reply"))
-		fail(w, "falsify what: page-fault-reply?");
+		fail(w, "what must be page-fault-reply");
 	if (!right(w))
 		return;
 	w->gpu->falsify_reply = falsify;
@@ -548,7 +548,7 @@ static void do_expect(struct words *w)
 	u32 what = choice(w, "what", counter_name, COUNT_RULES, COUNT_RULES);
 
 	if (what >= COUNT_RULES)
-		fail(w, "expect what?");
+		fail(w, "what must be a counter that can fail a run");
 	if (!right(w))
 		return;
 	w->gpu->expected[what] = n;
@@ -561,7 +561,7 @@ static void do_context_reset(struct words *w)
 	u32 id = number(w, "id", CONTEXTS);
 
 	if (id >= CONTEXTS || !gt->context[id])
-		fail(w, "there is no such context");
+		fail(w, "no such context");
 	if (!right(w))
 		return;
 	gt->context[id]->enabled = false;
@@ -601,11 +601,11 @@ static const struct {
 };
 
 /**
- * control_line() - do a command
+ * control_line() - execute a command
  * @gpu: the device, not locked
- * @line: the command; is taken apart
- * @reply: for the answer
- * @size: of @reply
+ * @line: the command; is modified
+ * @reply: buffer for the answer
+ * @size: size of @reply
  *
  * Return: 0 if the answer begins with "ok".
  */
@@ -633,6 +633,6 @@ int control_line(struct gpu *gpu, char *line, char *reply, size_t size)
 		gpu_unlock(gpu);
 		return w.bad ? -1 : 0;
 	}
-	fail(&w, "there is no command \"%s\"", w.word[0]);
+	fail(&w, "no such command: \"%s\"", w.word[0]);
 	return -1;
 }

@@ -2,11 +2,11 @@
 /*
  * Contexts, and the threads that run them.
  *
- * Registered, enabled and submitted by H2G messages (guc.c); a context has one
- * LRC, or several in parallel, which get their ring tails through a work queue
- * (drivers/gpu/drm/xe/abi/guc_scheduler_abi.h, xe_guc_submit.c).  Any engine
- * thread runs any context, one thread at a time.  Disabling one that runs takes
- * effect at its next instruction, and is reported then.
+ * H2G messages register, enable and submit contexts (see guc.c). A context has one
+ * LRC, or several in parallel, which get their ring tails through a work queue (see
+ * drivers/gpu/drm/xe/abi/guc_scheduler_abi.h and xe_guc_submit.c). Any engine thread
+ * can run any context, but only one thread at a time. If a running context is
+ * disabled, it stops before its next instruction, and only then is that reported.
  */
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@
 #define RING_TAIL 7
 #define YIELD_US 100
 
-/* The work queue: a descriptor, and items. */
+/* The work queue has a descriptor and items. */
 #define WQ_HEAD 0
 #define WQ_TAIL 4
 #define WQ_TYPE_MULTI_LRC 5
@@ -48,7 +48,7 @@ struct context *context_get(struct context *c)
 }
 
 /**
- * context_put() - give a reference back
+ * context_put() - drop a reference
  * @c: the context, or NULL
  */
 void context_put(struct context *c)
@@ -70,7 +70,7 @@ static void forget(struct gt *gt, u32 id)
 }
 
 /**
- * context_register() - REGISTER_CONTEXT, also of a parallel one
+ * context_register() - handle REGISTER_CONTEXT and REGISTER_CONTEXT_MULTI_LRC
  * @gt: the GT
  * @dw: the message
  * @n: its length
@@ -115,7 +115,7 @@ void context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel)
 }
 
 /**
- * context_deregister() - DEREGISTER_CONTEXT
+ * context_deregister() - handle DEREGISTER_CONTEXT
  * @gt: the GT
  * @id: the context
  */
@@ -130,7 +130,7 @@ void context_deregister(struct gt *gt, u32 id)
 }
 
 /**
- * context_forget_all() - the GuC was reset
+ * context_forget_all() - drop all contexts, because the GuC was reset
  * @gt: the GT
  */
 void context_forget_all(struct gt *gt)
@@ -149,7 +149,7 @@ static void mode_done(struct context *c)
 }
 
 /**
- * context_set_mode() - SCHED_CONTEXT_MODE_SET
+ * context_set_mode() - handle SCHED_CONTEXT_MODE_SET
  * @gt: the GT
  * @id: the context
  * @enable: whether it may run
@@ -164,7 +164,7 @@ void context_set_mode(struct gt *gt, u32 id, bool enable)
 	}
 	c->enabled = enable;
 	if (!enable && c->running) {
-		c->disabling = true; /* reported when it has stopped */
+		c->disabling = true; /* reported once it has stopped */
 		return;
 	}
 	mode_done(c);
@@ -172,7 +172,7 @@ void context_set_mode(struct gt *gt, u32 id, bool enable)
 }
 
 /**
- * context_schedule() - a context may have work
+ * context_schedule() - queue a context that may have work
  * @c: the context
  */
 void context_schedule(struct context *c)
@@ -196,9 +196,9 @@ void context_schedule(struct context *c)
 }
 
 /**
- * context_answered() - one of the faults that a context waits for was answered
+ * context_answered() - handle the reply to a fault that a context waits for
  * @c: the context
- * @success: whether it may go on
+ * @success: whether the reply was "successful"
  */
 void context_answered(struct context *c, bool success)
 {
@@ -220,12 +220,12 @@ void context_answered(struct context *c, bool success)
 }
 
 /**
- * context_engine() - where a context runs
+ * context_engine() - find the engine on which a context runs
  * @c: the context
- * @bank: the bank of its engine's interrupts
- * @bit: its bit there
- * @class: the engine's class
- * @instance: the engine's instance
+ * @bank: returns the bank of the engine's interrupts
+ * @bit: returns its bit in the bank
+ * @class: returns the class of the engine
+ * @instance: returns its instance
  */
 void context_engine(const struct context *c, unsigned int *bank,
 		    unsigned int *bit, enum engine_class *class,
@@ -251,7 +251,7 @@ void context_engine(const struct context *c, unsigned int *bank,
 		*bank = 1;
 		*bit = 31 - logical;
 		break;
-	case GUC_COPY: /* there are two: BCS0, and BCS8 for the driver */
+	case GUC_COPY: /* BCS0, or BCS8 for the driver itself */
 		*class = CLASS_COPY;
 		*instance = logical ? 8 : 0;
 		*bit = logical ? 23 : 15;
@@ -268,7 +268,7 @@ void context_engine(const struct context *c, unsigned int *bank,
 	}
 }
 
-/* An item of the work queue: the ring tails of a parallel context, in qwords. */
+/* Process an item of the work queue: the ring tails of a parallel context, in qwords. */
 static void work_item(struct context *c, u32 at)
 {
 	struct memory *m = &c->gt->gpu->mem;
@@ -350,10 +350,10 @@ static void run_one(struct context *c)
 }
 
 /**
- * context_thread() - what an engine does all day
+ * context_thread() - main function of an engine thread
  * @arg: the device
  *
- * Return: NULL, at the end.
+ * Return: NULL.
  */
 void *context_thread(void *arg)
 {

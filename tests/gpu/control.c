@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The control socket.  Each client has a thread, so that one that waits holds up
- * no other; commands.c does what they say.
+ * The control socket. Each client has its own thread, so that a waiting client does
+ * not block others. commands.c executes the commands.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,7 +27,7 @@ struct client {
 struct control {
 	struct gpu *gpu;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of the clients */
+	pthread_mutex_t lock; /* protects the clients */
 	struct client client[CLIENTS];
 	char *path;
 	int listener;
@@ -81,7 +81,7 @@ static void *client_thread(void *arg)
 	return NULL;
 }
 
-/* One whose thread has not started, or has ended. */
+/* Find a client whose thread was not started or has ended. */
 static struct client *free_client(struct control *control)
 {
 	struct client *client;
@@ -130,9 +130,9 @@ static void *accept_thread(void *arg)
 /**
  * control_start() - open the control socket
  * @gpu: the device
- * @path: of the socket
+ * @path: path of the socket
  *
- * Return: its state, or NULL with errno.
+ * Return: the control socket, or NULL with errno set.
  */
 struct control *control_start(struct gpu *gpu, const char *path)
 {
@@ -170,7 +170,7 @@ struct control *control_start(struct gpu *gpu, const char *path)
 
 /**
  * control_stop() - close the control socket
- * @control: its state; the device's threads have ended
+ * @control: the control socket; the device's threads must have ended
  */
 void control_stop(struct control *control)
 {

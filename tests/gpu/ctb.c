@@ -3,10 +3,10 @@
  * Command transport buffers: a ring of dwords and a descriptor for each of the
  * two directions, both in the GGTT.
  *
- * Layout as in drivers/gpu/drm/xe/abi/guc_communication_ctb_abi.h.  A message is
- * a header (fence, number of dwords) and its dwords; a header of zero fills the
- * ring up to its end.  Nothing is written over what the host has not read.  Our
- * own end of a ring we know ourselves; the descriptor only tells the host.
+ * The layout follows drivers/gpu/drm/xe/abi/guc_communication_ctb_abi.h. A message
+ * consists of a header (fence, number of dwords) and its dwords; zeros pad the ring up
+ * to its end. The model never overwrites messages that the host has not read. It keeps
+ * its own end of each ring privately, and writes it to the descriptor only for the host.
  */
 #include <string.h>
 
@@ -27,16 +27,15 @@ static int broken(struct memory *m, struct ctb *ctb, u32 status)
 }
 
 /**
- * ctb_watch() - check that the host has not written over unread messages
+ * ctb_watch() - check that the host has not overwritten unread messages
  * @m: the memory
  * @ctb: the H2G ring
  *
- * To be called before the head moves, and for each doorbell: the host rings after
- * each message, so its tail cannot go round the ring unseen.  The head that the
- * host goes by is never ahead of ours, so a correct host never fails this.
+ * Call this before the head moves, and for each doorbell. The host rings after each
+ * message, so its tail cannot wrap around the ring unnoticed. The head that the host
+ * sees is never ahead of the real one, so a correct host never fails this check.
  *
- * Return: false if the tail has passed the head, or is none; the ring is broken
- * then.
+ * Return: false if the tail has passed the head or is invalid, which breaks the ring.
  */
 bool ctb_watch(struct memory *m, struct ctb *ctb)
 {
@@ -62,11 +61,11 @@ bool ctb_watch(struct memory *m, struct ctb *ctb)
  * ctb_receive() - take the next message out of a ring
  * @m: the memory
  * @ctb: the ring
- * @message: its dwords without the header, CTB_MESSAGE of them, the rest zero
- * @fence: the fence from its header
+ * @message: returns its dwords without the header, padded with zeros to CTB_MESSAGE
+ * @fence: returns the fence from its header
  *
- * Return: how many dwords it has; 0 if there is none; -1 if the ring is broken,
- * which its descriptor then says.
+ * Return: the number of its dwords, 0 if there is no message, or -1 if the ring is
+ * broken, which is then also noted in its descriptor.
  */
 int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
 {
@@ -74,7 +73,7 @@ int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
 
 	if (!ctb_watch(m, ctb))
 		return -1;
-	tail = ctb->seen; /* not what the host has written since */
+	tail = ctb->seen; /* ignore later writes of the host */
 	head = ctb->mine;
 	while (head != tail) {
 		header = ggtt_read32(m, ctb->ring + head * 4);
@@ -100,12 +99,12 @@ int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
 }
 
 /**
- * ctb_holds() - is there such a message in a ring?
+ * ctb_holds() - check whether a ring contains a message with a certain action
  * @m: the memory
  * @ctb: the ring
- * @action: what it is to ask for
+ * @action: the action
  *
- * Return: whether one waits to be received.
+ * Return: whether such a message is waiting.
  */
 bool ctb_holds(struct memory *m, const struct ctb *ctb, u32 action)
 {
@@ -127,11 +126,11 @@ bool ctb_holds(struct memory *m, const struct ctb *ctb, u32 action)
 }
 
 /**
- * ctb_room() - how much can be sent
+ * ctb_room() - determine the free space of a ring
  * @m: the memory
  * @ctb: the ring
  *
- * Return: the number of free dwords, the header counted.
+ * Return: the number of free dwords; a message needs one more than its length.
  */
 u32 ctb_room(struct memory *m, struct ctb *ctb)
 {
@@ -151,9 +150,9 @@ u32 ctb_room(struct memory *m, struct ctb *ctb)
  * ctb_send() - put a message into a ring
  * @m: the memory
  * @ctb: the ring
- * @fence: for its header
+ * @fence: fence for its header
  * @dw: its dwords
- * @n: how many
+ * @n: number of dwords
  *
  * Return: false if there is no room for it.
  */

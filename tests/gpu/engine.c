@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command streamer: a context's ring, the batches it starts, and their
- * instructions.
+ * The command streamer executes the ring of a context and the batches that it starts.
  *
- * The context image is as in drivers/gpu/drm/xe/regs/xe_lrc_layout.h, the
- * instructions as in instructions/xe_mi_commands.h and xe_gpu_commands.h; what
- * has no meaning without pixels is skipped by its length.  An instruction is
- * done as a whole or not at all: what faults is tried again when the fault was
- * answered, so it first touches all that it writes.
+ * The context image follows drivers/gpu/drm/xe/regs/xe_lrc_layout.h, the instructions
+ * follow instructions/xe_mi_commands.h and xe_gpu_commands.h. Instructions that only
+ * matter for rendering are skipped by their length. An instruction is executed
+ * completely or not at all: if it faults, it is executed again after the reply.
+ * Therefore it touches all memory that it will write before it writes.
  *
- * One instruction is the model's own, for tests of many faults at once: MI
- * opcode 0x3e, seven dwords: header, n (up to 4096), address (low, high), stride
- * (low, high), value; it stores value + i at address + i * stride, all i < n,
- * after touching all, with a fault for each that is not there.
+ * One instruction exists only in the model, to test many faults at once: MI opcode
+ * 0x3e, seven dwords: header, n (up to 4096), address (low, high), stride (low, high),
+ * value. For all i < n it stores value + i at address + i * stride. It first touches
+ * all the addresses, and raises a fault for each that is not mapped.
  */
 #include <string.h>
 
@@ -48,7 +47,7 @@
 
 #define PIPE_CONTROL 0x7a
 
-/* A run ends, for others' sake, after so many instructions or jumps. */
+/* After this many instructions or jumps, an engine turns to other contexts. */
 #define SLICE_INSTRUCTIONS 4096
 #define SLICE_JUMPS 64
 
@@ -87,7 +86,7 @@ static void raise_fault(struct context *c, u64 va, enum access access,
 		c->faults++;
 }
 
-/* The page of an address; if it is not there, a fault was raised. */
+/* Translate an address. If it is not accessible, raise a fault and return false. */
 static bool translate(struct context *c, u64 va, enum access access,
 		      struct translation *t)
 {
@@ -113,11 +112,11 @@ static struct phys at(const struct translation *t, u64 va)
 /**
  * engine_probe() - touch memory of a context
  * @c: the context
- * @va: the first byte
- * @n: how many
- * @access: what for
+ * @va: address of the first byte
+ * @n: number of bytes
+ * @access: kind of access
  *
- * Return: false if something is not there: a fault was raised.
+ * Return: false if it raised a fault.
  */
 bool engine_probe(struct context *c, u64 va, u64 n, enum access access)
 {
@@ -134,11 +133,11 @@ bool engine_probe(struct context *c, u64 va, u64 n, enum access access)
 /**
  * engine_read() - read memory of a context
  * @c: the context
- * @va: the first byte
- * @to: where to put them
- * @n: how many
+ * @va: address of the first byte
+ * @to: destination
+ * @n: number of bytes
  *
- * Return: false if something is not there: a fault was raised.
+ * Return: false if it raised a fault.
  */
 bool engine_read(struct context *c, u64 va, void *to, u64 n)
 {
@@ -160,12 +159,11 @@ bool engine_read(struct context *c, u64 va, void *to, u64 n)
 /**
  * engine_write() - write memory of a context
  * @c: the context
- * @va: the first byte
- * @from: what to write
- * @n: how many
+ * @va: address of the first byte
+ * @from: source
+ * @n: number of bytes
  *
- * Return: false if something is not there: a fault was raised, and nothing
- * beyond that page was written.
+ * Return: false if it raised a fault; then nothing beyond that page was written.
  */
 bool engine_write(struct context *c, u64 va, const void *from, u64 n)
 {
@@ -209,7 +207,7 @@ static u64 ticks(u64 ns)
 	return ns / 1000 * (TIMESTAMP_HZ / 1000) / 1000;
 }
 
-/* Of the registers, those that are read this way: clocks. */
+/* Read a register for MI_STORE_REGISTER_MEM: only clocks are supported. */
 static u32 read_register(struct context *c, u32 reg)
 {
 	u64 now = now_ns();
@@ -276,7 +274,7 @@ static u64 operate(u32 op, u64 old, u64 a, u64 b)
 	return old;
 }
 
-/* The guest's CPUs do theirs at the same time. */
+/* Use real atomics: the guest's CPUs may access the same memory. */
 static void operate32(u32 *to, u32 op, u32 a, u32 b)
 {
 	u32 old = __atomic_load_n(to, __ATOMIC_RELAXED), new;
@@ -377,7 +375,7 @@ static enum step pipe_control(struct context *c, struct lrc *lrc,
 
 	if (ins[1] & BIT(18))
 		flush_tlb(c);
-	if (!op || ins[1] & BIT(23)) /* or into a register */
+	if (!op || ins[1] & BIT(23)) /* none, or to a register */
 		return STEP_NEXT;
 	if (op == 3)
 		value = ticks(now_ns() - c->gt->gpu->started);
@@ -388,7 +386,7 @@ static enum step pipe_control(struct context *c, struct lrc *lrc,
 	return done(write_either(c, ggtt, addr, &value, 8));
 }
 
-/* Into a batch; behind it, the caller goes on, unless this batch ends in it. */
+/* Jump into a batch. At its end the caller continues, unless the batch is chained. */
 static enum step start_batch(struct lrc *lrc, const u32 *ins, u64 next)
 {
 	u32 level = lrc->level;
@@ -569,11 +567,11 @@ static enum run slice(struct context *c, struct lrc *lrc,
 }
 
 /**
- * engine_run() - run a context for a while
+ * engine_run() - run a context for one slice
  * @c: the context
  * @lrc: one of its LRCs
  *
- * Return: why it ended.
+ * Return: why it stopped.
  */
 enum run engine_run(struct context *c, struct lrc *lrc)
 {

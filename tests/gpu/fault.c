@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page faults: their descriptors, and the ledger of those that were sent.
+ * Page faults: their descriptors, and the ledger of the faults that were sent.
  *
- * Descriptors as in drivers/gpu/drm/xe/xe_guc_fwif.h (PFD_, PFR_): the request
- * has four dwords, the reply two, and PDATA, 16 bits that the host hands back,
- * says which fault is answered.  So it is the key of the ledger, and is not given
- * out again while its fault is open.
+ * The descriptors follow drivers/gpu/drm/xe/xe_guc_fwif.h (PFD_, PFR_): a request has
+ * four dwords, a reply two. The host returns PDATA, 16 bits of the request, to identify
+ * the fault. So PDATA is the key of the ledger, and is not reused while its fault is
+ * open.
  *
- * Every fault gets exactly one reply, unless its GuC was reset meanwhile: then
- * none.
+ * Every fault must get exactly one reply, or none if its GuC is reset before the reply.
  */
 #include "gpu.h"
 
@@ -43,10 +42,10 @@ const char *const counter_name[COUNTERS] = {
 };
 
 /**
- * fault_encode() - the descriptor of a fault
+ * fault_encode() - encode the descriptor of a fault
  * @f: the fault
  * @pdata: its key
- * @dw: four dwords
+ * @dw: returns four dwords
  */
 void fault_encode(const struct fault *f, u32 pdata, u32 *dw)
 {
@@ -60,9 +59,9 @@ void fault_encode(const struct fault *f, u32 pdata, u32 *dw)
 }
 
 /**
- * fault_decode() - what a raw descriptor says
- * @f: the fault; its dwords are read
- * @pdata: its key
+ * fault_decode() - decode a raw descriptor
+ * @f: the fault, with the dwords set
+ * @pdata: returns its key
  */
 void fault_decode(struct fault *f, u32 *pdata)
 {
@@ -83,14 +82,14 @@ void fault_decode(struct fault *f, u32 *pdata)
 }
 
 /**
- * ledger_next() - a key that no open fault has
+ * ledger_next() - find a key that no open fault uses
  * @l: the ledger
- * @pdata: the key
+ * @pdata: returns the key
  *
- * One that was open at a reset is taken only if there is no other: a reply to it
+ * Prefer keys of faults that were not open at a reset: a late reply to the old fault
  * would look like one to the new fault.
  *
- * Return: false if all are taken.
+ * Return: false if all keys are in use.
  */
 bool ledger_next(const struct ledger *l, u32 *pdata)
 {
@@ -110,13 +109,13 @@ bool ledger_next(const struct ledger *l, u32 *pdata)
 }
 
 /**
- * ledger_open() - enter a fault that is being sent
+ * ledger_open() - add a fault that is being sent
  * @l: the ledger
- * @f: the fault; its reference to a context goes to the ledger
+ * @f: the fault; the ledger takes over its reference to a context
  * @pdata: its key
  * @now: the time in ns
  *
- * Return: its place in the ledger; NULL if the key has an open fault.
+ * Return: its slot in the ledger, or NULL if an open fault uses the key.
  */
 struct slot *ledger_open(struct ledger *l, const struct fault *f, u32 pdata,
 			 u64 now)
@@ -140,11 +139,11 @@ struct slot *ledger_open(struct ledger *l, const struct fault *f, u32 pdata,
 }
 
 /**
- * ledger_reply() - what a reply is worth
+ * ledger_reply() - judge a reply
  * @l: the ledger
  * @dw0: its first dword
  * @dw1: its second dword
- * @slot: the fault it is for, if it matched: closed, with its context
+ * @slot: if it matches, returns the slot of its fault, closed, with its context
  *
  * Return: the verdict.
  */

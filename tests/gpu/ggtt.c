@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The global GTT: one table of 8-byte entries for 4 GiB, in the upper half of
- * BAR 0, which the guest writes without our noticing.
+ * The global GTT: one table of 8-byte entries for 4 GiB, in the upper half of BAR 0,
+ * which the guest writes directly, without a message to the model.
  *
- * Entries as in drivers/gpu/drm/xe/regs/xe_gtt_defs.h: bit 0 present, bit 1
- * device memory, 51:12 the address.
+ * Entries follow drivers/gpu/drm/xe/regs/xe_gtt_defs.h: bit 0 present, bit 1 device
+ * memory, bits 51:12 the address.
  */
 #include <string.h>
 
@@ -16,10 +16,10 @@
 /**
  * ggtt_lookup() - translate an address
  * @m: the memory
- * @addr: in the global GTT
- * @p: where it is
+ * @addr: address in the global GTT
+ * @p: returns the physical address
  *
- * Return: whether it is mapped; if not, it is counted.
+ * Return: whether it is mapped. If it is not, this is counted.
  */
 bool ggtt_lookup(struct memory *m, u64 addr, struct phys *p)
 {
@@ -45,11 +45,11 @@ static size_t in_page(u64 addr, size_t n)
 }
 
 /**
- * ggtt_read() - read through the global GTT; what is not mapped is zero
+ * ggtt_read() - read through the global GTT; unmapped bytes read as zero
  * @m: the memory
- * @addr: in the global GTT
- * @to: where to put it
- * @n: how many bytes
+ * @addr: address in the global GTT
+ * @to: destination
+ * @n: number of bytes
  */
 void ggtt_read(struct memory *m, u64 addr, void *to, size_t n)
 {
@@ -68,9 +68,9 @@ void ggtt_read(struct memory *m, u64 addr, void *to, size_t n)
 /**
  * ggtt_write() - write through the global GTT
  * @m: the memory
- * @addr: in the global GTT
- * @from: what to write
- * @n: how many bytes
+ * @addr: address in the global GTT
+ * @from: source
+ * @n: number of bytes
  */
 void ggtt_write(struct memory *m, u64 addr, const void *from, size_t n)
 {
@@ -87,7 +87,7 @@ void ggtt_write(struct memory *m, u64 addr, const void *from, size_t n)
 /**
  * ggtt_read32() - read a dword
  * @m: the memory
- * @addr: in the global GTT
+ * @addr: address in the global GTT
  *
  * Return: the dword.
  */
@@ -102,7 +102,7 @@ u32 ggtt_read32(struct memory *m, u64 addr)
 /**
  * ggtt_write32() - write a dword
  * @m: the memory
- * @addr: in the global GTT
+ * @addr: address in the global GTT
  * @value: the dword
  */
 void ggtt_write32(struct memory *m, u64 addr, u32 value)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device as a whole: its memory, its threads, its resets, and what they share:
- * time, delays, chance, the trace.
+ * The device as a whole: memory, threads, resets, time, random numbers and delays, and
+ * the trace.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 #define BMG_VRAM (1024ull << 20)
 
 /**
- * now_ns() - the time
+ * now_ns() - get the time
  *
  * Return: nanoseconds of the monotonic clock.
  */
@@ -46,7 +46,7 @@ void trace_line(struct gpu *gpu, const char *format, ...)
 }
 
 /**
- * gpu_random() - a random number
+ * gpu_random() - get a random number
  * @gpu: the device, locked
  *
  * Return: 64 bits (xorshift).
@@ -64,7 +64,7 @@ u64 gpu_random(struct gpu *gpu)
 /**
  * gpu_delay() - sleep for a random time, unlocked
  * @gpu: the device, locked
- * @max_us: at most so long
+ * @max_us: maximum in us
  */
 void gpu_delay(struct gpu *gpu, u32 max_us)
 {
@@ -78,7 +78,7 @@ void gpu_delay(struct gpu *gpu, u32 max_us)
 }
 
 /**
- * gpu_breathe() - let others have the lock, if any want it
+ * gpu_breathe() - let other threads that are waiting for the lock run
  * @gpu: the device, locked
  */
 void gpu_breathe(struct gpu *gpu)
@@ -88,7 +88,7 @@ void gpu_breathe(struct gpu *gpu)
 	if (!atomic_load(&gpu->wanted))
 		return;
 	gpu_unlock(gpu);
-	/* A mutex is not fair: taken back at once, it stays ours. */
+	/* A mutex is not fair: without a pause, this thread would get it again. */
 	for (i = 0; i < 10 && atomic_load(&gpu->wanted); i++)
 		usleep(1);
 	gpu_lock(gpu);
@@ -98,7 +98,7 @@ void gpu_breathe(struct gpu *gpu)
  * gpu_wait() - wait for a condition
  * @gpu: the device, locked
  * @cond: the condition
- * @us: at most so long; 0 for ever
+ * @us: timeout in us, or 0 to wait forever
  *
  * Return: 0, or ETIMEDOUT.
  */
@@ -137,7 +137,7 @@ static void *memfd(const char *name, u64 size, int *fd)
 }
 
 /**
- * gpu_new() - a device, after power on
+ * gpu_new() - create a device in its state after power on
  * @opt: the options
  *
  * Return: the device, or NULL.
@@ -185,7 +185,7 @@ struct gpu *gpu_new(const struct options *opt)
 }
 
 /**
- * gpu_free() - give all back
+ * gpu_free() - free a device
  * @gpu: the device, stopped
  */
 void gpu_free(struct gpu *gpu)
@@ -221,7 +221,7 @@ void gpu_free(struct gpu *gpu)
 }
 
 /**
- * gpu_reset() - a function level reset: all but memory is as after power on
+ * gpu_reset() - function level reset: everything except memory is as after power on
  * @gpu: the device, locked
  */
 void gpu_reset(struct gpu *gpu)
@@ -236,9 +236,9 @@ void gpu_reset(struct gpu *gpu)
 }
 
 /*
- * A GuC is a processor of its own and answers in microseconds, whatever else the
- * host has to do; stock 6.12 gives it 5 ms. Where that may not be asked for
- * things go on, at the scheduler's mercy.
+ * A real GuC is a separate processor that answers within microseconds, even if the
+ * host is busy; stock 6.12 gives it 5 ms. So ask for a real-time priority. Without
+ * permission for that, continue with the normal one.
  */
 static void hurry(pthread_t thread)
 {
@@ -247,7 +247,7 @@ static void hurry(pthread_t thread)
 }
 
 /**
- * gpu_start() - start the threads; the calling one is to serve the registers
+ * gpu_start() - start the threads; the caller then has to serve the registers
  * @gpu: the device
  *
  * Return: 0, or -1.
@@ -291,11 +291,11 @@ void gpu_stop(struct gpu *gpu)
 }
 
 /**
- * gpu_count() - how often something happened
+ * gpu_count() - read a counter
  * @gpu: the device, locked
- * @c: what
+ * @c: the counter
  *
- * Return: the number.
+ * Return: its value.
  */
 u64 gpu_count(struct gpu *gpu, enum counter c)
 {

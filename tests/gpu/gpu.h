@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An emulated Intel Xe2 GPU: what its units share.
+ * An emulated Intel Xe2 GPU: declarations shared by its units.
  *
- * One lock, gpu.lock, guards all of it.  Who wants it takes it with gpu_lock();
- * who runs for long (an engine with its batch) gives way with gpu_breathe()
- * between two instructions, and nobody sleeps while holding it.  Guest memory
- * and VRAM are not guarded by it against the guest: its CPUs read and write
- * there at the same time, as they would with hardware.
+ * One lock, gpu.lock, protects the whole model. Take it with gpu_lock(). Code that
+ * runs for long, such as an engine with its batch, calls gpu_breathe() between two
+ * instructions to let other threads run; no thread sleeps while holding the lock.
+ * The lock does not protect guest memory and VRAM from the guest: its CPUs access
+ * them at the same time, as they would with hardware.
  */
 #ifndef TESTS_GPU_GPU_H
 #define TESTS_GPU_GPU_H
@@ -27,7 +27,7 @@ typedef uint64_t u64;
 #define BIT64(n) (1ull << (n))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The bits hi..lo of a value. */
+/* Extract the bits hi..lo of a value. */
 static inline u32 bits(u64 value, unsigned int hi, unsigned int lo)
 {
 	return (value >> lo) & (BIT64(hi - lo + 1) - 1);
@@ -63,7 +63,7 @@ struct memory {
 	unsigned int maps;
 	u8 *vram;
 	u64 vram_size;
-	bool discrete; /* page tables lie in VRAM */
+	bool discrete; /* page tables are in VRAM */
 	const u64 *ggtt; /* its entries */
 	u64 dma_errors, ggtt_faults;
 };
@@ -105,7 +105,7 @@ enum fault_type {
 
 struct translation {
 	struct phys page; /* of 4 KiB */
-	u8 level; /* where the walk ended */
+	u8 level; /* at which the walk ended */
 	bool present, null, writable, atomic;
 };
 
@@ -133,7 +133,7 @@ struct tlb_entry {
 
 struct tlb {
 	struct tlb_entry entry[TLB_ENTRIES];
-	bool ignore; /* keep what should go: a negative control */
+	bool ignore; /* keep invalidated entries: a negative control */
 	u64 hits, fills, late, stale;
 };
 
@@ -190,8 +190,8 @@ void pci_write(struct pci *pci, u32 offset, const u8 *from, u32 n);
 struct ctb {
 	u64 ring, desc; /* in the GGTT */
 	u32 size; /* in dwords */
-	u32 mine; /* the head of H2G, the tail of G2H */
-	u32 seen; /* of H2G: the host's tail when it was last looked at */
+	u32 mine; /* the GuC's own end: the head of H2G, the tail of G2H */
+	u32 seen; /* for H2G: the last tail of the host that was checked */
 	bool broken;
 	bool overwritten; /* broken because the host's tail passed the head */
 };
@@ -209,12 +209,12 @@ bool ctb_send(struct memory *m, struct ctb *ctb, u16 fence, const u32 *dw,
 
 struct fault {
 	struct fault *next;
-	struct context *context; /* that waits, with a reference, or NULL */
+	struct context *context; /* waits for it; holds a reference, or NULL */
 	u64 va;
 	u32 asid;
 	u8 access, type, level, class, instance, source, vfid;
 	bool trva, prefetch;
-	bool raw; /* the four dwords below, as they are */
+	bool raw; /* send the four dwords below unchanged */
 	u32 dw[4];
 };
 
@@ -222,7 +222,7 @@ enum slot_state {
 	SLOT_FREE,
 	SLOT_OPEN,
 	SLOT_ANSWERED,
-	SLOT_BEFORE, /* a reset, open then */
+	SLOT_BEFORE, /* was open when the GuC was reset */
 };
 
 struct slot {
@@ -254,7 +254,7 @@ struct slot *ledger_open(struct ledger *l, const struct fault *f, u32 pdata,
 enum verdict ledger_reply(struct ledger *l, u32 dw0, u32 dw1,
 			  struct slot **slot);
 
-/* What is counted; "broken" ones must be as expected at the end. */
+/* The counters. Those before COUNT_RULES must be as expected at the end. */
 enum counter {
 	COUNT_STRAY,
 	COUNT_DOUBLED,
@@ -267,7 +267,7 @@ enum counter {
 	COUNT_BROKEN_RINGS,
 	COUNT_OVERWRITTEN,
 	COUNT_UNKNOWN,
-	COUNT_RULES, /* those above can break a run */
+	COUNT_RULES, /* end of the counters that can fail a run */
 	COUNT_FAULTS = COUNT_RULES,
 	COUNT_REPLIES,
 	COUNT_UNSUCCESSFUL,
@@ -307,18 +307,18 @@ struct message {
 
 struct guc {
 	u32 status;
-	u32 generation; /* counts its resets */
-	bool mailbox; /* a request was written */
-	bool slpc; /* runs */
-	bool rung,
-		reading; /* the doorbell; there may be more in the H2G ring */
-	u64 due; /* at a set rate: when the next message is read */
+	u32 generation; /* number of resets */
+	bool mailbox; /* a mailbox request was written */
+	bool slpc; /* SLPC is running */
+	bool rung; /* the host rang the doorbell */
+	bool reading; /* the H2G ring may contain more messages */
+	u64 due; /* with a rate: when to read the next message */
 	bool ct;
 	u64 klv[KLVS];
 	struct ctb h2g, g2h;
 	struct message *out, **out_tail;
 	u32 outs;
-	struct fault *faults, **faults_tail; /* that wait for room */
+	struct fault *faults, **faults_tail; /* waiting for room */
 	u32 waiting;
 	bool hold_h2g, hold_g2h, stalled;
 	pthread_cond_t wake;
@@ -356,15 +356,15 @@ void access_counter_encode(const struct access_counter *a, u32 *dw);
 #define WIDTH_MAX 8u
 
 struct lrc {
-	u64 addr; /* of the PPHWSP, in the GGTT */
-	u64 pc[3]; /* in the ring, a batch, a second-level batch */
+	u64 addr; /* GGTT address of the PPHWSP */
+	u64 pc[3]; /* in the ring, the batch, the second-level batch */
 	bool ppgtt[3];
 	u8 level;
 };
 
 struct context {
 	struct gt *gt;
-	struct context *next; /* in the run queue */
+	struct context *next; /* next in the run queue */
 	unsigned int refs;
 	u32 id, guc_class, mask;
 	u32 width;
@@ -375,8 +375,8 @@ struct context {
 	u64 root, timestamp, started;
 	bool registered, enabled, queued, running, again, disabling, ran,
 		resumed;
-	u32 faults; /* it waits for */
-	bool failed; /* one of them was */
+	u32 faults; /* number of faults it waits for */
+	bool failed; /* one of them was refused */
 };
 
 struct context *context_get(struct context *c);
@@ -397,13 +397,13 @@ void *context_thread(void *gpu);
 enum run {
 	RUN_IDLE, /* the ring is empty */
 	RUN_FAULTED,
-	RUN_YIELDED, /* there is more to do */
+	RUN_YIELDED, /* more work is left */
 	RUN_STOPPED, /* disabled or gone */
 };
 
 enum run engine_run(struct context *c, struct lrc *lrc);
 
-/* How an instruction ended. */
+/* The outcome of an instruction. */
 enum step {
 	STEP_NEXT,
 	STEP_JUMPED,
@@ -435,7 +435,7 @@ struct options {
 	bool discrete, media;
 	int verbose;
 	u32 delay_us;
-	u32 rate; /* H2G messages a GuC reads per second, 0: as they come */
+	u32 rate; /* H2G messages that a GuC reads per second, or 0: no limit */
 	u64 seed;
 };
 
@@ -457,7 +457,7 @@ struct gpu {
 	pthread_mutex_t lock;
 	atomic_int wanted;
 	atomic_bool quit;
-	pthread_cond_t changed; /* the ledger, for who waits */
+	pthread_cond_t changed; /* the ledger has changed */
 
 	u8 *bar0;
 	u32 *regs;
@@ -509,7 +509,7 @@ u64 now_ns(void);
 void trace_line(struct gpu *gpu, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Levels: 1 what is odd, 2 messages, 3 registers, 4 instructions. */
+/* Levels: 1 anomalies, 2 messages, 3 registers, 4 instructions. */
 #define trace(gpu, level, ...)                                   \
 	do {                                                     \
 		if ((gpu)->log && (gpu)->opt.verbose >= (level)) \

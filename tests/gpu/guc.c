@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The GuC of a GT: its start, the mailbox, and what it does for each action.
+ * The GuC of a GT: its start, its mailbox, and the actions it supports.
  *
- * Actions as in drivers/gpu/drm/xe/abi/guc_actions_abi.h and
- * guc_actions_slpc_abi.h, the mailbox as in guc_communication_mmio_abi.h, keys as
- * in guc_klvs_abi.h, messages as in guc_messages_abi.h.
+ * Actions follow drivers/gpu/drm/xe/abi/guc_actions_abi.h and guc_actions_slpc_abi.h,
+ * the mailbox guc_communication_mmio_abi.h, keys guc_klvs_abi.h, and messages
+ * guc_messages_abi.h.
  *
- * A thread per GuC reads the H2G ring when the doorbell rings, and fills the G2H
- * ring.  What does not fit waits: answers and events in one
- * queue, page faults in another, so that a test can hold these back alone.  While
- * many answers wait, H2G is not read.
+ * Each GuC has a thread that reads the H2G ring when the doorbell rings, and fills the
+ * G2H ring. Messages that do not fit wait in two queues: answers and events in one,
+ * page faults in the other, so that a test can hold back only the faults. While many
+ * answers are waiting, the H2G ring is not read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +60,14 @@
 #define NOTIFY_FLUSH_LOG_BUFFER_TO_FILE 0x8003 /* the driver ignores it */
 
 #define KLV_FIRST 0x0902
-#define OUTS_MAX 512 /* then H2G is not read */
+#define OUTS_MAX 512 /* with more answers waiting, H2G is not read */
 #define OUTS_LIMIT 16384
 #define RING_MAX BIT(20)
 #define POLL_US 200
 #define FORGOTTEN_NS 5000000000ull
 
 /**
- * guc_init() - a GuC in reset
+ * guc_init() - initialize a GuC, in reset
  * @gt: its GT
  */
 void guc_init(struct gt *gt)
@@ -104,7 +104,7 @@ static void forget_messages(struct guc *guc)
 	guc->waiting = 0;
 }
 
-/* Nobody waits for a reply any more; one that nobody was preparing is missing. */
+/* Clear the ledger. If the driver was not replying, open faults count as missing. */
 static void forget_faults(struct gt *gt)
 {
 	struct ledger *l = &gt->ledger;
@@ -146,7 +146,7 @@ static void stop(struct gt *gt)
 }
 
 /**
- * guc_free() - give back what a GuC has
+ * guc_free() - free the resources of a GuC
  * @gt: its GT
  */
 void guc_free(struct gt *gt)
@@ -156,7 +156,7 @@ void guc_free(struct gt *gt)
 }
 
 /**
- * guc_reset() - the GuC goes into reset, and forgets
+ * guc_reset() - put the GuC into reset, and drop its state
  * @gt: its GT
  */
 void guc_reset(struct gt *gt)
@@ -167,14 +167,14 @@ void guc_reset(struct gt *gt)
 	gt->guc.status = STATUS_IN_RESET;
 	gt->guc.mailbox = false;
 	gt->guc.slpc = false;
-	gt->guc.hold_h2g = false; /* the new one is not to starve */
+	gt->guc.hold_h2g = false; /* the new GuC needs its messages */
 	gt->guc.hold_g2h = false;
 	memset(gt->guc.klv, 0, sizeof(gt->guc.klv));
 	gt->gpu->count[COUNT_RESETS]++;
 }
 
 /**
- * guc_boot() - the firmware was loaded
+ * guc_boot() - start the GuC after its firmware was loaded
  * @gt: its GT
  */
 void guc_boot(struct gt *gt)
@@ -186,7 +186,7 @@ void guc_boot(struct gt *gt)
 }
 
 /**
- * guc_wake() - there may be something to do for a GuC
+ * guc_wake() - wake the thread of a GuC
  * @gt: its GT
  */
 void guc_wake(struct gt *gt)
@@ -194,7 +194,7 @@ void guc_wake(struct gt *gt)
 	pthread_cond_signal(&gt->guc.wake);
 }
 
-/* What waits to be sent, in order. */
+/* Queue a message to be sent, in order. */
 static bool enqueue(struct gt *gt, u16 fence, const u32 *dw, u32 n)
 {
 	struct guc *guc = &gt->guc;
@@ -217,13 +217,13 @@ static bool enqueue(struct gt *gt, u16 fence, const u32 *dw, u32 n)
 }
 
 /**
- * guc_event() - send the host an event
+ * guc_event() - send an event to the host
  * @gt: the GT
- * @action: which one
- * @payload: the dwords behind it
- * @n: how many
+ * @action: the action
+ * @payload: the dwords after the action
+ * @n: number of these dwords
  *
- * Return: whether there is a channel for it.
+ * Return: whether it could be queued.
  */
 bool guc_event(struct gt *gt, u32 action, const u32 *payload, u32 n)
 {
@@ -237,11 +237,11 @@ bool guc_event(struct gt *gt, u32 action, const u32 *payload, u32 n)
 }
 
 /**
- * guc_fault() - send the host a page fault, when there is room
+ * guc_fault() - send a page fault to the host, as soon as there is room
  * @gt: the GT
- * @f: the fault; its context, if any, gets another reference
+ * @f: the fault; takes another reference to its context, if any
  *
- * Return: false if too many wait.
+ * Return: false if too many faults are waiting.
  */
 bool guc_fault(struct gt *gt, const struct fault *f)
 {
@@ -264,10 +264,10 @@ bool guc_fault(struct gt *gt, const struct fault *f)
 }
 
 /**
- * guc_open_faults() - how many faults want a reply
+ * guc_open_faults() - count the faults without a reply
  * @gt: the GT
  *
- * Return: those sent and those that wait for room.
+ * Return: the number of faults that were sent or wait for room.
  */
 u32 guc_open_faults(const struct gt *gt)
 {
@@ -307,11 +307,11 @@ static bool send(struct gt *gt, u16 fence, const u32 *dw, u32 n)
 }
 
 /**
- * guc_fill() - fill the G2H ring with messages that mean nothing
+ * guc_fill() - fill the G2H ring with messages that the driver ignores
  * @gt: the GT
- * @leave: how many dwords are to stay free
+ * @leave: number of dwords to leave free
  *
- * Return: how many are free.
+ * Return: number of free dwords.
  */
 u32 guc_fill(struct gt *gt, u32 leave)
 {
@@ -326,7 +326,7 @@ u32 guc_fill(struct gt *gt, u32 leave)
 		if (room < leave + 2)
 			return room;
 		n = room - leave;
-		if (n > 32) /* what is left is never a single dword */
+		if (n > 32) /* never leave a single dword */
 			n = n == 33 ? 31 : 32;
 		if (!send(gt, 0, dw, n - 1))
 			break;
@@ -352,7 +352,7 @@ static bool send_fault(struct gt *gt, struct fault *f)
 		return false;
 	gpu->count[COUNT_FAULTS]++;
 	slot = ledger_open(&gt->ledger, f, pdata, now_ns());
-	if (!slot) /* a raw one, with a key that is in use */
+	if (!slot) /* a raw descriptor whose key is in use */
 		context_put(f->context);
 	return true;
 }
@@ -362,7 +362,7 @@ static bool unsent(const struct guc *guc)
 	return guc->ct && (guc->out || (guc->faults && !guc->hold_g2h));
 }
 
-/* Fill the G2H ring.  Return: whether something was sent. */
+/* Send waiting messages while there is room. Return whether any was sent. */
 static bool flush(struct gt *gt)
 {
 	struct guc *guc = &gt->guc;
@@ -397,7 +397,7 @@ static bool flush(struct gt *gt)
 
 static u32 get_hwconfig(struct gt *gt, const u32 *request)
 {
-	/* key, length, value: one slice, eight subslices */
+	/* entries of key, length, value: one slice, eight subslices */
 	static const u32 table[] = { 1, 1, 1, 70, 1, 8 };
 
 	if (request[3])
@@ -462,7 +462,7 @@ static void mailbox(struct gt *gt)
 	flag[0] = ORIGIN_GUC | (u32)TYPE_RESPONSE_SUCCESS << 28 | data0;
 }
 
-/* Frequencies, in units of 50/3 MHz: what SLPC tells the driver. */
+/* Handle an SLPC request: report frequencies, in units of 50/3 MHz. */
 static void slpc(struct gt *gt, const u32 *dw)
 {
 	struct memory *m = &gt->gpu->mem;
@@ -477,7 +477,7 @@ static void slpc(struct gt *gt, const u32 *dw)
 		     120 | 24 << 8 | 120 << 16 | 24u << 24);
 }
 
-/* Payload: seqno, operation, and for ranges: address space, address, its order. */
+/* Payload: seqno, operation; for ranges also ASID, address, order of the size. */
 static void invalidate(struct gt *gt, const u32 *dw, u32 n)
 {
 	u32 asid = dw[3] & 0xfffff, order = dw[6] & 0x3f;
@@ -486,7 +486,7 @@ static void invalidate(struct gt *gt, const u32 *dw, u32 n)
 	case 0:
 		tlb_invalidate(&gt->tlb, TLB_ALL_SPACES, 0, UINT64_MAX);
 		break;
-	case 2: /* of a context */
+	case 2: /* the translations of a context */
 		asid = dw[3] < CONTEXTS && gt->context[dw[3]] ?
 			       gt->context[dw[3]]->asid :
 			       TLB_ALL_SPACES;
@@ -495,7 +495,7 @@ static void invalidate(struct gt *gt, const u32 *dw, u32 n)
 		tlb_invalidate(&gt->tlb, asid, make64(dw[4], dw[5]),
 			       order > 51 ? UINT64_MAX : BIT64(12 + order));
 		break;
-	default: /* the GuC's own: the GGTT is not cached here */
+	default: /* the GuC's own TLB: the model does not cache the GGTT */
 		break;
 	}
 	guc_event(gt, TLB_INVALIDATION_DONE, dw + 1, 1);
@@ -600,7 +600,7 @@ static void handle(struct gt *gt, const u32 *dw, u32 n, u16 fence)
 		enqueue(gt, fence, &response, 1);
 }
 
-/* The H2G ring cannot be used any more. */
+/* Stop reading an H2G ring that is broken. */
 static void h2g_broken(struct gt *gt)
 {
 	struct guc *guc = &gt->guc;
@@ -643,12 +643,12 @@ static bool receive(struct gt *gt)
 }
 
 /**
- * guc_doorbell() - the host rings
+ * guc_doorbell() - handle a write to the doorbell
  * @gt: the GT
  *
- * What the driver waits for impatiently is done before the write of the register
- * is acknowledged: it gives the mailbox 50 ms, and on 6.12 the start of SLPC
- * 5 ms, in which a busy host may not run our thread once.
+ * Requests with a short timeout are handled before the register write completes: the
+ * driver gives the mailbox 50 ms and, on 6.12, the start of SLPC 5 ms, during which a
+ * busy host may not run the GuC's thread even once.
  */
 void guc_doorbell(struct gt *gt)
 {
@@ -667,7 +667,7 @@ void guc_doorbell(struct gt *gt)
 	guc_wake(gt);
 }
 
-/* For how many us the next message is not to be read, 0 if it may be. */
+/* Return the time in us until the next message may be read. */
 static u32 slowness(const struct guc *guc)
 {
 	u64 now = guc->reading && guc->due ? now_ns() : 0;
@@ -676,10 +676,10 @@ static u32 slowness(const struct guc *guc)
 }
 
 /**
- * guc_thread() - what a GuC does all day
+ * guc_thread() - main function of the thread of a GuC
  * @arg: its GT
  *
- * Return: NULL, at the end.
+ * Return: NULL.
  */
 void *guc_thread(void *arg)
 {
@@ -695,7 +695,7 @@ void *guc_thread(void *arg)
 		us = slowness(guc);
 		if (!us)
 			busy |= receive(gt);
-		/* of a ring with room again, the host says nothing */
+		/* poll: the host does not tell when a ring has room again */
 		if (unsent(guc) && (!us || us > POLL_US))
 			us = POLL_US;
 		if (busy)

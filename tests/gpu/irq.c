@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts: two banks of bits, each with an identity, behind one MSI.
+ * Interrupts: two banks of bits, each bit with an identity, and one MSI for all.
  *
- * Registers as in drivers/gpu/drm/xe/regs/xe_irq_regs.h, used as the driver does:
- * its handler turns the master off, reads which banks and bits are set, asks for
- * the identity of each bit, acknowledges the bits and turns the master on.  The
- * selector moves a bit from pending to latched, and the acknowledgement clears
- * latched ones only: what comes meanwhile stays pending, and fires again.
+ * The registers follow drivers/gpu/drm/xe/regs/xe_irq_regs.h. The driver's handler
+ * turns the master off, reads which banks and bits are set, asks for the identity of
+ * each bit, acknowledges the bits, and turns the master on. The selector moves a bit
+ * from pending to latched, and the acknowledgement clears only latched bits:
+ * interrupts that arrive in between stay pending, and fire again.
  */
 #include <unistd.h>
 
@@ -21,7 +21,7 @@
 #define IDENTITY_VALID BIT(31)
 
 /**
- * irq_reset() - nothing is pending, and the master is off
+ * irq_reset() - clear all pending bits, and turn the master off
  * @irq: the interrupts
  */
 void irq_reset(struct irq *irq)
@@ -32,7 +32,7 @@ void irq_reset(struct irq *irq)
 }
 
 /**
- * irq_kick() - raise the MSI if something waits for it
+ * irq_kick() - raise the MSI if a bit is pending
  * @irq: the interrupts
  */
 void irq_kick(struct irq *irq)
@@ -44,17 +44,17 @@ void irq_kick(struct irq *irq)
 		return;
 	irq->raised++;
 	if (write(irq->fd, &one, sizeof(one)) < 0)
-		return; /* it is full: so is the guest's */
+		return; /* the counter is full: an interrupt is pending anyway */
 }
 
 /**
- * irq_raise() - an engine or a GuC has something to say
+ * irq_raise() - raise an interrupt of an engine or a GuC
  * @irq: the interrupts
- * @bank: where its bit is
- * @bit: which one
- * @class: of the engine
- * @instance: of the engine
- * @vector: what it has to say
+ * @bank: bank of its bit
+ * @bit: its bit in the bank
+ * @class: class of the engine
+ * @instance: instance of the engine
+ * @vector: the interrupt vector
  */
 void irq_raise(struct irq *irq, unsigned int bank, unsigned int bit,
 	       enum engine_class class, unsigned int instance, u32 vector)
@@ -83,9 +83,9 @@ static u32 banks(const struct irq *irq)
  * irq_read() - read a register
  * @irq: the interrupts
  * @reg: its offset
- * @value: what it holds
+ * @value: returns its value
  *
- * Return: whether it is one of ours.
+ * Return: whether it is an interrupt register.
  */
 bool irq_read(struct irq *irq, u32 reg, u32 *value)
 {
@@ -117,9 +117,9 @@ bool irq_read(struct irq *irq, u32 reg, u32 *value)
  * irq_write() - write a register
  * @irq: the interrupts
  * @reg: its offset
- * @value: what to write
+ * @value: the value to write
  *
- * Return: whether it is one of ours.
+ * Return: whether it is an interrupt register.
  */
 bool irq_write(struct irq *irq, u32 reg, u32 value)
 {

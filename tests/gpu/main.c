@@ -2,8 +2,8 @@
 /*
  * xe-gpu - an emulated Intel Xe2 GPU for one QEMU, with a ledger.
  *
- * Serves a vfio-user socket until QEMU leaves, then prints what it counted.
- * Exit status: 0 the run was clean, 1 it broke a rule, 2 it could not serve.
+ * Serves a vfio-user socket until QEMU disconnects, then prints its counters.
+ * Exit status: 0 the run was clean, 1 a rule was broken, 2 it could not serve.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,7 +48,7 @@ static bool report(struct gpu *gpu)
 	unsigned int i;
 	FILE *f;
 
-	/* Faults that are still open now never got their reply. */
+	/* Faults that are still open never got their reply. */
 	for (i = 0; i < GTS; i++)
 		gpu->count[COUNT_MISSING] += gpu->gt[i]->ledger.open;
 	for (i = 0; i < COUNT_RULES; i++)
@@ -89,16 +89,16 @@ static int listen_at(const char *path)
 static void usage(FILE *f)
 {
 	fputs("usage: xe-gpu --socket PATH [option...]\n"
-	      "  --socket PATH      where QEMU's vfio-user-pci connects\n"
-	      "  --control PATH     where tests give commands\n"
+	      "  --socket PATH      socket for QEMU's vfio-user-pci\n"
+	      "  --control PATH     socket for commands of tests\n"
 	      "  --device lnl|bmg   Lunar Lake (default), or Battlemage with 1 GiB of VRAM\n"
-	      "  --media on|off     the media GT, as GT1 (default on)\n"
-	      "  --log FILE         a trace\n"
-	      "  --verbose N        of it: 1 what is odd, 2 messages, 3 registers, 4 instructions\n"
-	      "  --report FILE      the ledger at the end, also printed\n"
+	      "  --media on|off     have a media GT, as GT1 (default on)\n"
+	      "  --log FILE         write a trace\n"
+	      "  --verbose N        trace 1 anomalies, 2 messages, 3 registers, 4 instructions\n"
+	      "  --report FILE      write the ledger, which is also printed, to FILE at the end\n"
 	      "  --delay-us N       random delays of 0..N us in the GPU's threads (default 200)\n"
-	      "  --rate N           each GuC reads N H2G messages per second (default: as they come)\n"
-	      "  --seed N           of the random numbers\n",
+	      "  --rate N           each GuC reads N H2G messages per second (default: no limit)\n"
+	      "  --seed N           seed of the random numbers\n",
 	      f);
 }
 
@@ -200,7 +200,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (gpu_start(gpu)) {
-		fputs("xe-gpu: no threads\n", stderr);
+		fputs("xe-gpu: cannot start the threads\n", stderr);
 		return 2;
 	}
 	fd = accept(listener, NULL, NULL);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory as the GPU sees it: the guest's RAM, through the files that QEMU names
- * in DMA_MAP, and the VRAM of a discrete part.
+ * Memory as the GPU sees it: the guest's RAM, through the files that QEMU passes in
+ * DMA_MAP, and the VRAM of a discrete GPU.
  *
- * An address comes from page tables or descriptors that the guest wrote: it may
- * be anything.  What is not mapped reads as zero, takes writes silently, and is
- * counted.  memory_at() gives a pointer that is good while the model's lock is
- * held, since unmapping takes it too.
+ * Addresses come from page tables or descriptors that the guest wrote, so they can
+ * have any value. Unmapped memory reads as zero and ignores writes; such accesses are
+ * counted. memory_at() returns a pointer that is valid while the model's lock is held,
+ * since unmapping takes that lock too.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,9 +19,9 @@
  * memory_map() - map a range of guest-physical addresses
  * @m: the memory
  * @gpa: the first address
- * @size: in bytes
- * @fd: the file behind it; stays the caller's
- * @offset: of the range in the file
+ * @size: size in bytes
+ * @fd: the backing file; the caller keeps it
+ * @offset: offset of the range in the file
  * @writable: whether the GPU may write there
  *
  * Return: 0, or a negative errno.
@@ -36,7 +36,7 @@ int memory_map(struct memory *m, u64 gpa, u64 size, int fd, u64 offset,
 		return -EINVAL;
 	if (m->maps == MEMORY_MAPS)
 		return -ENOSPC;
-	/* Beyond the end of the file lies a SIGBUS. */
+	/* Accesses beyond the end of the file would raise SIGBUS. */
 	if (fstat(fd, &st) || st.st_size < 0 || offset + size > (u64)st.st_size)
 		return -EINVAL;
 	host = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0),
@@ -48,10 +48,10 @@ int memory_map(struct memory *m, u64 gpa, u64 size, int fd, u64 offset,
 }
 
 /**
- * memory_unmap() - unmap what lies wholly in a range
+ * memory_unmap() - remove the mappings that are completely within a range
  * @m: the memory
  * @gpa: the first address
- * @size: in bytes
+ * @size: size in bytes
  */
 void memory_unmap(struct memory *m, u64 gpa, u64 size)
 {
@@ -83,14 +83,14 @@ void memory_unmap_all(struct memory *m)
 }
 
 /**
- * memory_at() - where some bytes of memory are
+ * memory_at() - get a pointer to memory
  * @m: the memory
  * @p: the first byte
- * @n: how many; what crosses the end of a map is not mapped
+ * @n: number of bytes, which must be in one mapping
  * @write: whether they will be written
  *
- * Return: a pointer for as long as the model is locked; NULL, counted, if there
- * is no such memory.
+ * Return: a pointer that is valid while the model is locked, or NULL if there is no
+ * such memory, which is counted.
  */
 void *memory_at(struct memory *m, struct phys p, size_t n, bool write)
 {
@@ -115,11 +115,11 @@ void *memory_at(struct memory *m, struct phys p, size_t n, bool write)
 }
 
 /**
- * memory_read() - read memory; a dword or qword that is aligned at once
+ * memory_read() - read memory; an aligned dword or qword is read atomically
  * @m: the memory
  * @p: the first byte
- * @to: where to put them
- * @n: how many
+ * @to: destination
+ * @n: number of bytes
  */
 void memory_read(struct memory *m, struct phys p, void *to, size_t n)
 {
@@ -141,11 +141,11 @@ void memory_read(struct memory *m, struct phys p, void *to, size_t n)
 }
 
 /**
- * memory_write() - write memory; a dword or qword that is aligned at once
+ * memory_write() - write memory; an aligned dword or qword is written atomically
  * @m: the memory
  * @p: the first byte
- * @from: what to write
- * @n: how many
+ * @from: source
+ * @n: number of bytes
  */
 void memory_write(struct memory *m, struct phys p, const void *from, size_t n)
 {

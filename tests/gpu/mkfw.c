@@ -2,9 +2,9 @@
 /*
  * mkfw - write a stub of the GuC's firmware.
  *
- * Nothing in it runs: the model does what it would do.  The driver checks the
- * header (struct uc_css_header of drivers/gpu/drm/xe/xe_uc_fw_abi.h) and the
- * sizes: 128 bytes of header, then the code, then an RSA signature.
+ * It contains no code: the model does the work of the firmware. The driver checks the
+ * header (struct uc_css_header of drivers/gpu/drm/xe/xe_uc_fw_abi.h) and the sizes:
+ * 128 bytes of header, then the code, then an RSA signature.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	fw[0] = 6; /* module type */
-	fw[1] = HEADER; /* in dwords, as all sizes here */
+	fw[1] = HEADER; /* in dwords, like all sizes here */
 	fw[2] = 0x10000; /* header version */
 	fw[4] = 0x8086; /* vendor */
 	fw[5] = 0x20260101; /* date */
@@ -40,8 +40,8 @@ int main(int argc, char **argv)
 	fw[9] = EXPONENT;
 	memcpy(&fw[11], "stub", 4);
 	fw[16] = VERSION(70, 53, 0);
-	fw[17] = VERSION(1, 20, 0); /* of the submission interface */
-	fw[30] = 0x1000; /* bytes of private data */
+	fw[17] = VERSION(1, 20, 0); /* version of the submission interface */
+	fw[30] = 0x1000; /* size of the private data in bytes */
 	f = fopen(argv[1], "w");
 	if (!f || fwrite(fw, sizeof(fw), 1, f) != 1 || fclose(f)) {
 		perror(argv[1]);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Registers: most just keep what was written; here are those that do something.
+ * Registers with side effects; all others just keep the value that was written.
  *
- * As in drivers/gpu/drm/xe/regs/: xe_gt_regs.h, xe_guc_regs.h, xe_regs.h,
- * xe_engine_regs.h, xe_pcode_regs.h, xe_bars.h.  The registers of the media GT
- * are at the same offsets below 0x40000, plus 0x380000.
+ * They follow drivers/gpu/drm/xe/regs/: xe_gt_regs.h, xe_guc_regs.h, xe_regs.h,
+ * xe_engine_regs.h, xe_pcode_regs.h, xe_bars.h. The registers of the media GT are at
+ * the same offsets below 0x40000, plus 0x380000.
  */
 #include <string.h>
 
@@ -55,7 +55,7 @@
 
 #define GMD(arch, release, step) ((u32)(arch) << 22 | (release) << 14 | (step))
 
-/* Each request register of a power well, and its acknowledgement. */
+/* Return the acknowledgement register of a forcewake request register. */
 static u32 forcewake_ack(u32 reg)
 {
 	switch (reg) {
@@ -74,7 +74,7 @@ static u32 forcewake_ack(u32 reg)
 }
 
 /**
- * mmio_reset() - the values after a reset
+ * mmio_reset() - set all registers to their values after a reset
  * @gpu: the device
  */
 void mmio_reset(struct gpu *gpu)
@@ -95,7 +95,7 @@ void mmio_reset(struct gpu *gpu)
 
 		gt[XEHP_FUSE4 / 4] = 0x00010000; /* CCS0 */
 		gt[MIRROR_FUSE3 / 4] =
-			0x000100f0; /* a node, four banks of L3 */
+			0x000100f0; /* one node, four banks of L3 */
 		gt[FUSE2 / 4] = BIT(2); /* production hardware */
 		gt[XELP_EU_ENABLE / 4] = 0xff;
 		gt[XELP_GT_GEOMETRY_DSS_ENABLE / 4] = 0xff;
@@ -138,7 +138,7 @@ static struct gt *gt_of(struct gpu *gpu, u32 reg, u32 *offset)
  * @gpu: the device
  * @reg: its offset, a multiple of 4 below MMIO_SIZE
  *
- * Return: what it holds.
+ * Return: its value.
  */
 u32 mmio_read(struct gpu *gpu, u32 reg)
 {
@@ -165,7 +165,7 @@ u32 mmio_read(struct gpu *gpu, u32 reg)
 	return value;
 }
 
-/* The upper half says which bits of the lower half are written. */
+/* The upper half selects the bits of the lower half to write. */
 static u32 masked(u32 old, u32 value)
 {
 	u32 mask = value >> 16;
@@ -205,7 +205,7 @@ static bool write_gt(struct gt *gt, u32 offset, u32 value, u32 *reg)
  * mmio_write() - write a register
  * @gpu: the device
  * @reg: its offset, a multiple of 4 below MMIO_SIZE
- * @value: what to write
+ * @value: the value to write
  */
 void mmio_write(struct gpu *gpu, u32 reg, u32 value)
 {
@@ -221,7 +221,7 @@ void mmio_write(struct gpu *gpu, u32 reg, u32 value)
 		return;
 	switch (reg) {
 	case GU_CNTL:
-		if (value & BIT(31)) { /* the driver's own FLR */
+		if (value & BIT(31)) { /* FLR requested by the driver */
 			gpu_reset(gpu);
 			r[GU_DEBUG / 4] = BIT(31);
 			return;
@@ -242,7 +242,7 @@ void mmio_write(struct gpu *gpu, u32 reg, u32 value)
 	case MED_GUC_HOST_INTERRUPT:
 		guc_doorbell(gpu->gt[1]);
 		return;
-	case PCODE_MAILBOX: /* done at once, without error */
+	case PCODE_MAILBOX: /* completes immediately, without error */
 		r[PCODE_DATA0 / 4] = (value & 0xff) == 0x7e; /* initialised */
 		r[PCODE_DATA1 / 4] = 0;
 		value &= 0x7fffff00;

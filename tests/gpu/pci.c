@@ -3,9 +3,9 @@
  * PCI configuration space: a display controller with BAR 0 (registers and GGTT),
  * BAR 2 (VRAM or stolen memory), MSI and power management.
  *
- * Device ids as in include/drm/intel/pciids.h.  SNB_GMCH_CTRL (0x50) says how
- * large the GGTT is: 6.12 wants to know (xe_ggtt.c).  MSI itself is QEMU's: it
- * keeps the state, and gives us an eventfd.
+ * Device ids are from include/drm/intel/pciids.h. SNB_GMCH_CTRL (0x50) has the size
+ * of the GGTT, which 6.12 reads (xe_ggtt.c). QEMU implements MSI: it keeps the state
+ * and passes an eventfd.
  */
 #include <string.h>
 
@@ -28,17 +28,17 @@ static void put(struct pci *pci, u32 offset, u32 value, u32 n)
 }
 
 /**
- * pci_init() - the state after a reset
+ * pci_init() - set the state after a reset
  * @pci: the configuration space
- * @discrete: Battlemage, else Lunar Lake
- * @bar2_size: the size of BAR 2
+ * @discrete: Battlemage if true, otherwise Lunar Lake
+ * @bar2_size: size of BAR 2
  */
 void pci_init(struct pci *pci, bool discrete, u64 bar2_size)
 {
 	*pci = (struct pci){ .bar2_size = bar2_size };
 	put(pci, 0x00, VENDOR_INTEL, 2);
 	put(pci, 0x02, discrete ? DEVICE_BMG : DEVICE_LNL, 2);
-	put(pci, 0x06, 0x10, 2); /* it has capabilities */
+	put(pci, 0x06, 0x10, 2); /* has capabilities */
 	put(pci, 0x08, 0x03800004, 4); /* a display controller, revision 4 */
 	put(pci, CONFIG_BAR0, 0x4, 4); /* 64 bits */
 	put(pci, CONFIG_BAR0 + 8, 0xc, 4); /* 64 bits, prefetchable */
@@ -50,22 +50,22 @@ void pci_init(struct pci *pci, bool discrete, u64 bar2_size)
 	    4); /* a root complex integrated endpoint */
 	put(pci, CAP_MSI, 0x0080d005, 4); /* one vector, 64 bits */
 	put(pci, CAP_PM, 0x00030001, 4);
-	put(pci, CAP_PM + 4, 0x0008, 4); /* D3 to D0 is no reset */
+	put(pci, CAP_PM + 4, 0x0008, 4); /* D3 to D0 does not reset */
 }
 
 /**
  * pci_read() - read the configuration space
  * @pci: the configuration space
  * @offset: the first byte; the caller has checked the range
- * @to: where to put them
- * @n: how many
+ * @to: destination
+ * @n: number of bytes
  */
 void pci_read(const struct pci *pci, u32 offset, u8 *to, u32 n)
 {
 	memcpy(to, pci->config + offset, n);
 }
 
-/* A BAR keeps its type, and no address below its size. */
+/* Write a BAR: keep its type, and mask the address bits below its size. */
 static void write_bar(struct pci *pci, u32 offset, u32 value)
 {
 	u32 bar = (offset - CONFIG_BAR0) / 4;
@@ -82,8 +82,8 @@ static void write_bar(struct pci *pci, u32 offset, u32 value)
  * pci_write() - write the configuration space
  * @pci: the configuration space
  * @offset: the first byte; the caller has checked the range
- * @from: what to write
- * @n: how many
+ * @from: source
+ * @n: number of bytes
  */
 void pci_write(struct pci *pci, u32 offset, const u8 *from, u32 n)
 {

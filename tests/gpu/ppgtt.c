@@ -2,11 +2,11 @@
 /*
  * The page tables of a process on the GPU: five levels of 512 entries.
  *
- * Entries as in drivers/gpu/drm/xe/regs/xe_gtt_defs.h: bit 0 present, 1 write,
- * 7 a leaf of 2 MiB or 1 GiB (in level 1 or 2), 9 null (reads as zero, drops
- * writes), 10 device atomics, 11 device memory, 51:12 the address.  In an entry
- * of level 1, bit 6 says that its table is a compact one: 32 entries of 64 KiB.
- * A discrete part has its tables in VRAM, and no bit that says so.
+ * Entries follow drivers/gpu/drm/xe/regs/xe_gtt_defs.h: bit 0 present, 1 write, 7 a
+ * leaf of 2 MiB or 1 GiB (in level 1 or 2), 9 null (reads as zero, ignores writes),
+ * 10 device atomics, 11 device memory, 51:12 the address. In an entry of level 1, bit 6
+ * marks a compact table: 32 entries of 64 KiB. A discrete GPU has all page tables in
+ * VRAM, without a bit that says so.
  */
 #include "gpu.h"
 
@@ -40,7 +40,7 @@ static void leaf(const struct memory *m, u64 pte, unsigned int shift, u64 va,
 	t->present = true;
 	t->null = pte & NULL_PAGE;
 	t->writable = pte & WRITE;
-	/* An integrated part does atomics on all of its memory. */
+	/* An integrated GPU supports atomics on all memory. */
 	t->atomic = !m->discrete || (pte & ATOMIC) || t->null;
 	t->page.addr = (pte & PTE_ADDRESS & ~inside) |
 		       (va & inside & ~(u64)(PAGE - 1));
@@ -52,7 +52,7 @@ static void leaf(const struct memory *m, u64 pte, unsigned int shift, u64 va,
  * @m: the memory
  * @root: the address of the root table
  * @va: the virtual address
- * @t: what was found
+ * @t: returns the translation
  */
 void ppgtt_walk(struct memory *m, u64 root, u64 va, struct translation *t)
 {

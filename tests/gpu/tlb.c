@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A TLB that checks.
+ * A TLB that finds missing invalidations.
  *
- * It caches what page tables said, and the GPU uses that, as hardware does: also
- * when the driver has changed the tables meanwhile, until the invalidation.
- * After TLB_INVALIDATION_DONE no old translation may be used: the driver frees
- * the page then.  Two things break this rule and are counted as stale:
+ * It caches translations, and like on hardware the GPU uses them until they are
+ * invalidated, even if the driver has changed the page tables since. After
+ * TLB_INVALIDATION_DONE no old translation may be used, because the driver then frees
+ * the page. Two violations of this rule are counted as stale:
  *
- * - an entry is used that an acknowledged invalidation should have removed.  The
- *   model removes them, so this happens only with "ignore", the control that
- *   shows that the check works.
- * - an entry that differs from the tables is used, and for seconds no
- *   invalidation came: the driver forgot it.
+ * - Using an entry that an acknowledged invalidation should have removed. The model
+ *   removes such entries, so this only happens with "ignore", the negative control.
+ * - Using an entry that differs from the page tables, after seconds without an
+ *   invalidation: the driver forgot it.
  *
- * A stale translation is counted, but not used: a corrupted guest would say less.
+ * A stale translation is counted, but not used: a report is more useful than a
+ * corrupted guest.
  */
 #include "gpu.h"
 
@@ -38,8 +38,8 @@ static bool same(const struct translation *a, const struct translation *b)
  * @asid: the address space
  * @root: its root table
  * @va: the address
- * @access: what for
- * @t: in: what the tables say; out: what the GPU is to use
+ * @access: kind of access
+ * @t: in: the translation from the page tables; out: the one to use
  * @now: the time in ns
  *
  * Return: whether @t allows the access.
@@ -79,11 +79,11 @@ bool tlb_use(struct tlb *tlb, u32 asid, u64 root, u64 va, enum access access,
 }
 
 /**
- * tlb_invalidate() - forget translations
+ * tlb_invalidate() - drop translations
  * @tlb: the TLB
- * @asid: of this address space, or TLB_ALL_SPACES
- * @from: from this address
- * @size: of so many bytes
+ * @asid: the address space, or TLB_ALL_SPACES
+ * @from: start of the range
+ * @size: size of the range in bytes
  */
 void tlb_invalidate(struct tlb *tlb, u32 asid, u64 from, u64 size)
 {

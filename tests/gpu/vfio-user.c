@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vfio-user server: one QEMU, one device.
+ * The vfio-user server: it serves one QEMU with one device.
  *
- * The upper half of BAR 0 (the GGTT) and all of BAR 2 are offered for mapping,
- * so that the guest writes them without a message; also the page at 0x130000 of
- * BAR 0, which a workaround of the driver's (Wa_15015404425) writes four times
- * before each read of a register, and nothing else uses.
+ * The upper half of BAR 0 (the GGTT) and all of BAR 2 can be mapped, so that the guest
+ * writes them without a message. So can the page at 0x130000 of BAR 0, which is only
+ * used by a workaround of the driver (Wa_15015404425) that writes it four times before
+ * each read of a register.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,7 +25,7 @@
 struct request {
 	struct vfio_user_header header;
 	u8 payload[PAYLOAD_MAX];
-	u32 size; /* of the payload */
+	u32 size; /* size of the payload */
 	int fd[FDS_MAX];
 	unsigned int fds;
 };
@@ -33,7 +33,7 @@ struct request {
 struct reply {
 	u8 payload[DATA_MAX + 64];
 	u32 size;
-	int fd; /* to go with it, or -1 */
+	int fd; /* file descriptor to send, or -1 */
 };
 
 static int receive_all(int fd, void *to, size_t n)
@@ -53,7 +53,7 @@ static int receive_all(int fd, void *to, size_t n)
 	return 0;
 }
 
-/* Return: 1 with a request, 0 if QEMU has left, -1 if it talks nonsense. */
+/* Return: 1 with a request, 0 if QEMU disconnected, -1 on a protocol error. */
 static int receive(int fd, struct request *r)
 {
 	char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
@@ -143,7 +143,7 @@ static int dma_map(struct gpu *gpu, const struct request *r, struct reply *a)
 	if (r->size < sizeof(map))
 		return -EINVAL;
 	memcpy(&map, r->payload, sizeof(map));
-	/* Without a file it is a ROM or our own BAR: nothing to read there. */
+	/* Without a file it is a ROM or a BAR of this device: ignore it. */
 	if (r->fds)
 		error = memory_map(&gpu->mem, map.address, map.size, r->fd[0],
 				   map.offset, map.flags & VFIO_USER_DMA_WRITE);
@@ -168,7 +168,7 @@ static int device_info(struct reply *a)
 	struct vfio_user_device_info info = { sizeof(info), 0x3, REGIONS,
 					      IRQS };
 
-	put(a, &info, sizeof(info)); /* flags: it can be reset, it is PCI */
+	put(a, &info, sizeof(info)); /* flags: PCI, supports reset */
 	return 0;
 }
 
@@ -228,7 +228,7 @@ static int irq_info(const struct request *r, struct reply *a)
 	memcpy(&info, r->payload, sizeof(info));
 	info.argsz = sizeof(info);
 	info.flags = info.index == IRQ_MSI ? 0x9 :
-					     0; /* an eventfd, not resizable */
+					     0; /* eventfd, not resizable */
 	info.count = info.index == IRQ_MSI;
 	put(a, &info, sizeof(info));
 	return 0;
@@ -267,7 +267,7 @@ static bool inside(struct gpu *gpu, const struct vfio_user_access *io)
 	       io->count <= size - io->offset;
 }
 
-/* Registers are read and written as dwords, whatever the access. */
+/* Registers are always accessed as dwords, for any size of the guest's access. */
 static void read_registers(struct gpu *gpu, u32 offset, u8 *to, u32 n)
 {
 	u32 v, k, at;
@@ -379,11 +379,11 @@ static void close_files(struct request *r)
 }
 
 /**
- * vfio_user_serve() - serve until the client leaves
+ * vfio_user_serve() - serve a client until it disconnects
  * @gpu: the device
  * @fd: the connection
  *
- * Return: 0 if it left, -1 if it could not be served.
+ * Return: 0 if it disconnected, -1 on an error.
  */
 int vfio_user_serve(struct gpu *gpu, int fd)
 {
@@ -402,8 +402,8 @@ int vfio_user_serve(struct gpu *gpu, int fd)
 			      r.header.command, error);
 		close_files(&r);
 		if (answer(fd, &r, &a, error))
-			return 0; /* it has left */
+			return 0; /* disconnected */
 	}
-	close_files(&r); /* of one that was cut off */
+	close_files(&r); /* of an incomplete request */
 	return got;
 }

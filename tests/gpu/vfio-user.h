@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The vfio-user protocol: what goes over the socket (docs/interop/vfio-user.rst
- * of QEMU; structures as in linux/vfio.h).
+ * Messages of the vfio-user protocol: see docs/interop/vfio-user.rst of QEMU; the
+ * structures are those of linux/vfio.h.
  */
 #ifndef TESTS_GPU_VFIO_USER_H
 #define TESTS_GPU_VFIO_USER_H
@@ -56,7 +56,7 @@ struct vfio_user_region_info {
 #define VFIO_USER_REGION_MMAP 0x4
 #define VFIO_USER_REGION_CAPS 0x8
 
-/* The capability behind it: what of the region may be mapped. */
+/* The capability that follows it: the areas of the region that can be mapped. */
 struct vfio_user_sparse {
 	uint16_t id, version;
 	uint32_t next, areas, reserved;

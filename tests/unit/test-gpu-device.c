@@ -915,7 +915,7 @@ static void control_socket(void **state)
 	assert_int_equal(write(fd[1], "nonsense\n\n", 10), 10);
 	assert_string_equal(read_line(fd[0]), "ok");
 	assert_string_equal(read_line(fd[1]),
-			    "error there is no command \"nonsense\"");
+			    "error no such command: \"nonsense\"");
 	assert_string_equal(read_line(fd[1]), "error no command");
 	assert_int_equal(write(fd[0], "ds gt=1\n", 8), 8);
 	assert_string_equal(read_line(fd[0]), "ok");
