@@ -411,7 +411,7 @@ static void print_loss(FILE *out, const struct survey *s, const struct loss *l)
 		fprintf(out, " (%llu keys, %llu sectors)", l->keys, l->sectors);
 	if (s->verdict == RING_LATER)
 		fprintf(out,
-			", and entry %llu unless it was being written when the power went",
+			", and entry %llu unless it was being written when power was lost",
 			s->ring.at.seq);
 	fputc('\n', out);
 }
