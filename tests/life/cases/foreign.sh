@@ -42,7 +42,7 @@ stuck='
 	user outriggerctl doctor bcache_journal
 '
 
-# Only with --long: the build takes most of an hour on an emulated machine.
+# Only with --long: on an emulated machine this boot takes twenty minutes or more.
 [ ! "$LONG" ] || boot <<END
 	$stuck
 	user apt -y install /job/next/outrigger-*.deb | tee /run/apt
