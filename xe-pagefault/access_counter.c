@@ -3,10 +3,10 @@
  * DOC: access counters
  *
  * ACCESS_COUNTER_NOTIFY reports that the GPU often accesses a range. In response,
- * xe moves the BO in that range to where the GPU accesses it best. Nothing waits
- * for this: there is no reply, and a notification that does not fit into the ring
- * is dropped. The stock driver never arms the counters; user space can, by writing
- * them into its context.
+ * xe moves the BO in that range to the memory that the GPU accesses best. Nothing
+ * waits for this: there is no reply, and a notification that does not fit into the
+ * ring is dropped. The stock driver never arms the counters; user space can do so by
+ * writing them into its context.
  */
 
 #include <linux/rwsem.h>
@@ -79,7 +79,7 @@ static int xpf_access_counter_serve(struct xpf_gt *gt,
 		stock_trace_xe_vma_acc(vma);
 		*why = XPF_MEMORY;
 		ret = xpf_port.migrate(gt->stock, vma);
-		/* VRAM is not allowed for the BO, or it can't be moved now. */
+		/* The BO may not be in VRAM, or can't be moved now. */
 		if (ret == -EINVAL || ret == -EBUSY)
 			ret = 0;
 	}
@@ -122,7 +122,7 @@ static void xpf_access_counter_handle(struct xpf_gt *gt, const u32 *msg)
  * xpf_access_counter_work - serve the notifications in the ring of a GT
  * @work: xpf_gt.acc_work
  *
- * They do not wake a suspended device, where no range is accessed any more.
+ * A suspended device is not woken for them: nothing accesses its ranges any more.
  */
 void xpf_access_counter_work(struct work_struct *work)
 {

@@ -3,7 +3,7 @@
  * DOC: debugfs
  *
  * /sys/kernel/debug/xe_pagefault/<device>-gt<N> shows, in readable form, the queues,
- * the faults by kind and verdict, the latency, and the last refused faults. See
+ * the faults by kind and verdict, the latency, and the most recent refused faults. See
  * docs/ABI/debugfs-xe-pagefault.
  */
 
@@ -38,8 +38,8 @@ static void xpf_show_faults(struct seq_file *m, const struct xpf_stats *s)
 	for (i = 0; i < ARRAY_SIZE(s->types); i++)
 		seq_printf(m, "  type: %-30s %llu\n", xpf_types[i],
 			   s->types[i]);
-	seq_printf(m, "  %-36s %llu\n", "of them prefetches", s->prefetches);
-	seq_printf(m, "  %-36s %llu\n", "answered along with another",
+	seq_printf(m, "  %-36s %llu\n", "including prefetches", s->prefetches);
+	seq_printf(m, "  %-36s %llu\n", "served along with another fault",
 		   s->coalesced);
 
 	seq_puts(m, "\nverdicts\n");

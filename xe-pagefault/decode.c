@@ -8,10 +8,10 @@ static const u32 granularities[GRANULARITIES] = { 128 << 10, 2 << 20, 16 << 20,
 						  64 << 20 };
 
 /**
- * decode_error - describe the fault of a message
+ * decode_error - describe why a message could not be decoded
  * @result: any result but DECODE_OK
  *
- * Return: a few words for a log line.
+ * Return: a short description for the log.
  */
 const char *decode_error(enum decode_result result)
 {
@@ -25,9 +25,9 @@ const char *decode_error(enum decode_result result)
 	case DECODE_GRANULARITY:
 		return "reserved granularity";
 	case DECODE_BLOCKS:
-		return "no block is marked";
+		return "no accessed block";
 	case DECODE_RANGE:
-		return "range leaves the address space";
+		return "range extends past the end of the address space";
 	}
 	return "unknown";
 }

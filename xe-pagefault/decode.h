@@ -66,7 +66,7 @@ _Static_assert(sizeof(struct pagefault) == 16, "a fault has grown");
 /**
  * struct access_counter - a notification that the GPU often accesses a range
  * @base:	start of the range, aligned to 128 KiB
- * @range:	its length in bytes, one of four
+ * @range:	its length in bytes; there are four possible lengths
  * @sub_granularity: bit n is set if block n of the range's 32 was accessed; never 0
  * @asid:	address space
  * @notify:	ACC_NOTIFY, not ACC_TRIGGER: does not request migration

@@ -161,7 +161,7 @@ static void xpf_add_gts(struct device *dev)
 	if (ret)
 		dev_err_ratelimited(
 			dev,
-			"page faults stay with stock xe: no state for a GT (%d)\n",
+			"GT not set up (%d): stock xe keeps serving its page faults\n",
 			ret);
 }
 
@@ -238,10 +238,10 @@ __hook void xpf_pagefault_fini(void *arg)
  */
 void xpf_start(void)
 {
-	/* Without the notifier, a device could disappear unnoticed: take none. */
+	/* Without the notifier, a device could disappear unnoticed: take over none. */
 	listening = !bus_register_notifier(&pci_bus_type, &bus_nb);
 	if (!listening) {
-		pr_err("page faults stay with stock xe: no notice of devices\n");
+		pr_err("PCI bus notifier not registered: stock xe keeps serving all page faults\n");
 		return;
 	}
 

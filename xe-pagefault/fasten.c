@@ -2,8 +2,8 @@
 /**
  * DOC: loading and unloading
  *
- * Includes attach/attach.c, to compile it for this module's target, and calls it. A
- * separate file, so that patch.c, whose tables attach.c reads, does not depend on it.
+ * This file compiles attach/attach.c for this module's target and calls it, so that
+ * patch.c, whose tables attach.c reads, need not depend on it.
  */
 
 #include "target.h"
@@ -31,7 +31,7 @@ module_init(xe_pagefault_init);
 module_exit(xe_pagefault_exit);
 
 MODULE_DESCRIPTION(
-	"Page faults and access counters of xe, for the stock driver");
+	"Replacement page-fault and access-counter service for the stock xe driver");
 MODULE_AUTHOR("The Outrigger authors");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(OUTRIGGER_VERSION);

@@ -7,13 +7,13 @@
  * of its GT. The stock driver serves any GT without state here.
  *
  * The handlers run in hard IRQ under ct->fast_lock, or in process context under
- * ct->lock, and then possibly while this module sends a reply. So they only take
- * the GT's irq-safe lock, and send nothing.
+ * ct->lock, possibly while this module sends a reply. So they take only the GT's
+ * irq-safe lock, and send nothing.
  *
  * 6.12 has a handler for access counters. Newer kernels treat that message as
- * unexpected; there the module takes it out in g2h_read(), through which every G2H
- * message passes. In its place, dequeue_one_g2h() sees a message that it ignores
- * and that releases no credit either.
+ * unexpected; there the module intercepts it in g2h_read(), through which every G2H
+ * message passes. In its place, dequeue_one_g2h() gets a message that it ignores and
+ * that, like the original, releases no credit.
  */
 
 #include <linux/rcupdate.h>
@@ -37,7 +37,7 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
 		xpf_count_malformed(gt);
 		xpf_tell(
 			gt, err,
-			"page fault with %u dwords instead of %u ignored: the GuC is out of order, reset the GT\n",
+			"page fault with %u dwords instead of %u ignored: the GuC is misbehaving, reset the GT\n",
 			len, PFD_DWORDS);
 		return;
 	}
@@ -49,7 +49,7 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
 	else
 		xpf_tell(
 			gt, err,
-			"page fault dropped, ASID %u: %u are open already, more than the GuC can tell apart; reset the GT\n",
+			"page fault dropped, ASID %u: %u are open already, which is as many as the GuC can tell apart; reset the GT\n",
 			pf.asid, PFD_PDATA_SPACE);
 }
 
@@ -112,7 +112,7 @@ OUTRIGGER_STOCK_BODY(xe, g2h_read);
  * xpf_g2h_read - read the next G2H message
  * @ct: channel
  * @msg: buffer for the message, its CT header first
- * @fast_path: read urgent messages only, which excludes access counters
+ * @fast_path: read only urgent messages, which excludes access counters
  *
  * Replaces g2h_read(), but calls its body. Called under ct->fast_lock with
  * interrupts off.
@@ -145,7 +145,7 @@ OUTRIGGER_STOCK_BODY(xe, xe_guc_access_counter_notify_handler);
  * Replaces xe_guc_access_counter_notify_handler(). Called in process context
  * under ct->lock.
  *
- * Return: 0, as xpf_pagefault_handler().
+ * Return: 0, for the same reason as xpf_pagefault_handler().
  */
 __hook int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len)
 {

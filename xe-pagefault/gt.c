@@ -47,7 +47,7 @@ struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
 
 /**
  * xpf_note_guc_start - begin a new generation if the GuC was started
- * @gt: GT, locked by its lock
+ * @gt: GT, with gt->lock held
  *
  * The stock driver sets info.tail of the G2H ring to 0 when it registers the ring
  * with a GuC that has just been started. If this function finds the 0, it writes
@@ -62,7 +62,7 @@ struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
  * - guc_ctb_snapshot_capture() and guc_ctb_snapshot_print(), for debugfs and
  *   coredumps, which show 1 instead of 0
  *
- * The worst race: device.c, or a reply to a fault from before the start, writes the
+ * Worst race: device.c, or a reply to a fault from before the start, writes the
  * mark between the two steps of guc_ct_ctb_g2h_init(). If the compiler makes that
  * function read the field back, which it has no reason to do, info.space is one
  * dword too small until the next start: the stock driver has one fewer of its
@@ -94,7 +94,7 @@ u32 xpf_note_guc_start(struct xpf_gt *gt)
 
 /**
  * xpf_gt_release - free the state of a GT
- * @gt: state that nothing refers to any more
+ * @gt: state with no references left
  */
 void xpf_gt_release(struct xpf_gt *gt)
 {

@@ -19,7 +19,7 @@
 /**
  * DOC: the path of a fault
  *
- * fasten.c	loading and unloading; attach/attach.c
+ * fasten.c	loads and unloads the module; includes attach/attach.c
  * patch.c	the two or three replaced functions of stock xe
  * g2h.c	the G2H handlers (hard IRQ or under ct->lock) decode each fault and
  *		put it into the queue of its ASID
@@ -31,7 +31,7 @@
  * refuse.c	remembers and reports refused faults
  * port/	makes pages present: one file per generation of xe, and common.c
  * reply.c	sends exactly one PAGE_FAULT_RES_DESC to the GuC
- * sysfs.c, debugfs.c, trace.h  show all this to users
+ * sysfs.c, debugfs.c, trace.h  expose all of this to user space
  * stats.c	names and statistics for these and for the log
  * gt.c		finds a GT; counts the starts of its GuC
  * decode.c	decodes and encodes messages; pure
@@ -56,12 +56,12 @@
 #define XPF_BATCH 32 /* faults that share one service */
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* buckets: powers of two of a microsecond */
-#define XPF_REFUSED 32 /* refused faults to remember */
-#define XPF_PATIENCE (3 * HZ) /* to retry while memory keeps changing */
+#define XPF_REFUSED 32 /* number of refused faults to remember */
+#define XPF_PATIENCE (3 * HZ) /* time to retry while memory changes */
 #define XPF_ACCESS_COUNTERS 256 /* notifications in the ring */
 
 /*
- * The outcome of a fault: it is served, refused for a cause, or gets no reply. A
+ * The outcome of a fault: it is served, refused for some cause, or gets no reply. A
  * function that can refuse a fault returns an error and sets *why.
  */
 enum xpf_verdict {
@@ -79,7 +79,7 @@ enum xpf_verdict {
 	XPF_SVM,
 	XPF_MEMORY,
 	XPF_BIND,
-	XPF_VERDICTS, /* number of verdicts that are replies */
+	XPF_VERDICTS, /* number of verdicts that lead to a reply */
 	XPF_NO_REPLY = XPF_VERDICTS, /* the GuC has since been reset */
 };
 
@@ -209,7 +209,7 @@ struct xpf_gt {
  * @find_vma:	find the VMA at an address, or NULL. vm->lock is held
  * @populate:	map the page of a fault in the page tables of the GT's tile.
  *		vm->lock is held for writing. Returns 0, or an error with *why set
- * @migrate:	move the BO of a VMA to where the tile's GPU accesses it best.
+ * @migrate:	move the BO of a VMA to the memory that the tile's GPU accesses best.
  *		vm->lock is held for reading. Returns 1 if the BO moved, 0 if it may
  *		stay, or an error
  * @refused:	report a refused fault to the stock driver; may be NULL. No lock

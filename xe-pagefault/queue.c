@@ -19,11 +19,10 @@
 
 static bool coalesce = true;
 module_param(coalesce, bool, 0644);
-MODULE_PARM_DESC(
-	coalesce,
-	"let faults on the same page that wait together share one service (default Y)");
+MODULE_PARM_DESC(coalesce,
+		 "serve waiting faults on the same page together (default Y)");
 
-/* Number of faults to compare with the oldest one, limited because of the lock. */
+/* Number of faults to compare with the oldest one; limits how long the lock is held. */
 #define COALESCE_DEPTH 64
 
 static void xpf_list_push(struct xpf_gt *gt, struct xpf_list *list, u32 i)

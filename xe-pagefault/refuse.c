@@ -2,8 +2,8 @@
 /**
  * DOC: refused faults
  *
- * A refused fault is remembered for debugfs, reported to the stock driver if that
- * keeps such faults for user space, and logged.
+ * A refused fault is remembered for debugfs, reported to the stock driver if it
+ * records such faults for user space, and logged.
  */
 
 #include <linux/timekeeping.h>
@@ -14,7 +14,7 @@
  * xpf_refuse - remember and report a refused fault
  * @gt: GT
  * @pf: fault
- * @verdict: why
+ * @verdict: the cause
  * @err: errno
  *
  * Called in a worker, without locks. The caller sends the reply.

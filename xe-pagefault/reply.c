@@ -21,7 +21,7 @@ enum xpf_outcome {
 
 /*
  * Called under ct->lock. A failed send is not retried: it has already waited a
- * second or more for room in the H2G ring, and then starts a reset of the GT.
+ * second or more for room in the H2G ring, and has then started a reset of the GT.
  */
 static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
 				 enum xpf_verdict verdict)

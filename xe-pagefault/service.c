@@ -20,7 +20,7 @@
  * @asid: address space
  * @why: set if there is none
  *
- * Return: the VM, referenced and in fault mode, or NULL.
+ * Return: the VM, which is in fault mode, with a reference; or NULL.
  */
 struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_verdict *why)
 {
@@ -41,7 +41,7 @@ struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_verdict *why)
 }
 
 /**
- * xpf_vm_put - drop a VM
+ * xpf_vm_put - drop the reference on a VM
  * @vm: from xpf_vm_get()
  */
 void xpf_vm_put(struct xe_vm *vm)
@@ -78,9 +78,9 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 	err = xpf_port.populate(gt->stock, vma, pf, why);
 
 	/*
-	 * A hint for the stock driver, which clears it in xe_vm_remove_vma() before
-	 * it frees the VMA (6.12, 7.2, 7.3). All this happens under vm->lock, here
-	 * held for writing, so the hint is never stale. Do not set it for SVM: the
+	 * This is a hint for the stock driver, which clears it in xe_vm_remove_vma()
+	 * before it frees the VMA (6.12, 7.2, 7.3). All this happens under vm->lock,
+	 * here held for writing, so the hint is never stale. Do not set it for SVM: the
 	 * fault may have replaced the VMA and freed this one.
 	 */
 	if (!err && !mirror)

@@ -54,7 +54,7 @@ const char *xpf_verdict_name(enum xpf_verdict verdict)
 
 /**
  * xpf_count_latency - count an answered fault in the histogram
- * @gt: GT, locked
+ * @gt: GT, with gt->lock held
  * @ns: time from the G2H message to the reply in the H2G ring
  */
 void xpf_count_latency(struct xpf_gt *gt, u64 ns)
@@ -66,7 +66,7 @@ void xpf_count_latency(struct xpf_gt *gt, u64 ns)
 
 /**
  * xpf_count_malformed - count an ignored message
- * @gt: GT, not locked
+ * @gt: GT, without gt->lock held
  *
  * Any context.
  */

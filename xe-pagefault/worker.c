@@ -18,7 +18,7 @@ static unsigned int time_slice = 20;
 module_param(time_slice, uint, 0644);
 MODULE_PARM_DESC(
 	time_slice,
-	"ms that a worker may serve one queue before others get a turn (default 20)");
+	"ms for which one queue is served before the next gets its turn (default 20)");
 
 static enum xpf_verdict xpf_judge(struct xpf_gt *gt, const struct xpf_fault *f)
 {
@@ -53,7 +53,7 @@ static bool xpf_slice_over(struct xpf_queue *q, unsigned long end)
 	return over;
 }
 
-/* If faults are left after the time slice, requeue the queue after the others. */
+/* If faults are left after the time slice, the queue goes to the end of the line. */
 static void xpf_worker(struct work_struct *work)
 {
 	struct xpf_queue *q = container_of(work, struct xpf_queue, work);

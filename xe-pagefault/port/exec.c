@@ -2,7 +2,7 @@
 /**
  * DOC: making pages present on 6.12
  *
- * drm_exec alone locks reservations. When memory is short,
+ * Reservations are locked with plain drm_exec. When memory is short,
  * xe_vm_validate_should_retry() decides how long to retry. There is no SVM. The
  * rules are those of stock's xe_gt_pagefault.c.
  */
@@ -25,7 +25,7 @@ static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 	return xe_vm_find_overlapping_vma(vm, addr, SZ_4K);
 }
 
-/* Lock the BO of a VMA and give it pages. Sets *was to its previous placement. */
+/* Lock the BO of a VMA and populate it. Sets *was to its previous placement. */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was)
 {
@@ -51,8 +51,8 @@ static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
  * with the BO locked; handle_vma_pagefault(), under vm->lock as here, clears the
  * bit with a plain read and write. The readers, vma_is_valid() of the fault
  * handler and xe_pt_zap_ptes(), test one bit. So an atomic change here is safe
- * against all of them. The worst race also exists in the stock driver alone: its
- * plain clear overwrites a bit that is set between the read and the write.
+ * against all of them. The worst race exists in the stock driver too: its plain clear
+ * overwrites a bit that is set between the read and the write.
  */
 static bool xpf_mark_invalidated(struct xe_vma *vma, struct xe_tile *tile,
 				 bool invalidated)

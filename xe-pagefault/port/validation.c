@@ -30,7 +30,7 @@ static bool is_purgeable(const struct xe_bo *bo)
 #endif
 }
 
-/* Lock the BO of a VMA and give it pages. Sets *was to its previous placement. */
+/* Lock the BO of a VMA and populate it. Sets *was to its previous placement. */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was,
 			     enum xpf_verdict *why)
@@ -87,7 +87,7 @@ static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	u32 was = BO_NOWHERE;
 	int err;
 
-	/* This can't fail, because it is not interruptible. */
+	/* This can't fail, because the lock is not taken interruptibly. */
 	xe_validation_ctx_init(&ctx, &tile->xe->val, &exec,
 			       (struct xe_val_flags){});
 	drm_exec_until_all_locked(&exec) {
@@ -152,7 +152,7 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
-/* xe's madvise() may determine the placement of the BO. */
+/* User space may have set the placement of the BO with xe's madvise ioctl. */
 static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 {
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
@@ -164,7 +164,7 @@ static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
 #define TYPE_SHIFT 4 /* above XE_PAGEFAULT_LEVEL_MASK */
 
-/* Report it for DRM_IOCTL_XE_VM_GET_PROPERTY, in whatever mode the VM is. */
+/* Report the fault through DRM_IOCTL_XE_VM_GET_PROPERTY, whatever the VM's mode. */
 static void xpf_report_refused(struct xe_gt *gt, const struct pagefault *pf)
 {
 	struct xe_device *xe = gt_to_xe(gt);
