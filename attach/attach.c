@@ -5,9 +5,9 @@
  * modprobe *arms* the module. The module *attaches* to its target, the stock
  * module: at once if the target is loaded, else from a module notifier while
  * the target is COMING. The livepatch is never enabled while the target is
- * absent, because the kernel would then refuse to load the *target* if patching
- * it failed; enabled later, a failure affects only this module. The notifier
- * always returns NOTIFY_OK.
+ * absent: if patching then failed, the kernel would refuse to load the *target*.
+ * A failure of a patch that is enabled later affects only this module. The
+ * notifier always returns NOTIFY_OK.
  *
  * Before attaching, the module compares the loaded target with the table of
  * places made at build time: a rebuilt kernel can have the same release name.
@@ -48,7 +48,7 @@
 
 static bool off;
 module_param(off, bool, 0444);
-MODULE_PARM_DESC(off, "load but do nothing: the stock driver is left alone");
+MODULE_PARM_DESC(off, "load but do nothing: leave the stock driver alone");
 
 static unsigned int transition_timeout = 60;
 module_param(transition_timeout, uint, 0644);
@@ -84,13 +84,13 @@ static const char *const reason_words[] = { OUTRIGGER_REASONS(
 #define POLL_TRANSITION msecs_to_jiffies(50)
 #define POLL_ATTACHED round_jiffies_relative(30 * HZ)
 
-/* How long a failed load of the target may be delayed until the patch is out */
+/* How long a failed load of the target may be delayed until the patch is disabled */
 #define WAIT_UNTIL_OUT (20 * HZ)
 
 static DEFINE_MUTEX(lock); /* guards the variables below */
 static enum outrigger_state state;
 static enum outrigger_reason reason;
-static char sentence[160]; /* the reason in words */
+static char sentence[160]; /* describes the reason, for users */
 static struct module *target; /* held while not NULL */
 static bool started; /* start() was requested, stop() was not */
 static bool stopping; /* stop() was requested and has not returned */
@@ -173,7 +173,7 @@ static enum patch_look look(void)
 }
 
 /*
- * Is the loaded target the file that the module was built for? Compares the size
+ * Was the module built for the target that is loaded? Compares the size
  * of each hooked function and its distance from the first one with the build's
  * table. If not, sets the reason and returns false. The caller holds a reference
  * on @mod.
@@ -211,7 +211,7 @@ static bool places_match(struct module *mod)
 		return true;
 
 	explain(REASON_OTHER_DRIVER,
-		"the loaded %s is not the one we were built for: rebuild with dkms",
+		"the loaded %s is not the one this module was built for: rebuild it with dkms",
 		OUTRIGGER_TARGET);
 	return false;
 }
@@ -269,19 +269,20 @@ static void put_target(void)
 static void explain_refusal(int err)
 {
 	if (err != -EBUSY)
-		explain(REASON_REFUSED, "livepatch refused us (%d)", err);
+		explain(REASON_REFUSED, "livepatch refused the patch (%d)",
+			err);
 	else if (!READ_ONCE(stock_ftrace_enabled))
 		explain(REASON_FTRACE_OFF,
 			"kernel.ftrace_enabled is 0: set it to 1 and reload this module");
 	else
 		explain(REASON_BUSY,
-			"livepatch refused us (%d): a kprobe or another livepatch is in the way",
+			"livepatch refused the patch (%d): a kprobe or another livepatch is in the way",
 			err);
 }
 
 /*
- * Go from armed to attaching, or to inert and set the reason. If another patch is
- * in transition, stay armed and queue the work. @mod is COMING or LIVE.
+ * Change from armed to attaching, or to inert and set the reason. If another patch is
+ * in transition, stay armed and try again later. @mod is COMING or LIVE.
  */
 static void attach(struct module *mod)
 {
@@ -293,7 +294,7 @@ static void attach(struct module *mod)
 
 	if (strcmp(utsname()->release, OUTRIGGER_TARGET_KVER)) {
 		set_state(INERT, REASON_OTHER_KERNEL,
-			  "built for another kernel: rebuild with dkms");
+			  "built for another kernel: rebuild it with dkms");
 		goto put;
 	}
 	if (!places_match(mod)) {
@@ -328,7 +329,7 @@ static void attach(struct module *mod)
 put:
 	target = NULL;
 	module_put(mod);
-	pr_err("not attached to %s: %s; the stock driver runs untouched\n",
+	pr_err("not attached to %s: %s; the stock driver runs unchanged\n",
 	       OUTRIGGER_TARGET, sentence);
 }
 
@@ -375,13 +376,13 @@ static void watch_attaching(void)
 	if (now == PATCH_MOVING) {
 		if (time_before(jiffies, next_report))
 			return;
-		pr_warn("attaching to %s has stalled for %lu s, going back:\n",
+		pr_warn("attaching to %s has stalled for %lu s, reversing it:\n",
 			OUTRIGGER_TARGET, timeout_secs());
 		report_stalled();
 		give_up = true;
 		set_state(
 			DETACHING, REASON_STALLED,
-			"attaching stalled: a task sleeps in a function we replace");
+			"attaching stalled: a task is sleeping in a replaced function");
 		return;
 	}
 
@@ -464,7 +465,7 @@ static void stop_service(struct work_struct *work)
 	mod_delayed_work(wq, &watch_work, 0);
 }
 
-/* Makes all changes of state except those in the notifier. */
+/* Makes all state changes except those in the notifier. */
 static void watch(struct work_struct *work)
 {
 	bool do_start, do_disable = false;
@@ -503,7 +504,7 @@ static void watch(struct work_struct *work)
 	/* This fails while another patch is in transition: retried next time. */
 	if (do_disable && disable_patch() && patch.enabled)
 		pr_warn_ratelimited(
-			"could not disable the patch yet; by hand: write 0 to /sys/kernel/livepatch/%s/enabled\n",
+			"could not disable the patch yet, trying again; to do it by hand, write 0 to /sys/kernel/livepatch/%s/enabled\n",
 			KBUILD_MODNAME);
 
 	mutex_lock(&lock);
@@ -529,7 +530,7 @@ static void wait_until_out(void)
 	while (patch_look(&patch, &stock_klp_transition, &disables, &unused) !=
 	       PATCH_OUT) {
 		if (time_after(jiffies, end)) {
-			pr_warn("%s failed to load, and our livepatch of it does not go: to load it again may fail until it has\n",
+			pr_warn("%s failed to load, and its livepatch has not been removed yet: loading it again may fail until then\n",
 				OUTRIGGER_TARGET);
 			return;
 		}

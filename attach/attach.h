@@ -37,7 +37,7 @@ struct outrigger_place {
  *		module exit
  *
  * @start and @stop run in process context, never at the same time, with no lock
- * held. Once @stop has returned, only the module's hooks may touch the target:
+ * held. Once @stop has returned, only the module's hooks may access the target:
  * the reference on it is dropped next.
  */
 struct outrigger {
@@ -67,8 +67,8 @@ void outrigger_disarm(void);
 /*
  * Declares stock_<fn>(): the body of a hooked function, entered just past its
  * ftrace site. A call by the function's own name would reach the replacement
- * instead. The name is only good for a direct call: it ends a line of assembly,
- * and an indirect call would need an ENDBR at that place.
+ * instead. The name works only in a direct call: it is pasted to the end of a line of
+ * assembly, and an indirect call would need an ENDBR at that place.
  */
 #define OUTRIGGER_STOCK_BODY(obj, fn)                                        \
 	extern typeof(fn) stock_##fn __asm__(                                \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Differences between kernels that neither BTF nor a HAVE_ macro shows. */
+/* Differences between kernels that neither BTF nor a HAVE_ macro reveals. */
 #ifndef OUTRIGGER_COMPAT_H
 #define OUTRIGGER_COMPAT_H
 

@@ -26,7 +26,7 @@ enum patch_look {
 
 /*
  * @disables counts the calls of pre_unpatch(); @seen is set to its value at this look.
- * It also reveals a transition that began and ended during the look: only the first
+ * It also reveals a transition that began and ended between the reads: only the first
  * one, which enables the patch, does not begin with pre_unpatch().
  */
 static inline enum patch_look patch_look(const struct klp_patch *patch,

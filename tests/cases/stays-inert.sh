@@ -40,19 +40,19 @@ objcopy --redefine-sym bch_journal=bch_journal_meta \
 	--redefine-sym bch_journal_meta=bch_journal bcache.ko changed.ko
 modprobe "$MODULE"
 load bcache changed.ko
-inert_because 'not the one we were built for'
+inert_because 'not the one this module was built for'
 load bcache changed.ko
 modprobe "$MODULE"
-inert_because 'not the one we were built for'
+inert_because 'not the one this module was built for'
 
 say "enabling fails: bcache lacks a function that the module calls"
 objcopy --redefine-sym bch_cache_set_error=bch_cache_set_err0r bcache.ko lacking.ko
 modprobe "$MODULE"
 load bcache lacking.ko
-inert_because 'livepatch refused us'
+inert_because 'livepatch refused the patch'
 load bcache lacking.ko
 modprobe "$MODULE"
-inert_because 'livepatch refused us'
+inert_because 'livepatch refused the patch'
 
 say "the real bcache works"
 modprobe bcache

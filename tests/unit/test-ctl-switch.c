@@ -364,7 +364,7 @@ static void stalled_by_itself(void **state)
 	if (!fork()) {
 		sleep_ms(200);
 		put("/sys/module/bcache_journal/reason",
-		    "attaching stalled: a task sleeps in a function we replace");
+		    "attaching stalled: a task is sleeping in a replaced function");
 		put("/sys/module/bcache_journal/reason_token", "stalled");
 		put(STATE, "inert");
 		_exit(0);
