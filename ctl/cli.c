@@ -19,17 +19,16 @@ static const struct command {
 	{ "status", cmd_status, JSON | DUE,
 	  "state, version and health of the modules" },
 	{ "attach", cmd_attach, TIMEOUT,
-	  "load if need be, attach, wait for it" },
+	  "load if necessary, attach, and wait" },
 	{ "detach", cmd_detach, TIMEOUT,
-	  "detach, wait for it; the module stays, inert" },
+	  "detach and wait; the module stays loaded, inert" },
 	{ "reload", cmd_reload, TIMEOUT,
 	  "unload, then attach the installed version" },
 	{ "unload", cmd_unload, TIMEOUT,
 	  "detach, then remove from the kernel" },
-	{ "doctor", cmd_doctor, 0,
-	  "is all there, and right, that attaching takes?" },
-	{ "watch", cmd_watch, INTERVAL | COUNT, "the live figures" },
-	{ "metrics", cmd_metrics, 0, "the same for Prometheus" },
+	{ "doctor", cmd_doctor, 0, "check everything that attaching needs" },
+	{ "watch", cmd_watch, INTERVAL | COUNT, "show the figures, live" },
+	{ "metrics", cmd_metrics, 0, "print the figures for Prometheus" },
 };
 
 static void usage(FILE *out)
@@ -41,13 +40,13 @@ static void usage(FILE *out)
 		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].does);
 	fputs("\nMODULE is bcache-journal or xe-pagefault; default: both.\n"
 	      "  --json              status: as JSON\n"
-	      "  --due               status: only what a reload would change\n"
-	      "  --timeout SECONDS   attach, detach, reload, unload: then back out (60)\n"
-	      "  --interval SECONDS  watch: between two looks (2)\n"
-	      "  --count N           watch: end after N looks\n"
+	      "  --due               status: only the modules that need a reload\n"
+	      "  --timeout SECONDS   attach, detach, reload, unload: back out after this (60)\n"
+	      "  --interval SECONDS  watch: time between updates (2)\n"
+	      "  --count N           watch: end after N updates\n"
 	      "  --help, --version\n"
-	      "Exit status: 0 all is well, 1 failed or something is wrong, 2 usage,\n"
-	      "3 it took too long; the message says how things stand. See outriggerctl(8).\n",
+	      "Exit status: 0 success, 1 failure or a problem was found, 2 usage error,\n"
+	      "3 timeout; the message describes the resulting state. See outriggerctl(8).\n",
 	      out);
 }
 
@@ -121,7 +120,7 @@ static int parse_options(struct options *o, unsigned int *given, int argc,
 			if (!seconds(optarg, c == TIMEOUT ? &o->timeout :
 							    &o->interval)) {
 				complain(
-					"'%s' is no number of seconds from 0 to 86400",
+					"'%s' is not a number of seconds from 0 to 86400",
 					optarg);
 				return USAGE;
 			}
@@ -129,7 +128,8 @@ static int parse_options(struct options *o, unsigned int *given, int argc,
 		case COUNT:
 			o->count = strtol(optarg, &end, 10);
 			if (*end || o->count < 1) {
-				complain("'%s' is no number of looks", optarg);
+				complain("'%s' is not a number of updates",
+					 optarg);
 				return USAGE;
 			}
 			break;
@@ -160,7 +160,7 @@ int outriggerctl(int argc, char **argv)
 	}
 	command = command_of(argv[optind]);
 	if (!command) {
-		complain("no command '%s'; see outriggerctl --help",
+		complain("unknown command '%s'; see outriggerctl --help",
 			 argv[optind]);
 		return USAGE;
 	}
@@ -171,13 +171,13 @@ int outriggerctl(int argc, char **argv)
 		return USAGE;
 	}
 	if (o.json && o.due) {
-		complain("--json and --due do not go together");
+		complain("--json and --due can't be combined");
 		return USAGE;
 	}
 	while (++optind < argc) {
 		if (!add_module(&o, argv[optind])) {
 			complain(
-				"no module '%s'; there are bcache-journal and xe-pagefault",
+				"unknown module '%s': the modules are bcache-journal and xe-pagefault",
 				argv[optind]);
 			return USAGE;
 		}

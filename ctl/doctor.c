@@ -120,7 +120,7 @@ static void check_config(struct doctor *d)
 
 	if (!config || !read_config(config, size)) {
 		verdict(d, SKIP, NULL,
-			"kernel config: neither in /boot nor in /proc");
+			"kernel config: found neither in /boot nor in /proc");
 		free(config);
 		return;
 	}
@@ -128,7 +128,7 @@ static void check_config(struct doctor *d)
 		if (config_value(config, wants[i], value, sizeof(value)))
 			continue;
 		all = false;
-		verdict(d, FAIL, "another kernel is needed: Debian's have it",
+		verdict(d, FAIL, "use a kernel that has it, such as Debian's",
 			"kernel config: %s is not set", wants[i]);
 	}
 	if (all)
@@ -155,12 +155,11 @@ static void check_ftrace(struct doctor *d)
 	long long on;
 
 	if (!file_number(&on, "/proc/sys/kernel/ftrace_enabled"))
-		verdict(d, FAIL,
-			"livepatch needs ftrace: another kernel is needed",
+		verdict(d, FAIL, "livepatch needs ftrace: use another kernel",
 			"ftrace: this kernel has none");
 	else if (!on)
 		verdict(d, FAIL,
-			"\"sysctl kernel.ftrace_enabled=1\", and look into /etc/sysctl.d; then \"outriggerctl attach\"",
+			"\"sysctl kernel.ftrace_enabled=1\", and check /etc/sysctl.d; then \"outriggerctl attach\"",
 			"ftrace: kernel.ftrace_enabled=0, nothing can attach");
 	else
 		verdict(d, OK, NULL, "ftrace: enabled");
@@ -170,7 +169,7 @@ static void check_ftrace(struct doctor *d)
 
 #define BUILD_ID_MAX 64
 
-/* Copies the descriptor of a build-id note; returns its length, 0 if @note is none. */
+/* Copies the build ID from an ELF note; returns its length, or 0 if it is another note. */
 static size_t build_id(unsigned char *id, const void *note, size_t size)
 {
 	GElf_Nhdr n;
@@ -191,7 +190,7 @@ static size_t build_id_loaded(unsigned char *id, const char *module)
 	int n = file_read(note, sizeof(note),
 			  "/sys/module/%s/notes/.note.gnu.build-id", module);
 
-	/* binary data: a newline that was stripped at the end may belong to it */
+	/* binary data: file_read() may have stripped a newline that belongs to it */
 	return n > 0 ? build_id(id, note, n + 1) : 0;
 }
 
@@ -207,7 +206,7 @@ static void check_target(struct doctor *d, const struct kind *kind)
 
 	installed_find(&f, kernel_release(), name);
 	if (!f.there || ko_open(&ko, f.path)) {
-		verdict(d, SKIP, NULL, "%s: this kernel has no such file",
+		verdict(d, SKIP, NULL, "%s: this kernel has no such module",
 			name);
 		return;
 	}
@@ -219,20 +218,20 @@ static void check_target(struct doctor *d, const struct kind *kind)
 
 	if (!btf)
 		verdict(d, FAIL,
-			"nothing can be built for it: a kernel with BTF is needed",
+			"no module can be built for it: use a kernel with BTF",
 			"%s: %s has no BTF", name, f.path);
 	if (!file_there("/sys/module/%s", name))
-		verdict(d, SKIP, NULL, "%s: it is not loaded", name);
+		verdict(d, SKIP, NULL, "%s: not loaded", name);
 	else if (!loaded_len || !disk_len)
-		verdict(d, SKIP, NULL, "%s: it has no build id to know it by",
+		verdict(d, SKIP, NULL, "%s: it has no build ID to compare",
 			name);
 	else if (loaded_len != disk_len || memcmp(loaded, disk, disk_len))
 		verdict(d, WARN,
-			"our module is built for the file: it attaches after a reboot",
-			"%s: the loaded one is not %s", name, f.path);
+			"the module is built for the file on disk: it attaches after a reboot",
+			"%s: the loaded driver is not %s", name, f.path);
 	else
 		verdict(d, OK, NULL,
-			"%s: the loaded one is the file on the disk%s", name,
+			"%s: the loaded driver is the file on disk%s", name,
 			btf ? ", which has BTF" : "");
 }
 
@@ -241,11 +240,11 @@ static void check_targets(struct doctor *d)
 	size_t i;
 
 	if (file_there("/sys/kernel/btf/vmlinux"))
-		verdict(d, OK, NULL, "BTF: the kernel has its own");
+		verdict(d, OK, NULL, "BTF: the kernel provides its own");
 	else
 		verdict(d, WARN,
-			"nothing can be built without the image in /boot",
-			"BTF: the kernel does not show its own");
+			"modules can be built only with the image in /boot",
+			"BTF: the kernel does not provide its own");
 	for (i = 0; i < d->o->n; i++)
 		check_target(d, d->o->kinds[i]);
 }
@@ -272,7 +271,7 @@ static void check_patches(struct doctor *d)
 			file_read(text, sizeof(text), "%s/replace", dir);
 			if (moving)
 				verdict(d, WARN,
-					"nothing else can attach or detach until it has settled; \"echo 0\" into its \"enabled\" takes it back",
+					"nothing else can attach or detach until it is complete; to reverse it, write 0 to its \"enabled\"",
 					"other live patches: %s is in transition%s",
 					name,
 					*text == '1' ?
@@ -280,12 +279,12 @@ static void check_patches(struct doctor *d)
 						"");
 			else if (*text == '1')
 				verdict(d, WARN,
-					"one of its kind that is loaded later takes ours out; \"outriggerctl attach\" puts it back",
+					"if loaded later, such a patch replaces Outrigger's; \"outriggerctl attach\" attaches it again",
 					"other live patches: %s, which replaces all others",
 					name);
 			else
 				verdict(d, OK, NULL,
-					"other live patches: %s, settled",
+					"other live patches: %s, not in transition",
 					name);
 		}
 		globfree(&found);
@@ -339,7 +338,7 @@ static void check_kprobes_on(struct doctor *d, const struct kind *kind,
 					    WARN;
 	snprintf(
 		todo, sizeof(todo),
-		"one with a post handler excludes a livepatch: unload the module, or end the tool, that has set it, then \"outriggerctl attach %s\"",
+		"a kprobe with a post handler excludes a livepatch: unload the module, or end the tool, that has set it, then \"outriggerctl attach %s\"",
 		kind->module);
 	for (; *list; list += strcspn(list, "\n"), list += *list == '\n') {
 		snprintf(line, sizeof(line), "%.*s", (int)strcspn(list, "\n"),
@@ -352,7 +351,7 @@ static void check_kprobes_on(struct doctor *d, const struct kind *kind,
 			continue;
 		any = true;
 		verdict(d, level, todo,
-			"kprobes: there is one on %s of %s, which %s replaces",
+			"kprobes: one is set on %s of %s, which %s replaces",
 			function, kind->target, kind->module);
 	}
 	if (!any)
@@ -406,7 +405,7 @@ static void check_force(struct doctor *d)
 	switch (log_has("forcing remaining tasks")) {
 	case -1:
 		verdict(d, SKIP, NULL,
-			"forced transition: the kernel's log takes root");
+			"forced transition: only root can read the kernel's log");
 		break;
 	case 0:
 		verdict(d, OK, NULL,
@@ -414,8 +413,8 @@ static void check_force(struct doctor *d)
 		break;
 	default:
 		verdict(d, FAIL,
-			"the module in question can't be unloaded, and tasks may run both sides: reboot",
-			"forced transition: somebody wrote to \"force\" of a livepatch");
+			"the module in question can't be unloaded, and tasks may run both stock and replacement functions: reboot",
+			"forced transition: \"force\" of a livepatch was written to");
 	}
 }
 
@@ -429,12 +428,12 @@ static void check_ibt(struct doctor *d)
 	free(cpus);
 	if (log_has("Missing ENDBR") > 0)
 		verdict(d, FAIL,
-			"please report it; \"ibt=warn\" or \"ibt=off\" is a way out",
-			"IBT: there was a jump to where none may go, see the kernel's log");
+			"please report it; \"ibt=warn\" or \"ibt=off\" avoids it",
+			"IBT: an indirect jump was blocked, see the kernel's log");
 	else
 		verdict(d, OK, NULL, "IBT: %s",
-			ibt ? "these CPUs have it; the build saw to it that we fit" :
-			      "these CPUs have none");
+			ibt ? "these CPUs have it, and the modules are built for it" :
+			      "these CPUs do not have it");
 }
 
 /*
@@ -482,11 +481,11 @@ static void check_signatures(struct doctor *d)
 		any = true;
 		snprintf(
 			todo, sizeof(todo),
-			"with openssl there, \"dkms unbuild outrigger/%s -k %s\", then \"dkms install --force\" of the same sign it; then %s",
+			"with openssl installed, \"dkms unbuild outrigger/%s -k %s\", then \"dkms install --force\" of the same sign it; then %s",
 			f.version, kernel_release(), enroll);
 		if (*f.signer && must && !key_known(f.signer))
 			verdict(d, FAIL, enroll,
-				"signatures: the kernel insists on them, and has no key \"%s\", with which %s is signed",
+				"signatures: the kernel requires them, and lacks the key \"%s\", with which %s is signed",
 				f.signer, name);
 		else if (*f.signer)
 			verdict(d, OK, NULL,
@@ -494,26 +493,26 @@ static void check_signatures(struct doctor *d)
 				f.signer);
 		else if (must)
 			verdict(d, FAIL, todo,
-				"signatures: the kernel insists on them (%s), %s has none",
+				"signatures: the kernel requires them (%s), and %s has none",
 				*enforce == 'Y' ? "sig_enforce" : "lockdown",
 				name);
 		else
 			verdict(d, OK, NULL,
-				"signatures: %s has none, and the kernel does not insist",
+				"signatures: %s has none, and the kernel requires none",
 				name);
 	}
 	if (!any)
 		verdict(d, SKIP, NULL,
-			"signatures: the kernel %s; no module to look at",
-			must ? "insists on them" : "does not insist");
+			"signatures: the kernel %s; there is no module to check",
+			must ? "requires them" : "requires none");
 }
 
-/* --- ways in which the modules are kept out or loaded -------------------------- */
+/* --- whether the modules are loaded with their drivers ------------------------- */
 
 static void check_ways(struct doctor *d)
 {
 	static const char back[] =
-		"take it back to use the module, then \"outriggerctl attach\"";
+		"undo this to use the module, then \"outriggerctl attach\"";
 	char hyphens[NAME_MAX_LEN];
 	size_t i;
 
@@ -529,7 +528,7 @@ static void check_ways(struct doctor *d)
 		with_hyphens(hyphens, sizeof(hyphens), name);
 		if (cmdline_blacklists(hyphens))
 			verdict(d, WARN,
-				"the kernel takes it with an underscore only",
+				"the kernel takes the name only with an underscore",
 				"%s: module_blacklist=%s does not keep it out",
 				name, hyphens);
 		if (out)
@@ -540,7 +539,7 @@ static void check_ways(struct doctor *d)
 			verdict(d, OK, NULL, "%s: is loaded along with %s%s",
 				name, kind->target,
 				conf_has_blacklist(name) ?
-					", in spite of \"blacklist\"" :
+					", despite \"blacklist\"" :
 					"");
 		else
 			verdict(d, WARN,
@@ -565,7 +564,7 @@ int cmd_doctor(const struct options *o)
 
 	if (real_root() && geteuid())
 		verdict(&d, SKIP, NULL,
-			"you are not root: not all of this can be looked at");
+			"you are not root: not everything can be checked");
 	for (i = 0; i < sizeof(checks) / sizeof(*checks); i++)
 		checks[i](&d);
 	printf("\n%zu ok, %zu warn, %zu fail, %zu skip\n", d.count[OK],

@@ -12,21 +12,20 @@
 
 static const struct figure bcache_journal[] = {
 	{ "seq", "opened_entries_total",
-	  "Sequence number of the open journal entry, which grows by one with each.",
+	  "Sequence number of the open journal entry; grows by one with each entry.",
 	  true },
 	{ "last_seq", "reclaimed_entries_total",
 	  "Sequence number of the oldest journal entry that recovery would need.",
 	  true },
 	{ "entries", "entries", "Journal entries that recovery would need.",
 	  false },
-	{ "entries_max", "entries_max", "Journal entries that there can be.",
+	{ "entries_max", "entries_max", "Maximum number of journal entries.",
 	  false },
 	{ "buckets", "buckets", "Buckets of the journal's ring.", false },
-	{ "buckets_free", "free_buckets",
-	  "Buckets of the ring that could be taken.", false },
-	{ "full", "full",
-	  "Whether the journal is full, so that who writes has to wait.",
+	{ "buckets_free", "free_buckets", "Buckets of the ring that are free.",
 	  false },
+	{ "full", "full",
+	  "Whether the journal is full, so that writers have to wait.", false },
 };
 
 static const struct figure xe_pagefault[] = {
@@ -39,12 +38,12 @@ static const struct figure xe_pagefault[] = {
 	{ "replies", "replies_total",
 	  "Replies to page faults: served and refused.", true },
 	{ "coalesced", "coalesced_total",
-	  "Page faults that shared the service of another one.", true },
+	  "Page faults that were served along with another one.", true },
 	{ "malformed", "malformed_total",
-	  "Messages of the GuC that were ignored because they make no sense.",
+	  "Messages of the GuC that were ignored because they were malformed.",
 	  true },
-	{ "dropped", "dropped_total", "Page faults that there was no room for.",
-	  true },
+	{ "dropped", "dropped_total",
+	  "Page faults that were dropped for lack of room.", true },
 	{ "stale", "stale_total",
 	  "Page faults without a reply because their GuC was reset or is down.",
 	  true },
@@ -52,21 +51,20 @@ static const struct figure xe_pagefault[] = {
 	  "Page faults without a reply because sending it failed.", true },
 	{ "queued", "queued", "Page faults that are open now.", false },
 	{ "queued_max", "queued_max",
-	  "The most page faults that were open at once.", false },
+	  "Maximum number of page faults open at once.", false },
 	{ "guc_starts", "guc_starts_total",
-	  "Times that the GuC was started anew.", true },
+	  "Number of times that the GuC was restarted.", true },
 	{ "access_counters", "access_counters_total",
 	  "Access-counter notifications that were queued.", true },
 	{ "access_counters_migrated", "access_counters_migrated_total",
-	  "Access-counter notifications upon which a buffer object was moved.",
-	  true },
+	  "Access-counter notifications that moved a buffer object.", true },
 	{ "access_counters_ignored", "access_counters_ignored_total",
-	  "Access-counter notifications that there was nothing to do for.",
-	  true },
+	  "Access-counter notifications that required no action.", true },
 	{ "access_counters_refused", "access_counters_refused_total",
-	  "Access-counter notifications that failed.", true },
+	  "Access-counter notifications that could not be served.", true },
 	{ "access_counters_dropped", "access_counters_dropped_total",
-	  "Access-counter notifications that there was no room for.", true },
+	  "Access-counter notifications that were dropped for lack of room.",
+	  true },
 };
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
@@ -95,7 +93,7 @@ static void on_alarm(int sig)
  * While any set is being registered, reading a file of a cache set waits up to a second
  * and then fails with EAGAIN; with an older version of the module, it waits until the
  * registration ends. So let a signal end the read (no SA_RESTART), and repeat the
- * signal, which may come just before a read begins. @ms 0 stops the signals.
+ * signal, since it may arrive just before a read begins. @ms 0 stops the signals.
  */
 static void hurry(unsigned int ms)
 {
@@ -140,7 +138,7 @@ static void unit_name(struct unit *u, const struct kind *kind, const char *dir)
  * @u: result, to be freed
  * @kind: the module
  *
- * Leaves out units that disappear while they are read, and those that can't be read in
+ * Omits units that disappear while they are read, and those that can't be read in
  * time; then @u->late is set.
  */
 void units_read(struct units *u, const struct kind *kind)

@@ -5,7 +5,7 @@
 
 #include "ctl.h"
 
-/* A unit counts as stuck if its figures stand still for this long. */
+/* A unit counts as stuck if its figures do not change for this long. */
 unsigned int health_gap_ms = 3000;
 
 static void add(struct health *h, enum severity level, const char *what,
@@ -79,10 +79,11 @@ static void inert(struct health *h, const struct module *m)
 	case REASON_OFF:
 		where = off_where(name);
 		ADD(h, OK, why, "%s%s%s; then \"outriggerctl attach %s\"",
-		    where ? "to use it, take back off=1 " :
+		    where ? "to use it, undo off=1 " :
 			    "it was loaded with off=1",
 		    where ? where : "",
-		    where ? "" : ", which is said nowhere any more", name);
+		    where ? "" : ", which is no longer configured anywhere",
+		    name);
 		break;
 	case REASON_DETACHED:
 	case REASON_DISABLED:
@@ -91,7 +92,7 @@ static void inert(struct health *h, const struct module *m)
 		break;
 	case REASON_REPLACED:
 		ADD(h, FAIL, why,
-		    "a cumulative patch takes out all others: once it is in place, \"outriggerctl attach %s\"",
+		    "a cumulative patch replaces all others: once it is in place, \"outriggerctl attach %s\"",
 		    name);
 		break;
 	case REASON_STALLED:
@@ -102,7 +103,7 @@ static void inert(struct health *h, const struct module *m)
 	case REASON_OTHER_KERNEL:
 	case REASON_OTHER_DRIVER:
 		ADD(h, FAIL, why,
-		    "\"outriggerctl doctor %s\" tells which; " REBUILD
+		    "\"outriggerctl doctor %s\" has the details; " REBUILD
 		    "; \"outriggerctl reload %s\" loads it",
 		    name, "VERSION", kernel_release(), kernel_release(),
 		    kernel_release(), name);
@@ -124,13 +125,14 @@ static void inert(struct health *h, const struct module *m)
 		break;
 	case REASON_DRIVER_FAILED:
 		ADD(h, FAIL, why,
-		    "\"dmesg | grep %s\" has the cause; \"outriggerctl reload %s\" before it is loaded again",
+		    "\"dmesg | grep %s\" has the cause; \"outriggerctl reload %s\" before you load it again",
 		    m->kind->target, name);
 		break;
 	case REASON_NONE:
 	case REASON_OTHER_PATCH: /* only of an armed module */
 	case NR_REASONS:
-		ADD(h, FAIL, *why ? why : "it does nothing, and says not why",
+		ADD(h, FAIL,
+		    *why ? why : "it does nothing, and does not say why",
 		    "\"outriggerctl reload %s\"", name);
 		break;
 	}
@@ -148,9 +150,9 @@ static void absent(struct health *h, const struct module *m)
 	} else if (off) {
 		snprintf(text, sizeof(text), "off=1 %s", off);
 		ADD(h, OK, text,
-		    "loaded, it would do nothing until that is gone");
+		    "if loaded, it would do nothing until that is removed");
 	} else if (m->target_loaded) {
-		snprintf(text, sizeof(text), "%s runs on stock's functions",
+		snprintf(text, sizeof(text), "%s runs the stock functions",
 			 m->kind->target);
 		ADD(h, WARN, text, "\"outriggerctl %s %s\"",
 		    module_is(m, "not-installed") ? "doctor" : "attach", name);
@@ -161,9 +163,9 @@ static void moving(struct health *h, const struct module *m)
 {
 	ADD(h, WARN,
 	    m->transition == UNPATCHING || module_is(m, "detaching") ?
-		    "it is on its way out, or back after an attach that stalled" :
-		    "it is on its way in: some tasks still run stock's functions",
-	    "wait; \"outriggerctl detach %s\" names the tasks that it waits for and takes it out",
+		    "it is being detached, or is backing out of a stalled attach" :
+		    "it is being attached: some tasks still run the stock functions",
+	    "wait; \"outriggerctl detach %s\" names the tasks that it waits for, and detaches it",
 	    m->kind->module);
 }
 
@@ -180,7 +182,7 @@ static void counted(struct health *h, const struct kind *kind,
 	add(h, WARN, text, todo);
 }
 
-/* Might this unit be stuck? A second look decides. */
+/* Might this unit be stuck? Whether its figures change will tell. */
 static bool stands(const struct kind *kind, const struct unit *u)
 {
 	if (kind == &kinds[XE_PAGEFAULT])
@@ -203,19 +205,18 @@ static void stuck(struct health *h, const struct kind *kind,
 	char text[320];
 
 	if (kind == &kinds[XE_PAGEFAULT]) {
-		snprintf(
-			text, sizeof(text),
-			"%s: %lld page faults are open, and none gets its reply",
-			u->name, figure(kind, u, "queued"));
+		snprintf(text, sizeof(text),
+			 "%s: %lld page faults are open, and none gets a reply",
+			 u->name, figure(kind, u, "queued"));
 		ADD(h, FAIL, text,
-		    "outrigger(7) has more; \"echo w > /proc/sysrq-trigger\" writes to the kernel log who waits for what");
+		    "see outrigger(7); \"echo w > /proc/sysrq-trigger\" writes the blocked tasks to the kernel's log");
 	} else {
 		snprintf(
 			text, sizeof(text),
-			"%s: the journal is full, and no entry of it is reclaimed",
+			"%s: the journal is full, and none of its entries is reclaimed",
 			u->name);
 		ADD(h, FAIL, text,
-		    "writes wait: look for errors of the cache device in dmesg; debugfs bcache_journal/%s/ring shows who holds the oldest entry",
+		    "writes are waiting: check dmesg for errors of the cache device; bcache_journal/%s/ring in debugfs shows how many holders the oldest entries have",
 		    u->name);
 	}
 }
@@ -250,7 +251,7 @@ static void look_twice(struct health *h, const struct kind *kind,
  * @m: the module, after module_look_at_file()
  * @u: its figures
  *
- * May take some seconds: units that seem to stand still are looked at twice.
+ * May take some seconds: units that may be stuck are read twice.
  */
 void health_look(struct health *h, const struct module *m,
 		 const struct units *u)
@@ -274,26 +275,26 @@ void health_look(struct health *h, const struct module *m,
 			    "");
 
 	if (m->loaded && m->refs > 0 && !m->patch && module_is(m, "inert"))
-		ADD(h, FAIL, "somebody holds it, though it is detached",
-		    "if \"force\" was ever written to, it stays until the next boot");
+		ADD(h, FAIL, "it is still in use, although it is detached",
+		    "if its \"force\" was ever written to, it stays until the next boot");
 	if (module_due(m)) {
 		snprintf(text, sizeof(text), "%s%s is installed, %s is loaded",
 			 m->file.version,
 			 strcmp(m->version, m->file.version) ?
 				 "" :
-				 " of other source",
+				 " of different source",
 			 m->version);
 		ADD(h, OK, text,
-		    "\"outriggerctl reload %s\", or the next boot, takes it",
+		    "\"outriggerctl reload %s\", or the next boot, activates it",
 		    name);
 	}
 	if (!m->loaded)
 		absent(h, m);
 	if (u->late)
 		add(h, WARN,
-		    "its figures can't be had: to read them takes too long",
+		    "its figures are missing: reading them takes too long",
 		    m->kind == &kinds[BCACHE_JOURNAL] ?
-			    "a cache set is being registered: if that lasts, look into dmesg" :
+			    "a cache set is being registered: if that takes long, check dmesg" :
 			    "");
 
 	for (i = 0; module_is(m, "attached") && i < u->n; i++) {
@@ -302,11 +303,12 @@ void health_look(struct health *h, const struct module *m,
 		if (m->kind != &kinds[XE_PAGEFAULT])
 			continue;
 		counted(h, m->kind, t, "unsent", "page faults got no reply",
-			"their engine waits until the GT is reset, which stock does by itself; dmesg has the cause");
-		counted(h, m->kind, t, "dropped", "page faults found no room",
+			"the engine waits until the GT is reset, which the stock driver initiates; dmesg has the cause");
+		counted(h, m->kind, t, "dropped",
+			"page faults were dropped for lack of room",
 			"something is wrong with the GuC: reset the GT, see outrigger(7)");
 		counted(h, m->kind, t, "malformed",
-			"messages of the GuC make no sense",
+			"messages of the GuC were malformed",
 			"something is wrong with the GuC: reset the GT, see outrigger(7)");
 	}
 	if (module_is(m, "attached"))

@@ -43,7 +43,7 @@ static void check_fit(struct doctor *d, const char *release,
 		at_root(base, "/lib/modules/%s/vmlinuz", release);
 	if (access(judge, X_OK) || access(base, R_OK)) {
 		verdict(d, SKIP, NULL,
-			"kernel %s: whether %s fits %s can't be told without %s",
+			"kernel %s: can't check whether %s fits %s without %s",
 			release, kind->module, kind->target,
 			access(judge, X_OK) ? judge : base);
 		return;
@@ -77,19 +77,19 @@ static void sum_up(struct doctor *d, const char *release, const char *have,
 			*have ? "\"make -s -C /usr/src/outrigger-" OUTRIGGER_VERSION
 				" KVER=%s fitting\" says why it is left out" :
 				"\"dkms install outrigger/" OUTRIGGER_VERSION
-				" -k %s\" says why; kernels that we do not know are left out",
+				" -k %s\" says why; unknown kernels are left out",
 			release);
 	} else if (*have && !headers) {
 		level = WARN;
 		snprintf(
 			todo, sizeof(todo),
-			"install linux-headers-%s, or an upgrade of ours can't be built",
+			"install linux-headers-%s, or upgrades of Outrigger can't be built",
 			release);
 	}
 	if (!*have && !*lack)
 		verdict(d, SKIP, NULL,
-			"kernel %s%s: it has no stock driver of ours", release,
-			running ? " (running)" : "");
+			"kernel %s%s: it has none of the stock drivers",
+			release, running ? " (running)" : "");
 	else
 		verdict(d, level, todo, "kernel %s%s: %s%s%s%s", release,
 			running ? " (running)" : "",
@@ -137,7 +137,7 @@ void check_kernels(struct doctor *d)
 	each_kernel(d, check_kernel);
 	if (!file_there("/lib/modules/%s", kernel_release()))
 		verdict(d, FAIL, "it was upgraded or removed: reboot",
-			"kernel %s (running): its modules are not on the disk",
+			"kernel %s (running): its modules are not on disk",
 			kernel_release());
 }
 
@@ -181,7 +181,7 @@ void check_dkms(struct doctor *d)
 	if (status == -1)
 		status = run(out, sizeof(out), in_sbin);
 	if (status == -1) {
-		verdict(d, SKIP, NULL, "DKMS: it is not here");
+		verdict(d, SKIP, NULL, "DKMS: not installed");
 		return;
 	}
 	snprintf(todo, sizeof(todo),
@@ -190,11 +190,11 @@ void check_dkms(struct doctor *d)
 	if (status || !strstr(out, "outrigger"))
 		verdict(d, WARN,
 			"install outrigger-dkms, or \"make dkms-install\"",
-			"DKMS: it does not know outrigger");
+			"DKMS: outrigger is not registered with it");
 	else if (strstr(out, "WARNING"))
 		verdict(d, WARN,
-			"\"dkms install --force\" puts in place what was built",
-			"DKMS: an installed module is not the one that it has built");
+			"\"dkms install --force\" installs the module that it built",
+			"DKMS: an installed module is not the one that it built");
 	else if (!dkms_installed(out, kernel_release()))
 		verdict(d, WARN, todo,
 			"DKMS: outrigger is not installed for %s",
@@ -268,11 +268,11 @@ static void check_image(struct doctor *d, const char *release)
 				release, kind->module);
 		else if (!in && ours.there && has_file(list, kind->target))
 			verdict(d, WARN, todo,
-				"initramfs of %s: has %s without %s, which comes after it",
+				"initramfs of %s: has %s but not %s, which is therefore loaded later",
 				release, kind->target, kind->module);
 		else if (in && is_older(image, ours.path))
 			verdict(d, WARN, todo,
-				"initramfs of %s: is older than %s, of which it has a copy",
+				"initramfs of %s: is older than %s, so its copy may be outdated",
 				release, ours.path);
 		else if (in)
 			verdict(d, OK, NULL, "initramfs of %s: has %s", release,

@@ -8,6 +8,6 @@ int main(int argc, char **argv)
 	/* ferror() also catches an error in an earlier flush of the buffer */
 	if (!ferror(stdout) && !fclose(stdout))
 		return ret;
-	complain("the output could not be written to its end");
+	complain("some of the output could not be written");
 	return ret ? ret : FAILED;
 }

@@ -38,7 +38,7 @@ static void modules(const struct view *v, size_t n)
 	size_t i, j;
 
 	head("module_info",
-	     "A module whose driver the kernel has, and what of it is there.",
+	     "A module whose driver the kernel has, with its loaded and installed versions.",
 	     "gauge");
 	for (i = 0; i < n; i++) {
 		const struct module *m = &v[i].m;
@@ -73,18 +73,20 @@ static void modules(const struct view *v, size_t n)
 		       v[i].m.kind->module, v[i].m.kind->target,
 		       v[i].m.target_loaded);
 	head("module_in_transition",
-	     "Whether some tasks run stock's functions and others ours.",
+	     "Whether some tasks run the stock functions and others the module's.",
 	     "gauge");
 	for (i = 0; i < n; i++)
 		printf("outrigger_module_in_transition{module=\"%s\"} %d\n",
 		       v[i].m.kind->module, v[i].m.transition != NONE);
 	head("module_reload_due",
-	     "Whether another version is installed than is loaded.", "gauge");
+	     "Whether the installed version differs from the loaded one.",
+	     "gauge");
 	for (i = 0; i < n; i++)
 		printf("outrigger_module_reload_due{module=\"%s\"} %d\n",
 		       v[i].m.kind->module, module_due(&v[i].m));
 	head("module_attached_timestamp_seconds",
-	     "When the module became attached, 0 if it is not.", "gauge");
+	     "Time when the module was attached, 0 if it is not attached.",
+	     "gauge");
 	for (i = 0; i < n; i++)
 		printf("outrigger_module_attached_timestamp_seconds{module=\"%s\"} %lld\n",
 		       v[i].m.kind->module, v[i].m.since);
@@ -116,7 +118,7 @@ static void figures(const struct view *v)
 	}
 }
 
-/* A module that is not installed only matters if its driver is there. */
+/* A module that is not installed matters only if the kernel has its driver. */
 static bool of_use(const struct module *m)
 {
 	struct installed driver;

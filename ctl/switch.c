@@ -94,7 +94,7 @@ static bool back_out(struct module *m, const char *value, const char *state)
 static void slow(const char *name)
 {
 	complain(
-		"%s: going back takes long, too; \"outriggerctl status %s\" shows how it ends",
+		"%s: backing out takes too long as well; \"outriggerctl status %s\" shows the result",
 		name, name);
 }
 
@@ -108,11 +108,11 @@ static const char *load_error(int err)
 	case EKEYREJECTED:
 	case ENOKEY:
 	case EBADMSG:
-		return "the kernel knows no such signature: see \"outriggerctl doctor\"";
+		return "the kernel does not accept its signature: see \"outriggerctl doctor\"";
 	case ENOEXEC:
 		return "it is not built for this kernel: see \"outriggerctl doctor\"";
 	case EOPNOTSUPP:
-		return "with OUTRIGGER_ROOT nothing is loaded";
+		return "no module is loaded with OUTRIGGER_ROOT";
 	default:
 		return strerror(-err);
 	}
@@ -141,7 +141,7 @@ static bool is_out(const struct module *m)
 
 static int detached(const struct module *m)
 {
-	/* it tried to attach, but another livepatch came first */
+	/* it was about to attach, but another livepatch was in transition */
 	if (module_is(m, "armed"))
 		return not_attached(m);
 	say("%s is detached from %s", m->kind->module, m->kind->target);
@@ -181,13 +181,13 @@ static int detach(struct module *m, double timeout)
 	timed_out(m, "detaching");
 	if (!m->patch && module_is(m, "detaching")) {
 		complain(
-			"%s: it still answers what it has taken; \"outriggerctl status\" shows when it is done",
+			"%s: it is still finishing the work that it has accepted; \"outriggerctl status\" shows when it is done",
 			name);
 		return TIMED_OUT;
 	}
 	if (!m->patch) {
 		complain(
-			"%s: there is no livepatch of it yet, nothing was changed; try again",
+			"%s: its livepatch does not exist yet, nothing was changed; try again",
 			name);
 		return TIMED_OUT;
 	}
@@ -197,7 +197,7 @@ static int detach(struct module *m, double timeout)
 			name, other_in_transition(other, sizeof(other)));
 	else if (back_out(m, "1", "attached"))
 		complain(
-			"%s: taken back, it is attached as before; try again when those tasks are done, or with a longer --timeout",
+			"%s: detaching was reversed, it is attached as before; try again when those tasks are done, or with a longer --timeout",
 			name);
 	else if (is_out(m)) /* at the last moment */
 		ret = detached(m);
@@ -240,12 +240,13 @@ static int unload(struct module *m, double timeout)
 	}
 	if (ret == -EAGAIN || ret == -EBUSY)
 		complain(
-			"%s: somebody holds it: a file of it is open, or its livepatch was forced, then it stays until the next boot",
+			"%s: it is still in use: one of its files is open, or its livepatch was forced, in which case it stays until the next boot",
 			name);
 	else
 		complain("%s: cannot be unloaded: %s", name,
-			 ret == -EOPNOTSUPP ? "not with OUTRIGGER_ROOT" :
-					      strerror(-ret));
+			 ret == -EOPNOTSUPP ?
+				 "no module is unloaded with OUTRIGGER_ROOT" :
+				 strerror(-ret));
 	return FAILED;
 }
 
@@ -274,7 +275,7 @@ static int load(const struct kind *kind)
 	if (!kept_out && (!err || err == -EEXIST))
 		return DONE;
 	complain("%s: cannot be loaded: %s", name,
-		 kept_out ? "modprobe.d has an \"install\" line in its place" :
+		 kept_out ? "an \"install\" line in modprobe.d replaces it" :
 			    load_error(err));
 	return FAILED;
 }
@@ -287,9 +288,9 @@ static int give_up(struct module *m)
 
 	if (module_is(m, "armed")) {
 		complain(
-			"%s: not attached yet: %s%s; it stays armed, and attaches when that is over",
+			"%s: not attached yet: %s%s; it stays armed, and attaches once that is over",
 			name,
-			*m->reason ? m->reason : "its work has not come to run",
+			*m->reason ? m->reason : "its worker has not run yet",
 			m->token == REASON_OTHER_PATCH ?
 				other_in_transition(other, sizeof(other)) :
 				"");
@@ -298,7 +299,7 @@ static int give_up(struct module *m)
 	timed_out(m, "attaching");
 	if (back_out(m, "0", "inert"))
 		complain(
-			"%s: taken back, %s runs on stock's functions; \"outriggerctl attach %s\" tries again",
+			"%s: attaching was reversed, %s runs the stock functions; \"outriggerctl attach %s\" tries again",
 			name, m->kind->target, name);
 	else if (module_is(m, "attached")) /* at the last moment */
 		ret = DONE;
@@ -326,7 +327,7 @@ static int attach(struct module *m, double timeout)
 	leaving = module_is(m, "detaching") || m->transition == UNPATCHING ||
 		  (module_is(m, "attached") && !m->patch);
 	if (m->transition == UNPATCHING) {
-		say("%s is being detached: taking that back", name);
+		say("%s is being detached: reversing that", name);
 		set_enabled(m, "1");
 	}
 	/* the reversal may come too late, and the detach complete */
@@ -361,7 +362,7 @@ static int attach(struct module *m, double timeout)
 		if (module_is(m, "inert"))
 			return print_inert(m);
 		if (!m->loaded) {
-			complain("%s: it was unloaded by somebody else", name);
+			complain("%s: another process unloaded it", name);
 			return FAILED;
 		}
 		if (!wait_on(&w, m))
@@ -378,7 +379,7 @@ static int reload(struct module *m, double timeout)
 	if (m->loaded &&
 	    (!m->file.there || strcmp(m->file.release, kernel_release()))) {
 		complain(
-			"%s: there is none for this kernel to come back with: left as it is",
+			"%s: none is installed for this kernel, so it could not be loaded again: left as it is",
 			m->kind->module);
 		return FAILED;
 	}
@@ -387,7 +388,7 @@ static int reload(struct module *m, double timeout)
 	return ret ? ret : attach(m, timeout);
 }
 
-/* For a module that was not named: reloads it only if it is in use. */
+/* Reloads a module that the user did not name: only if it is in use. */
 static int reload_used(struct module *m, double timeout)
 {
 	if (m->loaded && !module_set_aside(m))
@@ -408,7 +409,7 @@ static int each(const struct options *o, const char *what, bool absent_is_fine,
 	size_t i, there = 0;
 
 	if (real_root() && geteuid()) {
-		complain("%s: that takes root; try sudo", what);
+		complain("%s: must be run as root; try sudo", what);
 		return FAILED;
 	}
 	for (i = 0; i < o->n; i++) {

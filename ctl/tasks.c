@@ -59,8 +59,8 @@ static char *printable(char *text)
 }
 
 /*
- * Prints a task if a function on its stack keeps it from switching; with @any, also a
- * task that has only not reached a point where it could switch. Returns whether it was
+ * Prints a task if a function on its stack keeps it from switching; with @any, also if
+ * it just has not reached a point where it could switch. Returns whether it was
  * printed.
  */
 static bool print_task(FILE *out, const char *dir, const struct kind *kind,
@@ -84,7 +84,7 @@ static bool print_task(FILE *out, const char *dir, const struct kind *kind,
 	if (*stack)
 		fprintf(out, ", in %s", frame(stack));
 	else
-		fputs(", which runs", out);
+		fputs(", which is running", out);
 	if (held && held != stack)
 		fprintf(out, ", called by %s", frame(held));
 	fputc('\n', out);
@@ -140,6 +140,5 @@ void tasks_waited_for(struct waiting *w, const struct kind *kind,
 	if (out && !told)
 		told = list_tasks(w, kind, transition, out, true);
 	if (out && w->n > told)
-		fprintf(out, "  and for %zu that have yet to come by\n",
-			w->n - told);
+		fprintf(out, "  and for %zu more\n", w->n - told);
 }

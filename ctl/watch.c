@@ -95,7 +95,7 @@ static void print_module(const struct kind *kind, struct sample *before)
 	if (*m.reason)
 		printf("  %s\n", m.reason);
 	else if (s.u.late)
-		puts("  no figures: to read them takes too long");
+		puts("  no figures: reading them takes too long");
 	else if (module_is(&m, "attached") && !s.u.n)
 		printf("  no %s\n", kind->units);
 	print_units(kind, &s, before);

@@ -43,7 +43,7 @@ ctl 0 metrics
 says '^outrigger_xe_pagefault_faults_total\{device="0000:[0-9a-f:.]+",gt="0"\} 3$'
 says '^outrigger_xe_pagefault_refused_total\{.*gt="0"\} 1$'
 ctl 0 doctor xe-pagefault
-says '^ok +xe: the loaded one is the file on the disk'
+says '^ok +xe: the loaded driver is the file on disk'
 
 say "under a storm: watch, detach, attach"
 /job/xe-client storm --until /run/stop >/run/storm.out &

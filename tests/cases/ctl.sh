@@ -87,7 +87,7 @@ wait $!
 ctl 0 doctor bcache_journal
 says '^ok +bcache_journal: attached'
 says '^ok +kernel .* \(running\): headers, bcache_journal'
-says '^ok +bcache: the loaded one is the file on the disk'
+says '^ok +bcache: the loaded driver is the file on disk'
 
 say "detached, and attached again, which needs a reload"
 ctl 0 detach --timeout 240 bcache_journal
@@ -105,7 +105,7 @@ fio_verify --size=4M
 
 say "without root"
 setpriv --reuid 65534 outriggerctl detach >/run/ctl 2>&1 && fail "any user can detach"
-says 'takes root'
+says 'must be run as root'
 setpriv --reuid 65534 outriggerctl status || fail "status as a user"
 
 say "modprobe -r"
@@ -142,7 +142,7 @@ wait_for 60 in_our_scan || fail "the registration never reached the scan"
 dm suspend --noflush --nolockfs cache
 ctl 3 detach --timeout 8 bcache_journal
 says "waiting for task bash, pid $pid, in .*called by bj_.*\[bcache_journal\]"
-says 'taken back, it is attached as before'
+says 'detaching was reversed, it is attached as before'
 state_is attached || fail "not attached"
 [ "$(cat "$PATCH/enabled") $(cat "$PATCH/transition")" = "1 0" ] || fail "not enabled"
 dm resume cache

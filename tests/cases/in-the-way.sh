@@ -61,11 +61,11 @@ detach
 say "a kprobe with a post handler is there first"
 insmod "$klp/probe.ko" on=bcache:bch_journal || fail "insmod probe"
 ctl 0 doctor bcache_journal
-says '^warn +kprobes: there is one on bch_journal of bcache, which bcache_journal replaces'
+says '^warn +kprobes: one is set on bch_journal of bcache, which bcache_journal replaces'
 modprobe "$MODULE"
 refused_for busy
 ctl 1 doctor bcache_journal
-says '^fail +kprobes: there is one on bch_journal of bcache, which bcache_journal replaces'
+says '^fail +kprobes: one is set on bch_journal of bcache, which bcache_journal replaces'
 ctl 1 attach bcache_journal
 says 'outriggerctl doctor bcache_journal'
 rmmod probe

@@ -110,12 +110,12 @@ static void all_well(void **state)
 	     " (running): headers, bcache_journal 0.1.0, xe_pagefault 0.1.0\n");
 	says("ok    kernel config: livepatch, ftrace, BTF of modules\n");
 	says("ok    ftrace: enabled\n");
-	says("ok    bcache: the loaded one is the file on the disk, which has BTF\n");
+	says("ok    bcache: the loaded driver is the file on disk, which has BTF\n");
 	says("ok    other live patches: none\n");
 	says("ok    kprobes: none on a function that bcache_journal replaces\n");
 	says("ok    forced transition: none");
-	says("ok    IBT: these CPUs have it");
-	says("ok    signatures: xe_pagefault has none, and the kernel does not insist\n");
+	says("ok    IBT: these CPUs have it, and");
+	says("ok    signatures: xe_pagefault has none, and the kernel requires none\n");
 	says("ok    xe_pagefault: is loaded along with xe\n");
 	says(" 0 warn, 0 fail, 0 skip\n");
 }
@@ -146,7 +146,7 @@ static void one_thing_wrong(void **state)
 	good();
 	bad("/boot/config-" RELEASE, "CONFIG_BCACHE=m",
 	    "fail  kernel config: CONFIG_LIVEPATCH is not set\n",
-	    "another kernel");
+	    "use a kernel that has it");
 	bad("/boot/config-" RELEASE, "CONFIG_BCACHE=y",
 	    "fail  kernel config: bcache is built in\n", "as a module");
 	bad("/boot/config-" RELEASE, NULL, "skip  kernel config: ", "");
@@ -159,7 +159,8 @@ static void one_thing_wrong(void **state)
 	    "install linux-headers-" RELEASE);
 	bad("/sys/kernel/btf/vmlinux", NULL, "warn  BTF: ", "");
 	bad("/sys/kernel/livepatch/kpatch_1/transition", "1",
-	    "warn  other live patches: kpatch_1 is in transition\n", "settled");
+	    "warn  other live patches: kpatch_1 is in transition\n",
+	    "until it is complete");
 	gone("/sys/kernel/livepatch/kpatch_1");
 	bad("/sys/kernel/livepatch/kpatch_1/replace", "1",
 	    "warn  other live patches: kpatch_1, which replaces all others\n",
@@ -171,10 +172,10 @@ static void one_thing_wrong(void **state)
 	bad("/dev/kmsg", "0,1,1,-;traps: Missing ENDBR: xe_guc_notify",
 	    "fail  IBT: ", "report");
 	bad("/sys/module/module/parameters/sig_enforce", "Y",
-	    "fail  signatures: the kernel insists on them (sig_enforce), bcache_journal has none",
+	    "fail  signatures: the kernel requires them (sig_enforce), and bcache_journal has none",
 	    "mokutil --import");
 	bad("/sys/kernel/security/lockdown", "none [integrity] confidentiality",
-	    "fail  signatures: the kernel insists on them (lockdown), xe_pagefault has none",
+	    "fail  signatures: the kernel requires them (lockdown), and xe_pagefault has none",
 	    "dkms unbuild outrigger/0.1.0 -k " RELEASE);
 	bad("/proc/cmdline", "quiet module_blacklist=loop,bcache_journal",
 	    "warn  bcache_journal: kept out by module_blacklist=", "");
@@ -184,26 +185,26 @@ static void one_thing_wrong(void **state)
 	    "underscore");
 	says("ok    bcache_journal: is loaded along with bcache\n");
 	bad("/proc/cmdline", "xe_pagefault.off=1",
-	    "warn  xe_pagefault: off=1 on the kernel", "take it back");
+	    "warn  xe_pagefault: off=1 on the kernel", "undo this");
 	bad("/etc/modprobe.d/mine.conf", "options bcache_journal off=1",
-	    "warn  bcache_journal: off=1 in modprobe.d", "take it back");
+	    "warn  bcache_journal: off=1 in modprobe.d", "undo this");
 	bad("/etc/modprobe.d/mine.conf", "install bcache-journal /bin/true",
 	    "warn  bcache_journal: kept out by an \"install\" line in modprobe.d\n",
-	    "take it back");
+	    "undo this");
 	bad("/etc/modprobe.d/mine.conf", "blacklist bcache_journal",
-	    "ok    bcache_journal: is loaded along with bcache, in spite of \"blacklist\"",
+	    "ok    bcache_journal: is loaded along with bcache, despite \"blacklist\"",
 	    "");
 	bad("/etc/modprobe.d/outrigger.conf", "# masked",
 	    "warn  bcache_journal: is not loaded along with bcache\n",
 	    "masked");
 	bad("/sys/module/xe/notes/.note.gnu.build-id", "another one",
-	    "skip  xe: it has no build id", "");
+	    "skip  xe: it has no build ID", "");
 	notes("xe");
 	file(RELEASE, "xe", "", ""); /* the same, but for a byte */
 	shell("sed -i 's/GNU\\x00./GNU\\x00\\xff/' %s/lib/modules/%s/kernel/xe.ko",
 	      tree, RELEASE);
 	assert_int_equal(ctl("doctor", NULL), DONE);
-	says("warn  xe: the loaded one is not /");
+	says("warn  xe: the loaded driver is not /");
 	says("after a reboot");
 }
 
@@ -232,14 +233,14 @@ static void kprobes(void **state)
 	put(KPROBES, "%s\nffffffffc0a01004  k  hooked+0x4  bcache    [FTRACE]",
 	    harmless[0]);
 	assert_int_equal(ctl("doctor", NULL), DONE);
-	says("ok    kprobes: there is one on hooked of bcache, which bcache_journal replaces\n");
+	says("ok    kprobes: one is set on hooked of bcache, which bcache_journal replaces\n");
 	says("ok    kprobes: none on a function that xe_pagefault replaces\n");
 	loaded("bcache_journal", "armed", "");
 	assert_int_equal(ctl("doctor", NULL), DONE);
-	says("warn  kprobes: there is one on hooked of bcache");
+	says("warn  kprobes: one is set on hooked of bcache");
 	loaded_for("bcache_journal", "inert", "busy", "a sentence");
 	assert_int_equal(ctl("doctor", NULL), FAILED);
-	says("fail  kprobes: there is one on hooked of bcache");
+	says("fail  kprobes: one is set on hooked of bcache");
 	says("unload the module, or end the tool, that has set it");
 	gone(KPROBES);
 	assert_int_equal(ctl("doctor", "xe-pagefault", NULL), DONE);
@@ -256,7 +257,7 @@ static void other_kernels(void **state)
 	says("install linux-headers-6.12.5-amd64");
 	put("/lib/modules/6.12.5-amd64/build/Makefile", "%s", "");
 	assert_int_equal(ctl("doctor", NULL), DONE);
-	says("says why; kernels that we do not know are left out");
+	says("says why; unknown kernels are left out");
 	file("6.12.5-amd64", "xe", "", "");
 	depmod("6.12.5-amd64");
 	assert_int_equal(ctl("doctor", NULL), DONE);
@@ -279,7 +280,7 @@ static void other_kernels(void **state)
 	gone("/lib/modules/" RELEASE);
 	assert_int_equal(ctl("doctor", NULL), FAILED);
 	says("fail  kernel " RELEASE
-	     " (running): its modules are not on the disk\n");
+	     " (running): its modules are not on disk\n");
 }
 
 static void fit(void **state)
@@ -296,7 +297,7 @@ static void fit(void **state)
 	gone("/lib/modules/" RELEASE "/vmlinuz");
 	assert_int_equal(ctl("doctor", "bcache_journal", NULL), DONE);
 	says("skip  kernel " RELEASE
-	     ": whether bcache_journal fits bcache can't be told without /");
+	     ": can't check whether bcache_journal fits bcache without /");
 	says("/vmlinuz\n");
 	gone("/tools/klp-check");
 	assert_int_equal(ctl("doctor", "bcache_journal", NULL), DONE);
@@ -330,7 +331,7 @@ static void sign(const char *module, const char *signer)
 static void keys(void **state)
 {
 	static const char unknown[] =
-		"fail  signatures: the kernel insists on them, and has no key \"Our CA\"";
+		"fail  signatures: the kernel requires them, and lacks the key \"Our CA\"";
 	static const char *const known[] = { "Our CA", "Some Company: Our CA" };
 	size_t i;
 
@@ -383,7 +384,7 @@ static void initramfs(void **state)
 		put(images[i], "%s", "");
 		assert_int_equal(ctl("doctor", NULL), DONE);
 		says("warn  initramfs of " RELEASE
-		     ": has bcache without bcache_journal");
+		     ": has bcache but not bcache_journal");
 		says("dracut --force --kver " RELEASE);
 		gone(images[i]);
 	}
@@ -395,7 +396,7 @@ static void initramfs(void **state)
 	put("/list", "usr/lib/modules/kernel/bcache.ko.xz");
 	assert_int_equal(ctl("doctor", NULL), DONE);
 	says("warn  initramfs of " RELEASE
-	     ": has bcache without bcache_journal");
+	     ": has bcache but not bcache_journal");
 	says("update-initramfs -u -k " RELEASE);
 	says("skip  initramfs of " RELEASE ": has no xe\n");
 	put("/list", "x/bcache.ko.xz\nx/updates/dkms/bcache-journal.ko");

@@ -69,7 +69,7 @@ static void not_loaded(void **state)
 	gone("/etc/modprobe.d");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("bcache          -      0.1.0    warn\n");
-	says("bcache runs on stock's functions\n    \"outriggerctl attach bcache_journal\"\n");
+	says("bcache runs the stock functions\n    \"outriggerctl attach bcache_journal\"\n");
 	put("/proc/cmdline", "quiet module_blacklist=bcache_journal,loop");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("kept out by module_blacklist= on the kernel's command line\n");
@@ -137,14 +137,14 @@ static void in_transition(void **state)
 	patch("bcache_journal", 1, 1);
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("attaching      patching");
-	says("some tasks still run stock's functions");
+	says("some tasks still run the stock functions");
 	says("warn\n");
 	says_not("unread");
 	put("/sys/module/bcache_journal/state", "detaching");
 	patch("bcache_journal", 0, 1);
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("detaching      unpatching");
-	says("it is on its way out");
+	says("it is being detached");
 	/* xe_pagefault empties its queues when the patch is gone */
 	gone("/sys/kernel/livepatch/bcache_journal");
 	assert_int_equal(ctl("status", NULL), DONE);
@@ -168,7 +168,7 @@ static void inert(void **state)
 		{ "disabled", "outriggerctl attach bcache_journal", 0 },
 		{ "stalled", "dmesg names the tasks", 1 },
 		{ "driver-failed", "dmesg | grep bcache", 1 },
-		{ "off", "which is said nowhere any more", 0 },
+		{ "off", "which is no longer configured anywhere", 0 },
 		{ "none", "outriggerctl reload", 1 },
 		{ "other-patch", "outriggerctl reload", 1 },
 		{ "new-to-us", "outriggerctl reload", 1 },
@@ -197,7 +197,7 @@ static void inert(void **state)
 	}
 	put("/sys/module/bcache_journal/refcnt", "1");
 	assert_int_equal(ctl("status", NULL), FAILED);
-	says("somebody holds it");
+	says("it is still in use");
 }
 
 static void off(void **state)
@@ -206,10 +206,10 @@ static void off(void **state)
 	put("/sys/module/xe_pagefault/parameters/off", "Y");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("xe_pagefault: switched off (off=1)");
-	says("which is said nowhere any more");
+	says("which is no longer configured anywhere");
 	put("/etc/modprobe.d/x.conf", "options xe-pagefault off");
 	assert_int_equal(ctl("status", NULL), DONE);
-	says("take back off=1 in modprobe.d");
+	says("undo off=1 in modprobe.d");
 }
 
 static void due(void **state)
@@ -245,11 +245,11 @@ static void gpu_health(void **state)
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("  warn\n");
 	says("xe_pagefault: 0000:03:00.0-gt0: 2 page faults got no reply");
-	says("3 page faults found no room");
-	says("4 messages of the GuC make no sense");
+	says("3 page faults were dropped for lack of room");
+	says("4 messages of the GuC were malformed");
 	put(GT0 "/queued", "5");
 	assert_int_equal(ctl("status", NULL), FAILED);
-	says("5 page faults are open, and none gets its reply");
+	says("5 page faults are open, and none gets a reply");
 }
 
 /* The journal moves whenever we sleep, which that ends. */
@@ -304,7 +304,7 @@ static void journal_health(void **state)
 	assert_int_equal(ctl("status", NULL), DONE);
 	put("/sys/fs/bcache/" SET "/journal/full", "1");
 	assert_int_equal(ctl("status", NULL), FAILED);
-	says("the journal is full, and no entry of it is reclaimed");
+	says("the journal is full, and none of its entries is reclaimed");
 	health_gap_ms = 60000;
 	for (i = 0; i < 2; i++) {
 		pid = busy(signs[i]);
@@ -328,17 +328,17 @@ static void late(void **state)
 	alarm(20);
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("bcache_journal  attached ");
-	says("its figures can't be had");
+	says("its figures are missing");
 	says("a cache set is being registered");
 	assert_int_equal(ctl("status", "--json", NULL), DONE);
-	says("its figures can't be had");
+	says("its figures are missing");
 	assert_int_equal(ctl("metrics", NULL), DONE);
 	says("outrigger_module_state{module=\"bcache_journal\",state=\"attached\"} 1\n");
 	says_not("outrigger_bcache_journal");
 	assert_int_equal(ctl("watch", "--count", "1", NULL), DONE);
 	says("no figures: ");
 	ctl("doctor", NULL);
-	says("warn  bcache_journal: attached, its figures can't be had");
+	says("warn  bcache_journal: attached, its figures are missing");
 	patience_ms = 5000;
 	put("/sys/fs/bcache/" SET "/journal/last_seq", "1");
 	assert_int_equal(ctl("status", NULL), DONE);
@@ -437,7 +437,7 @@ static void usage(void **state)
 	assert_int_equal(ctl("status", "bcache", NULL), USAGE);
 	assert_int_equal(ctl("status", "--timeout", "5", NULL), USAGE);
 	assert_int_equal(ctl("status", "--json", "--due", NULL), USAGE);
-	says("do not go together");
+	says("can't be combined");
 	assert_int_equal(ctl("detach", "--timeout", "soon", NULL), USAGE);
 	assert_int_equal(ctl("watch", "--count", "0", NULL), USAGE);
 	assert_int_equal(ctl("status", "--no-such", NULL), USAGE);

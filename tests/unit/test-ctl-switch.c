@@ -122,8 +122,8 @@ static void taken_back(void **state)
 	says_not("pid 1,");
 	says_not("pid 7,");
 	says_not("pid 6,");
-	says("and for 1 that have yet to come by");
-	says("taken back, it is attached as before");
+	says("and for 1 more\n");
+	says("detaching was reversed, it is attached as before");
 	is(ENABLED, "1");
 	is(STATE, "attached");
 	reap(pid);
@@ -152,7 +152,7 @@ static void slow_task(void **state)
 	pid = kernel("0", begin_of_detach, "1", back_again);
 	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
 	says("waiting for task task6, pid 6, in worker_thread+0x1/0x2\n");
-	says_not("yet to come by");
+	says_not("and for ");
 	reap(pid);
 }
 
@@ -161,7 +161,7 @@ static void still_answering(void **state)
 {
 	loaded("xe_pagefault", "detaching", "disabled");
 	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
-	says("it still answers what it has taken");
+	says("it is still finishing the work that it has accepted");
 }
 
 /* Its work has begun, its patch is yet to come: that is waited for. */
@@ -196,7 +196,7 @@ static void too_early(void **state)
 	pid = kernel("0", end_of_detach, NULL, NULL);
 	assert_int_equal(ctl("unload", "--timeout", "10", NULL), FAILED);
 	says("bcache_journal is detached from bcache\n");
-	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
 	reap(pid);
 	wait(NULL);
 }
@@ -216,9 +216,9 @@ static void no_patch_comes(void **state)
 	wait(NULL);
 	loaded("bcache_journal", "attaching", "unread");
 	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
-	says("there is no livepatch of it yet, nothing was changed");
+	says("its livepatch does not exist yet, nothing was changed");
 	assert_int_equal(ctl("unload", "--timeout", "0.3", NULL), TIMED_OUT);
-	says_not("somebody holds it");
+	says_not("it is still in use");
 }
 
 static void stuck_on_the_way_in(void **state)
@@ -238,7 +238,7 @@ static void stuck_on_the_way_in(void **state)
 	says("attaching takes too long");
 	says("task9, pid 9, in msleep+0x1/0x2, called by bch_journal+0x9/0x99 [bcache]\n");
 	says_not("pid 10,");
-	says("taken back, bcache runs on stock's functions");
+	says("attaching was reversed, bcache runs the stock functions");
 	reap(pid);
 }
 
@@ -251,7 +251,7 @@ static void attach_takes_a_detach_back(void **state)
 	put(ENABLED, "0");
 	pid = kernel("1", back_again, NULL, NULL);
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), DONE);
-	says("taking that back");
+	says("reversing that");
 	says("bcache_journal 0.1.0 is attached to bcache");
 	reap(pid);
 }
@@ -266,15 +266,15 @@ static void attach_after_a_detach(void **state)
 	put(ENABLED, "0");
 	pid = kernel("1", end_of_detach, NULL, NULL);
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
-	says("taking that back");
-	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	says("reversing that");
+	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
 	says_not("not attached");
 	reap(pid);
 
 	begin_of_attach("bcache_journal", end_of_detach);
 	put(STATE, "detaching");
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
-	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
 	says_not("not attached");
 	wait(NULL);
 
@@ -282,7 +282,7 @@ static void attach_after_a_detach(void **state)
 	begin_of_attach("bcache_journal", end_of_detach);
 	put(STATE, "attached");
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
-	says("cannot be unloaded: not with OUTRIGGER_ROOT");
+	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
 	says_not("is attached to");
 	wait(NULL);
 }
@@ -351,10 +351,10 @@ static void not_loadable(void **state)
 	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
 	depmod(RELEASE);
 	assert_int_equal(ctl("attach", NULL), FAILED);
-	says("with OUTRIGGER_ROOT nothing is loaded");
+	says("no module is loaded with OUTRIGGER_ROOT");
 	put("/etc/modprobe.d/mine.conf", "install bcache_journal /bin/true");
 	assert_int_equal(ctl("attach", NULL), FAILED);
-	says("modprobe.d has an \"install\" line in its place");
+	says("an \"install\" line in modprobe.d replaces it");
 }
 
 static void stalled_by_itself(void **state)
