@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A made system for outriggerctl: /sys, /proc and /lib/modules below a directory that
- * OUTRIGGER_ROOT names. It is torn down after each test.
+ * A fake system for outriggerctl: /sys, /proc and /lib/modules below the directory that
+ * OUTRIGGER_ROOT names. It is removed after each test.
  */
 #ifndef OUTRIGGER_CTL_TREE_H
 #define OUTRIGGER_CTL_TREE_H
@@ -20,7 +20,7 @@
 
 #include "../../ctl/ctl.h"
 
-/* not every test needs all of it */
+/* not every test uses all functions */
 #pragma GCC diagnostic ignored "-Wunused-function"
 
 #define RELEASE "6.1.0-test-amd64"
@@ -29,7 +29,7 @@
 #define BUILD_ID "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20"
 
 static char tree[64];
-static char out[65536]; /* what outriggerctl said, on stdout and stderr */
+static char out[65536]; /* output of outriggerctl, stdout and stderr */
 
 __attribute__((format(printf, 1, 2))) static void shell(const char *fmt, ...)
 {
@@ -42,7 +42,7 @@ __attribute__((format(printf, 1, 2))) static void shell(const char *fmt, ...)
 	assert_int_equal(system(command), 0);
 }
 
-/* A file with a line of text, all at once; directories as needed. */
+/* Create a file with a line of text atomically, with its directories. */
 __attribute__((format(printf, 2, 3))) static void put(const char *path,
 						      const char *fmt, ...)
 {
@@ -79,7 +79,7 @@ static void is(const char *path, const char *text)
 	assert_string_equal(have, text);
 }
 
-/* A module as /sys shows it, with its reason's word. */
+/* Create a module as /sys shows it, with a reason_token. */
 static void loaded_for(const char *module, const char *state, const char *token,
 		       const char *reason)
 {
@@ -128,7 +128,7 @@ static void attached(const char *module, const char *target)
 	patch(module, 1, 0);
 }
 
-/* A module's file, as depmod and libkmod read it; depmod() comes after the last. */
+/* Create the file of a module for depmod and libkmod; then call depmod(). */
 static void file(const char *release, const char *name, const char *version,
 		 const char *srcversion)
 {
@@ -162,7 +162,7 @@ static void figures(const char *dir, const struct kind *kind, const char *value)
 	}
 }
 
-/* Runs outriggerctl with the arguments up to NULL; its exit status. */
+/* Run outriggerctl with the arguments up to NULL. Return its exit status. */
 static int ctl(const char *arg, ...)
 {
 	char *argv[16] = { (char *)"outriggerctl", NULL };

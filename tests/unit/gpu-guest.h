@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest of the emulated GPU, for unit tests and fuzzers: some RAM, and what a
- * driver puts there.  Its first pages are in the global GTT at their own addresses.
+ * A guest of the emulated GPU, for unit tests and fuzzers: some RAM, with the data that
+ * a driver puts there. The global GTT maps its first pages to their own addresses.
  */
 #ifndef TESTS_UNIT_GPU_GUEST_H
 #define TESTS_UNIT_GPU_GUEST_H
@@ -16,7 +16,7 @@
 
 #include "../gpu/gpu.h"
 
-/* Where things are; those of the second GT are GT_BYTES further on. */
+/* The layout of RAM; the second GT's part is GT_BYTES further on. */
 #define RAM_BYTES (4u << 20)
 #define GT_BYTES 0x10000u
 #define H2G_RING 0x10000u
@@ -25,7 +25,7 @@
 #define G2H_DESC 0x12040u
 #define G2H_RING 0x14000u
 #define G2H_DWORDS 1024u
-#define CONTEXT 0x40000u /* each has so many bytes: the LRC, then its ring */
+#define CONTEXT 0x40000u /* CONTEXT_BYTES for each: the LRC, then its ring */
 #define CONTEXT_BYTES 0x8000u
 #define CONTEXT_RING 0x4000u
 #define TABLES 0x100000u /* the first one is the root */
@@ -35,7 +35,7 @@
 static struct {
 	u8 *ram;
 	int fd;
-	u64 tables; /* the next one to be used */
+	u64 tables; /* the next free page table */
 	u16 fence;
 } guest;
 
@@ -49,7 +49,7 @@ static inline u64 *guest_table(struct memory *m, u64 addr)
 	return (u64 *)((m->discrete ? m->vram : guest.ram) + addr);
 }
 
-/* Make the entry of an address in the table of a level, and all above it. */
+/* Write the entry of an address in the table of a level, and all entries above it. */
 static inline void guest_map(struct memory *m, u64 va, u64 pte,
 			     unsigned int level)
 {
@@ -67,7 +67,7 @@ static inline void guest_map(struct memory *m, u64 va, u64 pte,
 			guest.tables += PAGE;
 		}
 		table = *e & ~0xfffull;
-		if (table < TABLES || table >= TABLES_END) /* a wild one */
+		if (table < TABLES || table >= TABLES_END) /* a wild pointer */
 			return;
 	}
 	*e = pte;
@@ -99,7 +99,7 @@ static inline void guest_leave(void)
 	close(guest.fd);
 }
 
-/* Write a message into the H2G ring, as far as there is room. */
+/* Write a message into the H2G ring, if there is room. */
 static inline void guest_send(u32 gt, u16 fence, const u32 *dw, u32 n)
 {
 	u32 *desc = guest_at(H2G_DESC + gt * GT_BYTES);
@@ -114,7 +114,7 @@ static inline void guest_send(u32 gt, u16 fence, const u32 *dw, u32 n)
 	desc[1] = (tail + 1) % H2G_DWORDS;
 }
 
-/* Take a message out of the G2H ring.  Return: its length; the rest is zero. */
+/* Take a message out of the G2H ring, padded with zeros. Return its length. */
 static inline u32 guest_receive(u32 gt, u32 *dw)
 {
 	u32 *desc = guest_at(G2H_DESC + gt * GT_BYTES);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The emulated GPU without threads, clock and QEMU, so that a run is always the
- * same: machine_run() lets each of its units work until it would wait.  Where
- * the model gives its lock away, machine.meanwhile() may do what others would.
+ * The emulated GPU without threads, clock and QEMU, so that runs are reproducible.
+ * machine_run() lets each of its units work until it would wait. Where the model drops
+ * its lock, machine.meanwhile() can do what other threads would.
  *
- * It takes the place of gpu.c, and so is for one file of a program.
+ * It replaces gpu.c, so only one file of a program can include it.
  */
 #ifndef TESTS_UNIT_GPU_MACHINE_H
 #define TESTS_UNIT_GPU_MACHINE_H
@@ -26,7 +26,7 @@
 static struct {
 	struct gpu *gpu;
 	u64 clock;
-	u32 budget; /* pauses until all has to end */
+	u32 budget; /* number of pauses after which all units end */
 	void (*meanwhile)(struct gpu *gpu);
 } machine;
 
@@ -72,7 +72,7 @@ static void machine_run(struct gpu *gpu)
 	gpu->quit = !machine.budget;
 }
 
-/* A unit that waits has nothing to do; a command waits for the units. */
+/* A unit that waits has no work; a command that waits lets the units run. */
 int gpu_wait(struct gpu *gpu, pthread_cond_t *cond, u32 us)
 {
 	pause_for(gpu, us);
@@ -119,7 +119,7 @@ static inline void machine_doorbell(u32 gt)
 	mmio_write(machine.gpu, gt ? 0x190304 : 0x1901f0, 1);
 }
 
-/* Return: the first dword of the answer. */
+/* Send a mailbox request. Return the first dword of the answer. */
 static inline u32 machine_mailbox(u32 gt, u32 dw0, u32 dw1, u32 dw2, u32 dw3)
 {
 	u32 flag = gt ? 0x190310 : 0x190240;
@@ -133,7 +133,7 @@ static inline u32 machine_mailbox(u32 gt, u32 dw0, u32 dw1, u32 dw2, u32 dw3)
 	return mmio_read(machine.gpu, flag);
 }
 
-/* As the driver does it. */
+/* Start the GuC as the driver does. */
 static inline void machine_boot(u32 gt)
 {
 	static const u32 value[] = { H2G_RING, H2G_DESC, H2G_DWORDS * 4,
@@ -153,7 +153,7 @@ static inline void machine_send(u32 gt, const u32 *dw, u32 n)
 	machine_doorbell(gt);
 }
 
-/* A FAST_REQUEST with these dwords behind its action. */
+/* Send a FAST_REQUEST with these dwords after the action. */
 #define machine_h2g(gt, action, ...)                                        \
 	machine_send(gt, (const u32[]){ 2u << 28 | (action), __VA_ARGS__ }, \
 		     sizeof((u32[]){ 0, __VA_ARGS__ }) / 4)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Journal entries made in memory, for the unit tests and the fuzzer's first corpus. */
+/* Builds journal entries in memory, for the unit tests and the fuzzer's seeds. */
 #ifndef TESTS_UNIT_IMAGE_H
 #define TESTS_UNIT_IMAGE_H
 
@@ -9,7 +9,7 @@
 #include "../../bcache-journal/ondisk.h"
 #include "../../lib/crc64.h"
 
-/* A small cache: 4 KiB blocks, 128 KiB buckets, 1024 of them. */
+/* A small cache: 4 KiB blocks, 1024 buckets of 128 KiB. */
 static const struct jset_geom image_geom = {
 	.magic = JSET_MAGIC ^ 0x0123456789abcdefULL,
 	.block_bytes = 4096,
@@ -22,7 +22,7 @@ static const struct jset_geom image_geom = {
 	.nr_inodes = 1024,
 };
 
-/* most u64s of keys that an entry can have */
+/* the maximum number of u64s for the keys of an entry */
 static inline u32 image_max_keys(void)
 {
 	return (image_geom.max_bytes - sizeof(struct jset)) / sizeof(__u64);
@@ -33,7 +33,7 @@ static inline void image_seal(struct jset *j)
 	j->csum = bcache_crc64(jset_csum_start(j), jset_csum_bytes(j));
 }
 
-/* a good entry without keys at the start of a zeroed bucket */
+/* create a valid entry without keys at the start of a zeroed bucket */
 static inline struct jset *image_new(u64 seq)
 {
 	struct jset *j = calloc(image_geom.bucket_sectors, 512);
@@ -60,7 +60,7 @@ static inline struct jset *image_new(u64 seq)
 	return j;
 }
 
-/* one more key behind the last; its pointers lead to the starts of buckets 100, 101, ... */
+/* append a key whose pointers refer to the starts of buckets 100, 101, ... */
 static inline struct bkey *image_key(struct jset *j, u32 inode, u64 offset,
 				     u32 size, u32 ptrs)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* outriggerctl doctor: what it makes of systems that lack something. */
+/* outriggerctl doctor on systems with various problems. */
 #include "ctl-tree.h"
 
 #include "../../ctl/doctor.h"
@@ -55,7 +55,7 @@ static void option(void **state)
 	assert_false(option_is_off("", "xe_pagefault."));
 }
 
-/* The notes of the driver's file, as the loaded one shows them. */
+/* Copy the notes of the driver's file to /sys, as for the loaded driver. */
 static void notes(const char *target)
 {
 	shell("mkdir -p %s/sys/module/%s/notes", tree, target);
@@ -69,7 +69,7 @@ static void program(const char *path, const char *does)
 	shell("chmod 755 %s%s", tree, path);
 }
 
-/* A system on which all is well. */
+/* Create a system without problems. */
 static void good(void)
 {
 	attached("bcache_journal", "bcache");
@@ -120,7 +120,7 @@ static void all_well(void **state)
 	says(" 0 warn, 0 fail, 0 skip\n");
 }
 
-/* One thing at a time is wrong; the line that it gets, and what to do. */
+/* One problem at a time: check the line about it and the advice. */
 static void bad(const char *path, const char *text, const char *line,
 		const char *todo)
 {
@@ -200,7 +200,7 @@ static void one_thing_wrong(void **state)
 	bad("/sys/module/xe/notes/.note.gnu.build-id", "another one",
 	    "skip  xe: it has no build ID", "");
 	notes("xe");
-	file(RELEASE, "xe", "", ""); /* the same, but for a byte */
+	file(RELEASE, "xe", "", ""); /* differs in one byte */
 	shell("sed -i 's/GNU\\x00./GNU\\x00\\xff/' %s/lib/modules/%s/kernel/xe.ko",
 	      tree, RELEASE);
 	assert_int_equal(ctl("doctor", NULL), DONE);
@@ -210,7 +210,7 @@ static void one_thing_wrong(void **state)
 
 #define KPROBES "/sys/kernel/debug/kprobes/list"
 
-/* Only one with a post handler is in the way, which the kernel does not show. */
+/* Only a kprobe with a post handler is in the way, but the kernel does not show that. */
 static void kprobes(void **state)
 {
 	static const char *const harmless[] = {
@@ -263,7 +263,7 @@ static void other_kernels(void **state)
 	assert_int_equal(ctl("doctor", NULL), DONE);
 	says("headers; without bcache_journal and xe_pagefault\n");
 	says("dkms install outrigger/0.0.0 -k 6.12.5-amd64");
-	/* DKMS would say that it is installed */
+	/* DKMS would report it as installed */
 	file("6.12.5-amd64", "xe_pagefault", "0.1.0", "AAAA");
 	depmod("6.12.5-amd64");
 	assert_int_equal(ctl("doctor", NULL), DONE);
@@ -276,7 +276,7 @@ static void other_kernels(void **state)
 	says("bcache_journal.ko is built for " RELEASE);
 	says("\"dkms unbuild outrigger/0.1.0 -k 6.12.5-amd64\", then \"dkms install --force\"");
 	says_not("autoinstall");
-	/* the running one was removed */
+	/* the running kernel was removed */
 	gone("/lib/modules/" RELEASE);
 	assert_int_equal(ctl("doctor", NULL), FAILED);
 	says("fail  kernel " RELEASE
@@ -321,7 +321,7 @@ static void built_in(void **state)
 	says(fail);
 }
 
-/* The end of a signed module: the signer, an id, a signature, and what these are. */
+/* Append the signature of a module: signer, key id, signature and their description. */
 static void sign(const char *module, const char *signer)
 {
 	shell("printf '%s..\\1\\4\\1\\%03zo\\1\\0\\0\\0\\0\\0\\0\\1~Module signature appended~\\n' >>%s/lib/modules/%s/kernel/%s.ko",
@@ -361,7 +361,7 @@ static void nothing_there(void **state)
 	says("fail  ftrace: this kernel has none\n");
 }
 
-/* The first one is found, also if this machine has it. */
+/* The fake listers are first in PATH, even if this host has real ones. */
 static void initramfs(void **state)
 {
 	static const char *const images[] = { "/boot/initrd.img-" RELEASE,
@@ -375,7 +375,7 @@ static void initramfs(void **state)
 	good();
 	snprintf(path, sizeof(path), "%s/bin:%s", tree, getenv("PATH"));
 	setenv("PATH", path, 1);
-	/* with dracut, whose lister shows more than the name */
+	/* with dracut, whose lister prints more than the name */
 	program("/bin/lsinitramfs", "exit 1");
 	program("/bin/lsinitrd", list);
 	put("/list",

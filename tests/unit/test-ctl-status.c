@@ -9,9 +9,9 @@
 
 #include <json-c/json.h>
 
-/* The module of the last "status --json", by its place there. */
 static struct json_object *document;
 
+/* Parse the output of the last "status --json". Return its module number @i. */
 static struct json_object *module(int i)
 {
 	json_object *list;
@@ -132,7 +132,7 @@ static void in_transition(void **state)
 {
 	attached("bcache_journal", "bcache");
 	put("/sys/module/bcache_journal/state", "attaching");
-	/* the module may be busy: this would wait, so it must not be asked for */
+	/* a read of the figures could block: they must not be read now */
 	put("/sys/module/bcache_journal/reason", "unread");
 	patch("bcache_journal", 1, 1);
 	assert_int_equal(ctl("status", NULL), DONE);
@@ -145,13 +145,13 @@ static void in_transition(void **state)
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("detaching      unpatching");
 	says("it is being detached");
-	/* xe_pagefault empties its queues when the patch is gone */
+	/* xe_pagefault empties its queues after the livepatch is gone */
 	gone("/sys/kernel/livepatch/bcache_journal");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("detaching      - ");
 }
 
-/* Every word of attach/reasons.h: is it a fault, and what is to be done? */
+/* For every token of attach/reasons.h: its health, and the advice. */
 static void inert(void **state)
 {
 	static const struct {
@@ -178,7 +178,7 @@ static void inert(void **state)
 
 	assert_int_equal(sizeof(all) / sizeof(*all), NR_REASONS + 1);
 	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		/* its wording may change: it is shown, and nobody goes by it */
+		/* the text is only shown: its wording may change */
 		loaded_for("bcache_journal", "inert", all[i].token,
 			   "detached rebuild stalled");
 		assert_int_equal(ctl("status", NULL), all[i].status);
@@ -252,7 +252,7 @@ static void gpu_health(void **state)
 	says("5 page faults are open, and none gets a reply");
 }
 
-/* The journal moves whenever we sleep, which that ends. */
+/* This file changes while outriggerctl sleeps: a signal, handled by move(), ends the sleep. */
 static int sign;
 
 static void move(int sig)
@@ -312,13 +312,13 @@ static void journal_health(void **state)
 		idle(pid);
 	}
 	says("  ok\n");
-	/* a set that goes is no fault */
+	/* a set that disappears is no error */
 	gone("/sys/fs/bcache/" SET "/journal/seq");
 	assert_int_equal(ctl("status", NULL), DONE);
 }
 
-/* Reading waits, as it does while a set is registered. */
-static void late(void **state)
+/* Reads of the figures block, as they do while a set is being registered. */
+static void figures_late(void **state)
 {
 	attached("bcache_journal", "bcache");
 	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "0");
@@ -345,8 +345,8 @@ static void late(void **state)
 	says("  ok\n");
 }
 
-/* What is missing, is missed only where the kernel has the driver. */
-static void metrics_of_nothing(void **state)
+/* A missing module is reported only if the kernel has its driver. */
+static void metrics_without_modules(void **state)
 {
 	assert_int_equal(ctl("metrics", NULL), DONE);
 	assert_string_equal(out, "");
@@ -409,7 +409,7 @@ static void metrics_by_promtool(void **state)
 	put("/metrics", "%s", out);
 	snprintf(path, sizeof(path), "%s/metrics", tree);
 	assert_int_equal(conventions_hold(path), 0);
-	/* and it would find fault */
+	/* check that promtool does find errors */
 	put("/metrics", "# HELP a b\n# TYPE a counter\na 1");
 	assert_int_not_equal(conventions_hold(path), 0);
 }
@@ -474,9 +474,10 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(journal_health, tree_make,
 						tree_remove),
-		cmocka_unit_test_setup_teardown(late, tree_make, tree_remove),
-		cmocka_unit_test_setup_teardown(metrics_of_nothing, tree_make,
+		cmocka_unit_test_setup_teardown(figures_late, tree_make,
 						tree_remove),
+		cmocka_unit_test_setup_teardown(metrics_without_modules,
+						tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(metrics, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(metrics_by_promtool, tree_make,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * outriggerctl attach, detach and unload. A child plays the kernel: it looks at what is
- * written to "enabled", and does with the module what livepatch would do. Nothing is
- * loaded in a made tree; tests/cases/ctl.sh does that.
+ * outriggerctl attach, detach and unload. A child process plays the kernel: it watches
+ * "enabled", and changes the state of the module as livepatch would. No module can be
+ * loaded in a fake system; tests/cases/ctl.sh does that.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -34,7 +34,7 @@ static void back_again(void)
 	put(TRANSITION, "0");
 }
 
-/* Waits until "enabled" is @value, does @then; and so on for each pair. */
+/* Wait until "enabled" is @value, then call @then; likewise for the second pair. */
 static pid_t kernel(const char *value, void (*then)(void), const char *value2,
 		    void (*then2)(void))
 {
@@ -102,8 +102,8 @@ static void detached(void **state)
 	reap(pid);
 }
 
-/* A task of a process's many that stays in a function of ours. */
-static void taken_back(void **state)
+/* One thread of a process stays in a replacement function. */
+static void detach_reversed(void **state)
 {
 	pid_t pid;
 
@@ -129,8 +129,8 @@ static void taken_back(void **state)
 	reap(pid);
 }
 
-/* Both at once: the transition ends as we take it back. */
-static void done_at_last(void **state)
+/* The transition ends while outriggerctl is reversing it. */
+static void detach_completes_late(void **state)
 {
 	pid_t pid;
 
@@ -142,7 +142,7 @@ static void done_at_last(void **state)
 	reap(pid);
 }
 
-/* Nobody is kept, but one is slow. */
+/* No task is in a replacement function, but one is slow to switch. */
 static void slow_task(void **state)
 {
 	pid_t pid;
@@ -156,7 +156,7 @@ static void slow_task(void **state)
 	reap(pid);
 }
 
-/* The patch is gone, but page faults are still being answered: no way back. */
+/* The livepatch is gone, but page faults are still being answered: too late to reverse. */
 static void still_answering(void **state)
 {
 	loaded("xe_pagefault", "detaching", "disabled");
@@ -164,7 +164,7 @@ static void still_answering(void **state)
 	says("it is still finishing the work that it has accepted");
 }
 
-/* Its work has begun, its patch is yet to come: that is waited for. */
+/* The attach has begun, but its livepatch does not exist yet: outriggerctl waits for it. */
 static void begin_of_attach(const char *module, void (*then)(void))
 {
 	loaded(module, "attaching", "unread");
@@ -180,7 +180,7 @@ static void patch_comes(void)
 	patch("bcache_journal", 1, 1);
 }
 
-static void too_early(void **state)
+static void detach_before_the_patch(void **state)
 {
 	pid_t pid;
 
@@ -208,7 +208,7 @@ static void armed_again(void)
 	put(STATE, "armed");
 }
 
-static void no_patch_comes(void **state)
+static void patch_never_appears(void **state)
 {
 	begin_of_attach("bcache_journal", armed_again);
 	assert_int_equal(ctl("detach", "--timeout", "10", NULL), DONE);
@@ -221,7 +221,7 @@ static void no_patch_comes(void **state)
 	says_not("it is still in use");
 }
 
-static void stuck_on_the_way_in(void **state)
+static void attach_stuck(void **state)
 {
 	pid_t pid;
 
@@ -242,7 +242,7 @@ static void stuck_on_the_way_in(void **state)
 	reap(pid);
 }
 
-static void attach_takes_a_detach_back(void **state)
+static void attach_reverses_a_detach(void **state)
 {
 	pid_t pid;
 
@@ -256,7 +256,7 @@ static void attach_takes_a_detach_back(void **state)
 	reap(pid);
 }
 
-/* It is taken back too late, or that is not possible any more. */
+/* The detach is reversed too late, or can no longer be reversed. */
 static void attach_after_a_detach(void **state)
 {
 	pid_t pid;
@@ -278,7 +278,7 @@ static void attach_after_a_detach(void **state)
 	says_not("not attached");
 	wait(NULL);
 
-	/* the state is behind the patch */
+	/* the state has not caught up with the livepatch */
 	begin_of_attach("bcache_journal", end_of_detach);
 	put(STATE, "attached");
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
@@ -298,14 +298,14 @@ static void attach_says(void **state)
 	loaded("xe_pagefault", "armed", "");
 	assert_int_equal(ctl("attach", "xe-pagefault", NULL), DONE);
 	says("it attaches when xe is loaded");
-	/* a reload is needed, which can't be had here */
+	/* this needs a reload, which is impossible in a fake system */
 	end_of_detach();
 	assert_int_equal(ctl("attach", "bcache-journal", NULL), FAILED);
 	says("cannot be unloaded");
 	is(STATE, "inert");
 }
 
-/* What is attached is not given up for something that can't be loaded. */
+/* An attached module is not detached for one that can't be loaded. */
 static void reload_needs_a_file(void **state)
 {
 	attached("bcache_journal", "bcache");
@@ -321,7 +321,7 @@ static void reload_needs_a_file(void **state)
 	is(ENABLED, "1");
 }
 
-/* What is not used, or was put aside, is reloaded only if it is named. */
+/* Modules that are unused, or were detached on purpose, are reloaded only if named. */
 static void reload_of_all(void **state)
 {
 	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
@@ -397,25 +397,25 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(detached, tree_make,
 						tree_remove),
-		cmocka_unit_test_setup_teardown(taken_back, tree_make,
+		cmocka_unit_test_setup_teardown(detach_reversed, tree_make,
 						tree_remove),
-		cmocka_unit_test_setup_teardown(done_at_last, tree_make,
-						tree_remove),
+		cmocka_unit_test_setup_teardown(detach_completes_late,
+						tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(slow_task, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(still_answering, tree_make,
 						tree_remove),
-		cmocka_unit_test_setup_teardown(too_early, tree_make,
-						tree_remove),
-		cmocka_unit_test_setup_teardown(no_patch_comes, tree_make,
+		cmocka_unit_test_setup_teardown(detach_before_the_patch,
+						tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(patch_never_appears, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(reload_of_all, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(not_loadable, tree_make,
 						tree_remove),
-		cmocka_unit_test_setup_teardown(stuck_on_the_way_in, tree_make,
+		cmocka_unit_test_setup_teardown(attach_stuck, tree_make,
 						tree_remove),
-		cmocka_unit_test_setup_teardown(attach_takes_a_detach_back,
+		cmocka_unit_test_setup_teardown(attach_reverses_a_detach,
 						tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(attach_after_a_detach,
 						tree_make, tree_remove),

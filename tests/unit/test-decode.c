@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages of the GuC against the bit positions of xe's ABI headers, written as
- * plain numbers here.
+ * The decoder of GuC messages. The expected bit positions are those of xe's ABI
+ * headers, written here as plain numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "../../xe-pagefault/decode.h"
 
-/* What the GuC sent when a copy engine wrote to 0x300000100 of ASID 1. */
+/* The message of the GuC when a copy engine wrote to 0x300000100 of ASID 1. */
 static const u32 real[] = { 0x26000002, 0x00001000, 0x00000001, 0x00000002 };
 
 static void real_fault(void **state)
@@ -32,7 +32,7 @@ static void real_fault(void **state)
 	assert_false(pf.trva_fault);
 	assert_false(pf.prefetch);
 
-	/* what stock xe answers to it */
+	/* the reply of the stock driver */
 	pagefault_reply(&pf, false, reply);
 	assert_int_equal(reply[0], 0x00001401);
 	assert_int_equal(reply[1], 0x00026000);
@@ -41,7 +41,7 @@ static void real_fault(void **state)
 	assert_int_equal(reply[1], 0x00026000);
 }
 
-/* each field alone at its largest: it is where it belongs, and nowhere else */
+/* each field at its maximum: it must not leak into other fields */
 static void fault_fields(void **state)
 {
 	static const struct {
@@ -104,7 +104,7 @@ static void fault_length(void **state)
 				 len == 4 ? DECODE_OK : DECODE_LENGTH);
 }
 
-/* refused, but it can be answered */
+/* such a fault is refused, but can be answered */
 static void fault_reserved_access(void **state)
 {
 	static const u32 msg[] = { 5U << 28, 0x00123008, 3, 0 };
@@ -129,7 +129,7 @@ static void reply_fields(void **state)
 		{ { .engine_instance = 0x3f }, 0x403, 0x3f << 7 },
 		{ { .engine_class = 7 }, 0x403, 7 << 13 },
 		{ { .pdata = 0xffff }, 0x403, 0xffff0000 },
-		/* what the reply does not carry */
+		/* fields that the reply does not contain */
 		{ { .addr = ~0ULL, .access = 2, .type = 3, .level = 7 },
 		  0x403,
 		  0 },
@@ -141,7 +141,7 @@ static void reply_fields(void **state)
 		assert_int_equal(reply[0], t[i].dw0);
 		assert_int_equal(reply[1], t[i].dw1);
 	}
-	/* a prefetch that was served is answered as any other fault */
+	/* a successful prefetch is answered like any other fault */
 	pagefault_reply(&t[2].pf, false, reply);
 	assert_int_equal(reply[0], 0x401);
 	assert_int_equal(reply[1], 0);
@@ -170,11 +170,11 @@ static void access_counter_first_block(void **state)
 	u32 msg[] = { 1 << 5, 0, 1 << 8, 1 };
 	struct access_counter ac;
 
-	/* vector 0x10: the fifth of 32 blocks of 64 KiB */
+	/* vector 0x10: block 4 of 32 blocks of 64 KiB */
 	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
 	assert_int_equal(access_counter_addr(&ac), 0x100040000);
 
-	/* only bit 31, which lies in the other dword */
+	/* only bit 31, which is in the other dword */
 	msg[0] = 1;
 	msg[1] = 1;
 	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
@@ -197,7 +197,7 @@ static void access_counter_refused(void **state)
 				 DECODE_GRANULARITY);
 	}
 
-	/* the last range of all, and one that begins too late for its length */
+	/* the last possible range, and one that wraps around */
 	msg[3] = ~0U;
 	msg[2] = 0xfffe0000;
 	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_RANGE);

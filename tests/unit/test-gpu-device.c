@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The emulated GPU from outside: registers, interrupts, configuration space, the
- * GuC's mailbox and messages, what the ledger makes of a run, the control
- * commands, and the vfio-user protocol.
+ * The interfaces of the emulated GPU: registers, interrupts, configuration space, the
+ * GuC's mailbox and messages, the ledger of a run, the control commands, and the
+ * vfio-user protocol.
  */
 #include "gpu-machine.h"
 
@@ -50,7 +50,7 @@ static void wr(u32 reg, u32 value)
 	mmio_write(gpu, reg, value);
 }
 
-/* What a command is answered. */
+/* Execute a command. Return the answer. */
 static const char *command(const char *text)
 {
 	static char reply[8192];
@@ -67,7 +67,7 @@ static const char *command(const char *text)
 	return reply;
 }
 
-/* Does the run count as clean? */
+/* Return whether the run is clean. */
 static bool clean(void)
 {
 	int out, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -84,7 +84,7 @@ static bool clean(void)
 	return is;
 }
 
-/* Expect a fault, and make a reply to it in dw[1] and dw[2]. */
+/* Expect a fault, and prepare the reply to it in dw[1] and dw[2]. */
 static void next_fault(u32 gt)
 {
 	u32 pdata, f[CTB_MESSAGE];
@@ -104,7 +104,7 @@ static void send_reply(u32 gt)
 	machine_run_anew();
 }
 
-/* what the driver would not start without, or would complain about */
+/* values without which the driver would not start, or would complain */
 static void reset_values(void **state)
 {
 	static const u32 want[][2] = {
@@ -149,10 +149,10 @@ static void registers(void **state)
 	assert_int_equal(rd(0xfd0), 1);
 	wr(0xfd0, 0);
 	assert_int_equal(rd(0xfd0), 1);
-	/* one that just keeps what was written */
+	/* a register without side effects */
 	wr(0x4f100, 0x12345678);
 	assert_int_equal(rd(0x4f100), 0x12345678);
-	/* the upper half says what is written */
+	/* the upper half is a mask */
 	wr(0xa188, 0x00030001);
 	assert_int_equal(rd(0xdfc), 1);
 	wr(0xa188, 0x00020002);
@@ -177,7 +177,7 @@ static void registers(void **state)
 	assert_int_equal(rd(0x138128), 1);
 	wr(0x444e8, ~0u);
 	assert_int_equal(rd(0x444e8), 0);
-	/* the driver's own reset */
+	/* the FLR that the driver requests */
 	wr(0x101010, 1u << 31);
 	assert_int_equal(rd(0x101018), 1u << 31);
 	assert_int_equal(rd(0x4f100), 0);
@@ -198,7 +198,7 @@ static void firmware_start(void **state)
 		assert_int_equal(rd(base + 0xc000), 0x8000f0ec);
 		assert_int_equal(rd(base + 0xc314), 0);
 	}
-	wr(0x941c, 2); /* another unit */
+	wr(0x941c, 2); /* a different unit */
 	assert_int_equal(rd(0xc000), 0x8000f0ec);
 	wr(0x941c, 8);
 	assert_int_equal(rd(0xc000), 1);
@@ -221,14 +221,14 @@ static void mailbox(void **state)
 	assert_int_equal(machine_mailbox(0, 0x4100, 0, 0, 0), 0xf0000018);
 	assert_int_equal(machine_mailbox(0, 0x4100, DATA, 0, 24), 0xf0000018);
 	assert_memory_equal(guest_at(DATA), table, 24);
-	/* never more than it is */
+	/* never longer than the actual size */
 	*guest_at(DATA + 24) = 5;
 	machine_mailbox(0, 0x4100, DATA, 0, ~0u);
 	assert_int_equal(*guest_at(DATA + 24), 5);
 	machine_mailbox(0, 0x4100, DATA + 64, 0, 4);
 	assert_int_equal(*guest_at(DATA + 64), 1);
 	assert_int_equal(*guest_at(DATA + 68), 0);
-	/* no ring of no size */
+	/* a ring size of 0 */
 	assert_int_equal(machine_mailbox(0, 0x4509, 1, 0, 0), 0xf0000000);
 	assert_false(gpu->gt[0]->guc.ct);
 	machine_boot(0);
@@ -239,7 +239,7 @@ static void mailbox(void **state)
 	assert_int_equal(gpu->count[COUNT_UNKNOWN], 0);
 	machine_mailbox(0, 0x7777, 0, 0, 0);
 	assert_int_equal(gpu->count[COUNT_UNKNOWN], 1);
-	/* a doorbell alone is no request */
+	/* a doorbell without a request */
 	wr(0x190240, 0);
 	machine_run_anew();
 	machine_doorbell(0);
@@ -256,15 +256,15 @@ static void requests(void **state)
 
 	for (u32 gt = 0; gt < GTS; gt++) {
 		guest_send(gt, 0x77, request, 3);
-		machine_run_anew(); /* not rung yet */
+		machine_run_anew(); /* no doorbell yet */
 		assert_int_equal(guest_receive(gt, dw), 0);
 		machine_doorbell(gt);
 		machine_run_anew();
 		assert_int_equal(guest_receive(gt, dw), 1);
 		assert_int_equal(dw[0], 0xf0000000);
 		assert_int_equal(guest.fence, 0x77);
-		machine_h2g(gt, 0x550e, 0); /* the same, and no answer wanted */
-		machine_h2g(gt, 0x1234, 0); /* nobody knows it */
+		machine_h2g(gt, 0x550e, 0); /* the same, without an answer */
+		machine_h2g(gt, 0x1234, 0); /* an unknown action */
 		machine_run_anew();
 		assert_int_equal(guest_receive(gt, dw), 0);
 	}
@@ -275,7 +275,7 @@ static void requests(void **state)
 	assert_int_equal(*guest_at(DATA + 4), 3);
 	assert_int_equal(*guest_at(DATA + 132),
 			 120 | 24 << 8 | 120 << 16 | 24 << 24);
-	/* a context that is not there */
+	/* a context that does not exist */
 	machine_h2g(0, 0x1001, 5, 1);
 	machine_h2g(0, 0x4503, 5);
 	machine_h2g(0, 0x4503, ~0u);
@@ -304,7 +304,7 @@ static void broken_ring(void **state)
 	assert_false(clean());
 }
 
-/* a request that nobody knows makes a run unclean */
+/* an unknown request fails the run */
 static void unknown_request(void **state)
 {
 	machine_h2g(0, 0x550e, 0);
@@ -317,7 +317,7 @@ static void unknown_request(void **state)
 	assert_true(clean());
 }
 
-/* a driver that writes over unread messages is caught while nobody reads them */
+/* a driver that overwrites messages is caught before they are read */
 static void overwritten_ring(void **state)
 {
 	struct guc *guc = &gpu->gt[0]->guc;
@@ -344,7 +344,7 @@ static void overwritten_ring(void **state)
 	assert_int_equal(gpu->count[COUNT_OVERWRITTEN], 1);
 }
 
-/* so many a second, in order, and none lost; faults are answered meanwhile */
+/* a limited rate of messages, in order and without loss, while faults are answered */
 static void slow_reader(void **state)
 {
 	u64 start, h2g;
@@ -365,7 +365,7 @@ static void slow_reader(void **state)
 	machine_run_anew();
 	assert_int_equal(gpu->count[COUNT_H2G], h2g + 40);
 	assert_in_range(machine.clock - start, 0, 1000000);
-	/* it sends at its own pace */
+	/* the rate does not limit what the GuC sends */
 	command("rate h2g=1");
 	machine_h2g(0, 0x550e, 0);
 	machine_h2g(0, 0x550e, 0);
@@ -376,7 +376,7 @@ static void slow_reader(void **state)
 	assert_true(clean());
 }
 
-/* what the driver's handler does; a bit that comes meanwhile is not lost */
+/* the steps of the driver's handler; interrupts that arrive meanwhile are not lost */
 static void interrupts(void **state)
 {
 	int fd[2];
@@ -415,14 +415,14 @@ static void interrupts(void **state)
 	assert_int_equal(rd(0x190010), 0);
 	wr(0x190008, 1u << 31);
 	assert_int_equal(gpu->irq.raised, 2);
-	/* two events of one unit before it was asked */
+	/* two events of one unit before its identity was read */
 	irq_raise(&gpu->irq, 0, 15, CLASS_COPY, 0, 1);
 	irq_raise(&gpu->irq, 0, 15, CLASS_COPY, 0, 0x100);
 	wr(0x190070, 1 << 15);
 	assert_int_equal(rd(0x190060), 0x80030101);
 	wr(0x190018, 1 << 15);
 	assert_int_equal(gpu->irq.raised, 4);
-	/* held back, and raised then */
+	/* held back, then raised */
 	command("hold what=irq on");
 	irq_raise(&gpu->irq, 0, 15, CLASS_COPY, 0, 1);
 	assert_int_equal(gpu->irq.raised, 4);
@@ -506,7 +506,7 @@ static void ledger_of_a_run(void **state)
 	dw[2] ^= 1u << 30;
 	send_reply(0);
 	assert_int_equal(gpu->count[COUNT_STRAY], 1);
-	/* of the other GT it is a stray too */
+	/* on the other GT, it is a stray reply too */
 	dw[2] ^= 1u << 30;
 	send_reply(1);
 	assert_int_equal(gpu->count[COUNT_STRAY], 2);
@@ -544,10 +544,10 @@ static void ledger_and_reset(void **state)
 		assert_int_equal(guc_open_faults(gpu->gt[0]), 0);
 		assert_int_equal(gpu->count[COUNT_CLEARED], i + 1);
 		machine_boot(0);
-		send_reply(0); /* too late */
+		send_reply(0); /* after the reset */
 		assert_int_equal(gpu->count[COUNT_STRAY], i + 1);
 	}
-	/* its key is not given to another soon */
+	/* its key is not reused soon */
 	command("fault asid=1 va=0");
 	next_fault(0);
 	assert_true(dw[2] >> 16 > 2);
@@ -555,7 +555,7 @@ static void ledger_and_reset(void **state)
 	assert_int_equal(gpu->count[COUNT_REPLIES], 1);
 	command("expect what=stray n=3");
 	assert_true(clean());
-	/* one that nobody answered for long is missing, reset or not */
+	/* a fault without a reply for long counts as missing, despite the reset */
 	command("fault asid=1 va=0");
 	machine.clock += 6000000000ull;
 	wr(0x941c, 8);
@@ -580,7 +580,7 @@ static void negative_controls(void **state)
 	assert_int_equal(gpu->count[COUNT_REPLIES], 1);
 }
 
-/* the H2G message drops what it names, and says so after that only */
+/* the H2G message drops the named translations before it is acknowledged */
 static void invalidation(void **state)
 {
 	static const struct {
@@ -650,12 +650,12 @@ static void raw(void **state)
 	command("raw gt=1 action=0x6002");
 	assert_int_equal(guest_receive(1, dw), 1);
 	assert_int_equal(guc_open_faults(gpu->gt[1]), 0);
-	/* one with a ledger is a fault */
+	/* with the ledger, it is a fault */
 	command("raw action=0x6002 ledger=1 dw=26000002,00001000,1,2");
 	next_fault(0);
 	assert_int_equal(dw[2] >> 16, 2);
 	assert_int_equal(guc_open_faults(gpu->gt[0]), 1);
-	/* the same key again: the guest sees it, there is one to be answered */
+	/* the same key again: the guest receives both, but only one is open */
 	command("raw action=0x6002 ledger=1 dw=26000002,00001000,1,2");
 	next_fault(0);
 	assert_int_equal(guc_open_faults(gpu->gt[0]), 1);
@@ -663,7 +663,7 @@ static void raw(void **state)
 	assert_int_equal(guc_open_faults(gpu->gt[0]), 0);
 }
 
-/* more than the ring takes: each is sent once, when there is room */
+/* more faults than fit into the ring: each is sent once, as soon as there is room */
 static void storm(void **state)
 {
 	u32 sent = 0, waiting;
@@ -684,7 +684,7 @@ static void storm(void **state)
 	assert_int_equal(gpu->count[COUNT_REPLIES], 500);
 	assert_string_equal(command("wait"), "ok outstanding=0");
 	assert_true(clean());
-	/* as many as it can hold, while nobody answers */
+	/* up to the maximum, while none is answered */
 	assert_string_equal(command("storm n=0 asid=1 va=0"), "ok n=0");
 	command("storm n=1000000 asid=1 va=0");
 	assert_true(gpu->gt[0]->guc.waiting <= GUC_FAULTS_MAX);
@@ -711,7 +711,7 @@ static void held(void **state)
 
 		snprintf(line, sizeof(line), "fill leave=%u", leave);
 		command(line);
-		/* a lone dword can't be filled */
+		/* a single dword can't be filled */
 		assert_true(ctb_room(&gpu->mem, &gpu->gt[0]->guc.g2h) - leave <
 			    2);
 		snprintf(want, sizeof(want), "ok room=%u",
@@ -760,7 +760,7 @@ static void contexts(void **state)
 	assert_int_equal(dw[1], 2);
 }
 
-/* each is one error, and does nothing */
+/* each gets one error, and has no effect */
 static void bad_commands(void **state)
 {
 	static const char *const bad[] = {
@@ -865,7 +865,7 @@ static void good_commands(void **state)
 	assert_true(clean());
 }
 
-/* without a channel nothing is taken */
+/* without a CT channel, nothing is accepted */
 static void no_channel(void **state)
 {
 	assert_memory_equal(command("fault asid=1 va=0"), "error ", 6);
@@ -899,7 +899,7 @@ static const char *read_line(int fd)
 	return line;
 }
 
-/* several clients, with lines in pieces and many at once */
+/* several clients, with lines in pieces and several lines in a write */
 static void control_socket(void **state)
 {
 	char path[64], flood[16384], far[200];
@@ -920,13 +920,13 @@ static void control_socket(void **state)
 	assert_int_equal(write(fd[0], "ds gt=1\n", 8), 8);
 	assert_string_equal(read_line(fd[0]), "ok");
 	close(fd[0]);
-	/* a line without an end: hung up on */
+	/* an endless line: the client is disconnected */
 	memset(flood, 'x', sizeof(flood));
 	signal(SIGPIPE, SIG_IGN);
 	while (send(fd[1], flood, sizeof(flood), MSG_NOSIGNAL) > 0)
 		;
 	read_line(fd[1]);
-	/* others come and go */
+	/* other clients can still connect */
 	for (i = 0; i < 40; i++) {
 		int one = client(path);
 
@@ -958,7 +958,7 @@ static u32 open_files(void)
 	return n;
 }
 
-/* Send a request, serve it, and take the answer.  Return: its errno. */
+/* Send a request, serve it, and receive the answer. Return its errno. */
 static int request(u32 command, const void *payload, u32 size, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
@@ -1036,7 +1036,7 @@ static void vfio_user_info(void **state)
 	request(5, &region, sizeof(region), -1);
 	assert_int_equal(answer32(0), 80);
 	assert_int_equal(answer32(32 + 16), 0x130000);
-	region.argsz = 32; /* no place for the areas */
+	region.argsz = 32; /* no room for the areas */
 	request(5, &region, sizeof(region), -1);
 	assert_int_equal(((struct vfio_user_header *)answer)->size, 48);
 	assert_int_equal(request(7, &irq, sizeof(irq), -1), 0);
@@ -1066,7 +1066,7 @@ static void vfio_user_access(void **state)
 	assert_int_equal(answer32(16), v);
 	assert_int_equal(io(9, 0, (16 << 20) - 4096, 4096, "", 0), 0);
 	assert_int_equal(io(9, 0, (4 << 20) - 8, 16, "", 0), 0);
-	/* what is not there */
+	/* invalid ranges and regions */
 	assert_int_equal(io(9, 0, (16 << 20) - 2, 4, "", 0), EINVAL);
 	assert_int_equal(io(9, 0, ~0ull, 4, "", 0), EINVAL);
 	assert_int_equal(io(9, 0, 0, 4097, "", 0), EINVAL);
@@ -1076,7 +1076,7 @@ static void vfio_user_access(void **state)
 	assert_int_equal(io(9, 1, 0, 1, "", 0), EINVAL);
 	assert_int_equal(io(9, ~0u, 0, 1, "", 0), EINVAL);
 	assert_int_equal(io(10, 0, 0, 8, &v, 4),
-			 EINVAL); /* fewer bytes than it says */
+			 EINVAL); /* fewer bytes than the count */
 	assert_int_equal(io(10, 0, 0, 4096, bytes, 4095), EINVAL);
 	assert_int_equal(request(9, bytes, 15, -1), EINVAL);
 	assert_int_equal(request(10, bytes, 15, -1), EINVAL);
@@ -1105,7 +1105,7 @@ static void vfio_user_memory(void **state)
 	assert_int_equal(request(2, &map, sizeof(map), guest.fd), 0);
 	assert_false(gpu->mem.map[maps].writable);
 	assert_int_equal(request(77, &map, sizeof(map), guest.fd), EOPNOTSUPP);
-	/* nor did any of these keep a file open */
+	/* none of these kept a file open */
 	assert_int_equal(open_files(), before);
 }
 
@@ -1124,7 +1124,7 @@ static void vfio_user_interrupts(void **state)
 	assert_int_equal(read(fd[0], &one, 8), 8);
 	set = (struct vfio_user_irq_set){ 20, 0x21, 1, 0, 0 };
 	assert_int_equal(request(8, &set, sizeof(set), -1), 0);
-	assert_int_equal(read(fd[0], &one, 8), 0); /* it has closed its end */
+	assert_int_equal(read(fd[0], &one, 8), 0); /* closed by the device */
 	irq_raise(&gpu->irq, 0, 15, CLASS_COPY, 0, 1);
 	close(fd[0]);
 	assert_int_equal(request(8, &set, sizeof(set) - 1, -1), EINVAL);
@@ -1133,7 +1133,7 @@ static void vfio_user_interrupts(void **state)
 	assert_int_equal(rd(0x4f100), 0);
 }
 
-/* nonsense is hung up on; a request that is cut off is not done */
+/* invalid requests end the connection; incomplete ones are not executed */
 static void vfio_user_nonsense(void **state)
 {
 	static const u32 bad[][4] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The command streamer of the emulated GPU: its instructions, batches, faults and
- * their replies, and that nothing a batch says keeps it for ever.
+ * their replies. No batch may keep it busy forever.
  */
 #include "gpu-machine.h"
 
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #define ASID 7u
-#define ROOM 16u /* pages of data, and as many addresses behind them unmapped */
+#define ROOM 16u /* pages of data, followed by as many unmapped pages */
 #define VA 0x20000000ull
 #define BATCH 0x1f0000u
 #define BATCH_VA 0x10000000u
@@ -142,7 +142,7 @@ static void store(void **state)
 	batch(STORE, (u32)VA + 0x10, 0, 0x11111111, /* a dword */
 	      MI(0x20u, 5) | 1 << 21, (u32)VA + 0x20, 0, 0x22222222, 0x33333333,
 	      MI(0x20u, 7), (u32)VA + 0xff8, 0, 1, 2, 3,
-	      4, /* into the next page */
+	      4, /* across a page boundary */
 	      STORE | GGTT, DATA + 0x30, 0, 0x44444444, MI(0x20u, 3),
 	      (u32)VA + 0x40, 0); /* nothing */
 	assert_true(idle());
@@ -155,7 +155,7 @@ static void store(void **state)
 	assert_int_equal(data(0x40), 0);
 	expect_silence();
 
-	/* done as a whole or not at all */
+	/* executed completely or not at all */
 	batch(MI(0x20u, 5), (u32)hole - 4, 0, 5, 6);
 	expect_fault(hole, 1, 0, 0);
 	assert_int_equal(data(ROOM * PAGE - 4), 0);
@@ -176,14 +176,14 @@ static void faults(void **state)
 	ring(START, va, 0);
 	expect_fault(va, 0, 0, 1);
 	assert_int_equal(head(1), 0);
-	/* an answer that did not help */
+	/* a reply, but the page is still not mapped */
 	answer(false);
 	expect_fault(va, 0, 0, 1);
 	fill_batch(BATCH, ARGS(STORE, va + 0x1000, 0, 9, END));
 	guest_map(&gpu->mem, va, BATCH | 3, 0);
 	answer(false);
 	expect_fault(va + 0x1000, 1, 0, 0);
-	/* and one that may be read only */
+	/* a read-only page */
 	guest_map(&gpu->mem, va + 0x1000, DATA | 1, 0);
 	answer(false);
 	expect_fault(va + 0x1000, 1, 1, 0);
@@ -192,7 +192,7 @@ static void faults(void **state)
 	assert_true(idle());
 	assert_int_equal(data(0), 9);
 	expect_silence();
-	/* nothing at any level */
+	/* missing entries at each level */
 	for (u32 level = 2; level < 4; level++) {
 		u64 far = 1ull << (12 + 9 * level) | 0x3000;
 
@@ -213,7 +213,7 @@ static void faults(void **state)
 	assert_int_equal(gpu->count[COUNT_UNSUCCESSFUL], 2);
 }
 
-/* one that was refused is off, and does nothing more */
+/* a context whose fault was refused is disabled */
 static void refused(void **state)
 {
 	ring(STORE, 0x30000000, 0, 1, STORE, (u32)VA, 0, 2);
@@ -227,7 +227,7 @@ static void refused(void **state)
 	expect_silence();
 }
 
-/* answered, but it was disabled meanwhile: it goes on when it is enabled */
+/* a context is disabled while it waits for a fault: it continues when enabled */
 static void disabled_meanwhile(void **state)
 {
 	u32 fault[5];
@@ -306,7 +306,7 @@ static void pipe_control(void **state)
 	assert_true(data(0x38) - data(0x28) >= 19200000);
 }
 
-/* The two instructions that also make the TLB forget. */
+/* The two instructions that also invalidate the TLB. */
 static void flush_forgets(void **state)
 {
 	static const u32 with[2][6] = {
@@ -321,7 +321,7 @@ static void flush_forgets(void **state)
 		ring(STORE, to, 0, 1);
 		guest_map(&gpu->mem, to, other | 3, 0);
 		run_ring(1, without, 6);
-		ring(STORE, to + 4, 0, 2); /* not told yet: into the old page */
+		ring(STORE, to + 4, 0, 2); /* still the old page */
 		assert_int_equal(data(i * PAGE + 4), 2);
 		run_ring(1, with[i], 6);
 		ring(STORE, to + 8, 0, 3);
@@ -411,7 +411,7 @@ static void atomics(void **state)
 	expect_fault(0x30000000, 2, 0, 1);
 }
 
-/* a discrete part does them on memory that says so only */
+/* a discrete GPU supports atomics only on pages whose entries allow them */
 static void atomics_discrete(void **state)
 {
 	guest_map(&gpu->mem, 0x30000000, DATA | 3, 0);
@@ -459,15 +459,14 @@ static void semaphore(void **state)
 		machine_run(gpu);
 		assert_int_equal(data(4), comparison[i].met);
 		assert_int_equal(idle(), comparison[i].met);
-		for (u32 k = 0; k < 8 && !idle();
-		     k++) { /* whatever it waits for */
+		for (u32 k = 0; k < 8 && !idle(); k++) { /* every value */
 			set_data(0, k);
 			ring(0);
 		}
 		assert_true(idle());
 		assert_int_equal(data(4), 1);
 	}
-	/* set while it polls, in the global GTT */
+	/* the value is set while it polls, through the global GTT */
 	waited = 0;
 	set_data(0, 0);
 	set_data(4, 0);
@@ -476,7 +475,7 @@ static void semaphore(void **state)
 	     1);
 	assert_true(waited >= 20);
 	assert_int_equal(data(4), 1);
-	/* a register is not waited for */
+	/* polling a register does not wait */
 	machine.meanwhile = NULL;
 	ring(MI(0x1cu, 4) | 1 << 16, 5, 0, 0);
 	assert_true(idle());
@@ -503,19 +502,19 @@ static void conditional_end(void **state)
 
 static void batches(void **state)
 {
-	/* the second is called, and comes back */
+	/* the second batch is called, and returns */
 	fill_batch(BATCH2, ARGS(STORE, (u32)VA, 0, 1, END));
 	batch(START | GGTT, BATCH2_VA, 0, STORE, (u32)VA + 4, 0, 2);
 	assert_int_equal(data(0), 1);
 	assert_int_equal(data(4), 2);
-	/* the second is jumped to: its end is the end of both */
+	/* the second batch is chained: its end ends both */
 	set_data(0, 0);
 	set_data(4, 0);
 	batch(START, BATCH2_VA, 0, STORE, (u32)VA + 4, 0, 2);
 	assert_true(idle());
 	assert_int_equal(data(0), 1);
 	assert_int_equal(data(4), 0);
-	/* there is no third level: from the second it is a jump */
+	/* there is no third level: a batch called from the second level is chained */
 	fill_batch(BATCH2, ARGS(START | GGTT, BATCH2_VA + 64, 0, STORE,
 				(u32)VA + 8, 0, 3));
 	memcpy(guest_at(BATCH2 + 64), (const u32[]){ END }, 4);
@@ -523,12 +522,12 @@ static void batches(void **state)
 	assert_true(idle());
 	assert_int_equal(data(8), 0);
 	assert_int_equal(data(4), 4);
-	/* from the global GTT; and the ring goes on behind it */
+	/* a batch in the global GTT; then the ring continues */
 	fill_batch(BATCH, ARGS(STORE, (u32)VA + 12, 0, 5, END));
 	ring(START & ~(1u << 8), BATCH, 0, STORE, (u32)VA + 16, 0, 6);
 	assert_int_equal(data(12), 5);
 	assert_int_equal(data(16), 6);
-	/* an end in the ring is nothing */
+	/* MI_BATCH_BUFFER_END in the ring has no effect */
 	ring(END, STORE, (u32)VA + 20, 0, 7);
 	assert_int_equal(data(20), 7);
 }
@@ -570,7 +569,7 @@ static void touch_many(void **state)
 		guest_map(&gpu->mem, va + i * 0x2000, (DATA + i * PAGE) | 3, 0);
 	}
 	expect_silence();
-	for (i = 3; i--;) { /* it goes on behind the last, in whatever order */
+	for (i = 3; i--;) { /* it continues only after the last reply */
 		assert_int_equal(data(0), 0);
 		memcpy(dw, fault[i], sizeof(fault[i]));
 		answer(false);
@@ -584,7 +583,7 @@ static void touch_many(void **state)
 	assert_int_equal(guc_open_faults(gpu->gt[0]), 4096);
 }
 
-/* one of several is refused: so is the whole, when the last is answered */
+/* one of several faults is refused: the context fails after the last reply */
 static void touch_refused(void **state)
 {
 	u32 first[CTB_MESSAGE];
@@ -601,7 +600,7 @@ static void touch_refused(void **state)
 	assert_false(gpu->gt[0]->context[1]->enabled);
 }
 
-/* the ring ends amid an instruction, or a batch at a page that is not there */
+/* the ring ends within an instruction, or a batch at an unmapped page */
 static void truncated(void **state)
 {
 	u32 hole = (u32)VA + ROOM * PAGE;
@@ -614,7 +613,7 @@ static void truncated(void **state)
 	answer(false);
 	assert_true(idle());
 	assert_int_equal(data(0), 1);
-	/* it may go around and around, but not without a pause */
+	/* it may run around the ring forever, but not without pauses */
 	machine_submit(0, 1, ARGS(STORE, (u32)VA));
 	machine.budget = 500;
 	machine_run(gpu);
@@ -631,7 +630,7 @@ static void ring_wraps(void **state)
 	assert_true(guest_at(machine_context(1) + 0x1000)[0x23] > 0);
 }
 
-/* whatever the header says: skipped by its length, or cut to what there is */
+/* any header: the instruction is skipped by its length, or limited to the batch */
 static void wild_lengths(void **state)
 {
 	static const u32 header[] = {
@@ -648,7 +647,7 @@ static void wild_lengths(void **state)
 		machine_submit(0, 1, &header[i], 1);
 		machine.budget = 300;
 		machine_run(gpu);
-		/* anew, behind it */
+		/* start again */
 		machine_mailbox(0, 0x4509, 0, 0, 0);
 		memset(guest_at(machine_context(1) + CONTEXT_RING), 0, PAGE);
 		memset(guest_at(H2G_DESC), 0, 128);
@@ -663,8 +662,8 @@ static void wild_lengths(void **state)
 	}
 }
 
-/* a context that spins lets others run, and can be stopped */
-static void endless(void **state)
+/* a context in an endless loop lets others run, and can be disabled */
+static void endless_loop(void **state)
 {
 	static const u32 level[] = { START, START | GGTT };
 
@@ -699,14 +698,14 @@ static void stop_it(struct gpu *g)
 	}
 }
 
-/* disabled while it runs: it stops there, says so, and goes on there */
+/* disabled while it runs: it stops, reports that, and later continues there */
 static void preempted(void **state)
 {
 	static const u32 ins[] = { STORE, VA, 0,     1,	     STORE, VA + 4,
 				   0,	  2,  STORE, VA + 8, 0,	    3 };
 
 	machine_submit(0, 1, ins, 12);
-	machine_run(gpu); /* what is left of the messages */
+	machine_run(gpu); /* send the remaining messages */
 	set_data(0, 0);
 	set_data(4, 0);
 	set_data(8, 0);
@@ -735,8 +734,8 @@ static void reset_it(struct gpu *g)
 		mmio_write(g, 0x941c, 1);
 }
 
-/* a reset at any moment: the context is gone, nobody misses it */
-static void reset_amid(void **state)
+/* a reset at any moment: the context is gone, without an error */
+static void reset_while_running(void **state)
 {
 	for (u32 at = 1; at < 12; at++) {
 		fill_batch(BATCH, ARGS(0x568c0007, 0x3ffff, 0, 0, 0, (u32)VA, 0,
@@ -764,7 +763,7 @@ static void blit(void **state)
 
 	for (i = 0; i < 64; i++)
 		set_data(4 * i, i + 1);
-	/* 8 dwords of a line; a matrix of 3 lines; a page of 256 bytes */
+	/* a line of 8 dwords; a matrix of 3 lines; a page of 256 bytes */
 	batch(0x56800007, 31, 0, 0, 0, (u32)VA, 0, (u32)VA + 0x1000, 0,
 	      0x56820007, 7, 2, 31, 15, (u32)VA, 0, (u32)VA + 0x2000, 0,
 	      0x56880007, 0, 0, 0, 0, (u32)VA, 0, (u32)VA + 0x3000, 0,
@@ -798,11 +797,11 @@ static void blit(void **state)
 	assert_int_equal(data(0x7008), 0);
 	assert_int_equal(data(0x7040), 0);
 	assert_int_equal(gpu->count[COUNT_COPIES], 4);
-	/* cut short: nothing */
+	/* too short: no effect */
 	batch(0x56800000, 31, 0x50800000, 1, 0x51000000, 2, 0x56c00000, 3);
 	assert_true(idle());
 	assert_int_equal(gpu->count[COUNT_COPIES], 4);
-	/* what faults is done again */
+	/* after a fault, the instruction is executed again */
 	set_data(0x7000, 0);
 	batch(0x56800007, 31, 0, 0, 0, 0x30000000, 0, (u32)VA + 0x7000, 0);
 	expect_fault(0x30000000, 0, 0, 1);
@@ -823,7 +822,7 @@ static void blit_bounded(void **state)
 	assert_int_equal(gpu->count[COUNT_COPIES], 0);
 }
 
-/* two LRCs that get their tails by the work queue */
+/* two LRCs that get their tails through the work queue */
 static void parallel(void **state)
 {
 	u32 desc = 0x1e0000, queue = 0x1e1000, *item = guest_at(queue), i;
@@ -853,7 +852,7 @@ static void parallel(void **state)
 	assert_int_equal(guest_at(desc)[0], 20);
 	assert_int_equal(head(2), 16);
 	assert_int_equal(head(3), 16);
-	/* two items, around the end of the queue: the last tail counts */
+	/* two items, wrapping around the end of the queue: the last tail counts */
 	guest_at(desc)[0] = 0x1000 - 20;
 	guest_at(desc)[1] = 20;
 	memcpy(item + 0x1000 / 4 - 5, item, 20);
@@ -864,7 +863,7 @@ static void parallel(void **state)
 	assert_int_equal(head(2), 32);
 	assert_int_equal(head(3), 16);
 	assert_int_equal(guest_at(desc)[0], 20);
-	/* a queue that leads nowhere */
+	/* a queue at an invalid address */
 	guest_at(desc)[1] = 0xfffffffc;
 	machine_h2g(0, 0x1000, 9);
 	machine_run_anew();
@@ -900,9 +899,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(truncated, setup, teardown),
 		cmocka_unit_test_setup_teardown(ring_wraps, setup, teardown),
 		cmocka_unit_test_setup_teardown(wild_lengths, setup, teardown),
-		cmocka_unit_test_setup_teardown(endless, setup, teardown),
+		cmocka_unit_test_setup_teardown(endless_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(preempted, setup, teardown),
-		cmocka_unit_test_setup_teardown(reset_amid, setup, teardown),
+		cmocka_unit_test_setup_teardown(reset_while_running, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(blit, setup, teardown),
 		cmocka_unit_test_setup_teardown(blit_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(parallel, setup, teardown),

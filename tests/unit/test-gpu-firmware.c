@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The stub of the GuC's firmware against the rules that xe checks it by
- * (parse_css_header() and uc_fw_rsa of drivers/gpu/drm/xe/xe_uc_fw.c).
+ * Checks the stub of the GuC's firmware as xe does (see parse_css_header() and uc_fw_rsa
+ * in drivers/gpu/drm/xe/xe_uc_fw.c).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -50,7 +50,7 @@ static void sizes(void **state)
 	assert_true(all > header);
 	rsa = key * 4;
 	assert_true(size >= 128 + (all - header) * 4 + rsa);
-	assert_int_equal(rsa, 256); /* a longer one goes through the GGTT */
+	assert_int_equal(rsa, 256); /* a longer one would go through the GGTT */
 }
 
 static void contents(void **state)
@@ -63,7 +63,7 @@ static void contents(void **state)
 	assert_int_equal(fw[16] >> 16, 70);
 	assert_true(sub >= VERSION(1, 18, 4) && sub >> 16 == 1);
 	assert_true(fw[30] && !(fw[30] % 4096));
-	assert_int_equal(fw[31], 0); /* no other type of header */
+	assert_int_equal(fw[31], 0); /* the only supported type of header */
 	assert_true(size <= 1 << 20);
 }
 

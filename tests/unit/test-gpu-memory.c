@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The emulated GPU's view of memory: maps, the global GTT, page tables, and the
- * TLB that checks.  Entries are written as plain numbers here.
+ * The emulated GPU's view of memory: maps, the global GTT, page tables, and the checks
+ * of the TLB. Page table entries are written here as plain numbers.
  */
 #include "gpu-guest.h"
 
@@ -113,7 +113,7 @@ static void maps_unmapped(void **state)
 	assert_int_equal(memory_map(&mem, 1 << 30, 8192, guest.fd, 0, true), 0);
 	assert_int_equal(memory_map(&mem, 2u << 30, 4096, guest.fd, 0, true),
 			 0);
-	memory_unmap(&mem, 1 << 30, 4096); /* a part of it: QEMU does not */
+	memory_unmap(&mem, 1 << 30, 4096); /* a part, which QEMU never unmaps */
 	memory_unmap(&mem, (1 << 30) + 4096, 4096);
 	assert_int_equal(mem.maps, 3);
 	memory_unmap(&mem, 1 << 30, 8192);
@@ -156,7 +156,7 @@ static void ggtt_translates(void **state)
 	assert_true(ggtt_lookup(&mem, 0x5abc, &p));
 	assert_true(p.addr == 0xffffffffffabc);
 	assert_true(p.vram);
-	ggtt[5] = 0xfff0000000007ffd; /* what is no address */
+	ggtt[5] = 0xfff0000000007ffd; /* non-address bits */
 	assert_true(ggtt_lookup(&mem, 0x5000, &p));
 	assert_true(p.addr == 0x7000);
 	ggtt[GGTT_ENTRIES - 1] = 0x3001;
@@ -196,7 +196,7 @@ static void ggtt_across_pages(void **state)
 	assert_int_equal(guest.ram[DATA + 5 * PAGE], 0x33);
 }
 
-/* one entry at each size, an address with all of its bits of index */
+/* an entry of each size, and an address with all index bits set */
 static void walk_leaves(void **state)
 {
 	static const struct {
@@ -206,7 +206,7 @@ static void walk_leaves(void **state)
 		{ 0, 0x0000123456789003, 0x123456789000 },
 		{ 1, 0x0000123456600083, 0x123456600000 | 0x1ff000 },
 		{ 2, 0x0000123440000083, 0x123440000000 | 0x3ffff000 },
-		/* below a leaf's size is no address */
+		/* address bits below the size of the leaf are ignored */
 		{ 1, 0x000012345679f083, 0x123456600000 | 0x1ff000 },
 		{ 2, 0x000012347ff9f083, 0x123440000000 | 0x3ffff000 },
 		{ 0, 0xfff0123456789003, 0x123456789000 },
@@ -222,10 +222,10 @@ static void walk_leaves(void **state)
 			    !r.page.vram);
 		assert_true(r.page.addr == t[i].addr);
 		assert_int_equal(r.level, t[i].level);
-		/* bits above 47 mean nothing */
+		/* bits above 47 are ignored */
 		ppgtt_walk(&mem, TABLES, ~0ull, &r);
 		assert_true(r.page.addr == t[i].addr);
-		/* nor does its neighbour, or another index at any level */
+		/* its neighbours, at each level, are not mapped */
 		for (u32 l = t[i].level; l < 4; l++) {
 			ppgtt_walk(&mem, TABLES,
 				   0xffffffffffff ^ 1ull << (12 + 9 * l), &r);
@@ -256,14 +256,14 @@ static void walk_compact(void **state)
 	assert_int_equal(r.level, 0);
 	ppgtt_walk(&mem, TABLES, va + 0xf000, &r);
 	assert_false(r.present);
-	/* with the bit of a leaf, it is one */
+	/* the leaf bit takes precedence */
 	guest_map(&mem, va, 0x600000 | 0xc3, 1);
 	ppgtt_walk(&mem, TABLES, va + 0x10000, &r);
 	assert_true(r.page.addr == 0x610000);
 	assert_int_equal(r.level, 1);
 }
 
-/* the bit of a leaf means nothing above level 2 */
+/* above level 2 the leaf bit is ignored */
 static void walk_no_larger_leaf(void **state)
 {
 	struct translation r;
@@ -301,7 +301,7 @@ static void walk_bits(void **state)
 	assert_false(translation_allows(&r, ACCESS_READ));
 }
 
-/* tables lie in VRAM, and atomics need a bit */
+/* page tables are in VRAM, and atomics need a bit in the entry */
 static void walk_discrete(void **state)
 {
 	struct translation r;
@@ -353,7 +353,7 @@ static struct translation page(u64 addr)
 	};
 }
 
-/* Use an address while the tables say so.  Return: which page was used, or ~0. */
+/* Use an address, given its translation. Return the page that was used, or ~0. */
 static u64 use(u32 asid, u64 va, u64 addr, u64 now)
 {
 	struct translation t = addr ? page(addr) : (struct translation){ 0 };
@@ -369,13 +369,13 @@ static void tlb_keeps(void **state)
 	assert_true(use(1, 0x5fff, 0x9000, 0) == 0x9000);
 	assert_int_equal(tlb.fills, 1);
 	assert_int_equal(tlb.hits, 1);
-	/* other page, space, root */
+	/* a different page, space or root */
 	assert_true(use(1, 0x6000, 0, 0) == ~0ull);
 	assert_true(use(2, 0x5000, 0, 0) == ~0ull);
 	assert_false(tlb_use(&tlb, 1, 0x2000, 0x5000, ACCESS_READ,
 			     &(struct translation){ 0 }, 0));
 	assert_int_equal(tlb.hits, 1);
-	/* one that is not there is not kept */
+	/* missing entries are not cached */
 	assert_true(use(1, 0x6000, 0xa000, 0) == 0xa000);
 	assert_int_equal(tlb.stale + tlb.late, 0);
 }
@@ -383,7 +383,7 @@ static void tlb_keeps(void **state)
 static void tlb_late_before_invalidation(void **state)
 {
 	use(1, 0x5000, 0x9000, 0);
-	/* zapped, moved: the old page until the driver says so */
+	/* unmapped or moved: the old page is used until the invalidation */
 	assert_true(use(1, 0x5000, 0, SECOND) == 0x9000);
 	assert_true(use(1, 0x5000, 0xa000, SECOND) == 0x9000);
 	assert_int_equal(tlb.late, 2);
@@ -400,14 +400,14 @@ static void tlb_stale_after_invalidation(void **state)
 	use(1, 0x5000, 0x9000, 0);
 	tlb.ignore = true;
 	tlb_invalidate(&tlb, 1, 0x5000, 0x1000);
-	/* as the tables say: nothing can be told */
+	/* same translation as in the page tables: not detectable */
 	assert_true(use(1, 0x5000, 0x9000, 1) == 0x9000);
 	assert_int_equal(tlb.stale, 0);
-	/* counted, but what the tables say is used */
+	/* counted, but the translation of the page tables is used */
 	assert_true(use(1, 0x5000, 0xa000, 2) == 0xa000);
 	assert_int_equal(tlb.stale, 1);
 	assert_int_equal(tlb.late, 0);
-	/* the entry is new now */
+	/* the entry was replaced */
 	assert_true(use(1, 0x5000, 0xb000, 3) == 0xa000);
 	assert_int_equal(tlb.late, 1);
 	tlb_invalidate(&tlb, 1, 0x5000, 0x1000);
@@ -423,7 +423,7 @@ static void tlb_forgotten_invalidation(void **state)
 	assert_int_equal(tlb.stale, 0);
 	assert_true(use(1, 0x5000, 0xa000, 106 * SECOND) == 0xa000);
 	assert_int_equal(tlb.stale, 1);
-	/* a change that was taken back begins anew */
+	/* a change that was reverted starts over */
 	use(2, 0x5000, 0x9000, 0);
 	use(2, 0x5000, 0xa000, 100 * SECOND);
 	use(2, 0x5000, 0x9000, 101 * SECOND);
@@ -471,7 +471,7 @@ static bool allowed(bool writable, enum access access, u64 *addr)
 	return ok;
 }
 
-/* more rights need no invalidation, fewer do */
+/* adding rights needs no invalidation, removing rights does */
 static void tlb_rights(void **state)
 {
 	u64 addr = 0x9000;
@@ -487,7 +487,7 @@ static void tlb_rights(void **state)
 	assert_false(allowed(false, ACCESS_WRITE, &addr));
 	assert_true(allowed(false, ACCESS_READ, &addr));
 	assert_int_equal(tlb.stale, 0);
-	/* VRAM or not is another page; null is, with any address, the same */
+	/* VRAM and system memory differ; null is the same at any address */
 	use(2, 0x5000, 0x9000, 0);
 	{
 		struct translation t = page(0x9000), null = page(0x1000);
@@ -507,7 +507,7 @@ static void tlb_rights(void **state)
 	}
 }
 
-/* it is too small for all, but never mixes them up */
+/* the TLB is too small for all entries, but never mixes them up */
 static void tlb_collisions(void **state)
 {
 	for (u32 round = 0; round < 2; round++)

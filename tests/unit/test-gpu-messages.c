@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What goes between the emulated GPU's GuC and its host: the rings, descriptors
- * of faults and access counters, and the ledger of faults.
+ * The messages between the emulated GuC and its host: the rings, the descriptors of
+ * faults and access counters, and the ledger of faults.
  */
 #include "gpu-guest.h"
 
@@ -28,7 +28,7 @@ static int setup(void **state)
 	ctb = (struct ctb){ .ring = H2G_RING, .desc = H2G_DESC, .size = RING };
 	ring = guest_at(H2G_RING);
 	desc = guest_at(H2G_DESC);
-	memset(ring + RING, 0xee, 64); /* never to be touched */
+	memset(ring + RING, 0xee, 64); /* must never be touched */
 	ledger = calloc(1, sizeof(*ledger));
 	return !ledger;
 }
@@ -44,7 +44,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Both ends of the ring, by the descriptor and as the GuC remembers its own. */
+/* Set both ends of the ring, in the descriptor and in the GuC's private copy. */
 static void ends(u32 head, u32 tail, bool receiving)
 {
 	desc[0] = head;
@@ -89,7 +89,7 @@ static void receive_wrapped(void **state)
 	for (u32 i = 0; i < 4; i++)
 		assert_int_equal(message[i], i + 1);
 	assert_int_equal(desc[0], 3);
-	/* one that ends at the very end */
+	/* a message that ends at the end of the ring */
 	ends(RING - 2, 0, true);
 	ring[14] = 1;
 	assert_int_equal(take(), 1);
@@ -104,7 +104,7 @@ static void receive_filler(void **state)
 	assert_int_equal(take(), 1);
 	assert_int_equal(message[0], 77);
 	assert_int_equal(desc[0], 2);
-	/* filler alone is eaten */
+	/* padding without a message is skipped */
 	ends(RING - 3, 0, true);
 	assert_int_equal(take(), 0);
 	assert_int_equal(desc[0], 0);
@@ -114,8 +114,8 @@ static void receive_filler(void **state)
 static void receive_bad(void **state)
 {
 	/*
-	 * tails beyond the end; longer than what was written, or than the ring;
-	 * a fence, and no dwords
+	 * a tail beyond the end; a message that is longer than the data, or than
+	 * the ring; a fence without dwords
 	 */
 	static const struct {
 		u32 head, tail, header, status;
@@ -135,7 +135,7 @@ static void receive_bad(void **state)
 		assert_int_equal(desc[2], t[i].status);
 		assert_int_equal(desc[0], t[i].head);
 		assert_true(ctb.broken);
-		/* it stays broken */
+		/* the ring stays broken */
 		ends(0, 2, true);
 		ring[0] = 1;
 		assert_int_equal(take(), -1);
@@ -166,7 +166,7 @@ static void send_wrapped(void **state)
 	assert_int_equal(ctb_room(&mem, &ctb), RING - 5);
 }
 
-/* a ring is never filled to its last dword, and nothing unread is overwritten */
+/* a ring is never filled to the last dword, and unread messages are not overwritten */
 static void send_credits(void **state)
 {
 	u32 before[RING];
@@ -185,7 +185,7 @@ static void send_credits(void **state)
 		assert_true(put(2));
 		assert_int_equal(ctb_room(&mem, &ctb), 0);
 		assert_false(put(0));
-		desc[0] = (at + 6) % RING; /* the host has read one */
+		desc[0] = (at + 6) % RING; /* the host has read a message */
 		assert_int_equal(ctb_room(&mem, &ctb), 6);
 		assert_true(put(5));
 		assert_int_equal(ctb_room(&mem, &ctb), 0);
@@ -209,7 +209,7 @@ static void send_bad(void **state)
 	assert_true(put(CTB_MESSAGE - 1));
 }
 
-/* what the host writes where only the GuC should is not believed */
+/* the GuC ignores what the host writes to the GuC's own fields */
 static void own_end(void **state)
 {
 	ends(0, 2, true);
@@ -226,7 +226,7 @@ static void own_end(void **state)
 	assert_int_equal(ctb_room(&mem, &ctb), RING - 4);
 }
 
-/* every state of the ring, every step of the host: just what has room passes */
+/* every state of the ring and every step of the host: only valid steps pass */
 static void tail_and_head(void **state)
 {
 	u32 head, used, step, tail;
@@ -252,7 +252,7 @@ static void tail_and_head(void **state)
 			}
 		}
 	}
-	/* a tail that is none is another fault */
+	/* an invalid tail is a different error */
 	ctb.broken = false;
 	ctb.overwritten = false;
 	ends(0, RING, true);
@@ -262,7 +262,7 @@ static void tail_and_head(void **state)
 	assert_false(ctb.overwritten);
 }
 
-/* the tail is looked at before the head moves */
+/* the tail is checked before the head moves */
 static void overwritten(void **state)
 {
 	ends(4, 2, true); /* 1 dword of room */
@@ -274,7 +274,7 @@ static void overwritten(void **state)
 	assert_int_equal(desc[0], 4);
 }
 
-/* what one sends the other receives, all around */
+/* messages sent are received, at every position of the ring */
 static void send_receive(void **state)
 {
 	struct ctb other = ctb;
@@ -290,7 +290,7 @@ static void send_receive(void **state)
 	}
 }
 
-/* each field alone at its largest, and one that a driver has answered */
+/* each field at its maximum, and a fault that a real driver answered */
 static void fault_fields(void **state)
 {
 	static const struct {
@@ -406,14 +406,14 @@ static void ledger_matches(void **state)
 			 REPLY_MATCHED);
 	assert_ptr_equal(got, slot);
 	assert_int_equal(ledger->open, 0);
-	/* a failure is an answer too */
+	/* "unsuccessful" is a reply too */
 	ledger_open(ledger, &some, 0xffff, 0);
 	assert_int_equal(reply(DW0 | 2, DW1(0xffffu)), REPLY_MATCHED);
 }
 
 static void ledger_bad_replies(void **state)
 {
-	/* of each field of the reply that must match, one bit */
+	/* one bit of each field of the reply that must match */
 	static const u32 other0[] = { 1u << 12, 1u << 31 };
 	static const u32 other1[] = { 1,       1 << 5,	1 << 7,
 				      1 << 12, 1 << 13, 1 << 15 };
@@ -444,7 +444,7 @@ static void ledger_keys(void **state)
 	u32 pdata, last = ~0u;
 	u8 *seen = calloc(1, LEDGER_SLOTS);
 
-	/* never one that is open, until none is left */
+	/* never the key of an open fault, until none is left */
 	for (u32 i = 0; i < LEDGER_SLOTS; i++) {
 		assert_true(ledger_next(ledger, &pdata));
 		assert_true(pdata < LEDGER_SLOTS && !seen[pdata]);
@@ -463,7 +463,7 @@ static void ledger_keys(void **state)
 	assert_int_equal(pdata, 0x1234);
 }
 
-/* one that was answered just now is not the next: a second reply would match */
+/* a key is not reused right after its reply: a second reply would match */
 static void ledger_keys_rest(void **state)
 {
 	u32 pdata, next;
@@ -475,7 +475,7 @@ static void ledger_keys_rest(void **state)
 	assert_int_not_equal(pdata, next);
 }
 
-/* those from before a reset: any reply is a stray, and the key is used last */
+/* faults from before a reset: any reply is stray, and their keys are reused last */
 static void ledger_reset(void **state)
 {
 	u32 pdata;

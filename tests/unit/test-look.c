@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * attach/look.h against livepatch: every order in which the steps that livepatch
- * takes and the reads of our watch can meet.
+ * attach/look.h against livepatch: every interleaving of livepatch's steps with the
+ * reads of the module's watch.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,13 +18,13 @@ struct klp_patch {
 
 static void others(void);
 
-/* Before each access of ours the others may have gone on. */
+/* Before each access of the watch, livepatch may take further steps. */
 #define READ_ONCE(x) (others(), (x))
-#define smp_rmb() ((void)0) /* one thread */
+#define smp_rmb() ((void)0) /* single-threaded */
 
 #include "../../attach/look.h"
 
-/* How often watch() looks before the others have done all. */
+/* How often watch() looks before livepatch has finished its steps. */
 #define LOOKS 3
 #define ACCESSES (5 * LOOKS)
 
@@ -33,13 +33,13 @@ static struct klp_patch *transition;
 static unsigned int disables, seen;
 
 /*
- * The others: each letter is a step.
- *   ( enters a transition     ) ends it
- *   p pre_unpatch()           0, 1 written to patch.enabled
+ * The steps of livepatch, one character each:
+ *   ( begin a transition      ) end it
+ *   p pre_unpatch()           0, 1 write this to patch.enabled
  */
 static const char *script;
 
-/* At access i of ours the others take steps[i] steps: the order that is tried. */
+/* The interleaving: before access i of the watch, livepatch takes steps[i] steps. */
 static unsigned int steps[ACCESSES], access;
 
 static void step(void)
@@ -72,7 +72,7 @@ static void others(void)
 	access++;
 }
 
-/* What attach.c makes of it. */
+/* The conclusion of attach.c. */
 static enum state { ATTACHED, DETACHING, INERT } state;
 static enum reason { NONE, DETACHED, REPLACED } reason;
 static bool was_replaced;
@@ -99,7 +99,7 @@ static void watch(void)
 	}
 }
 
-/* The next way to spread the steps over the accesses, or false. */
+/* Advance to the next interleaving. Return false after the last one. */
 static bool next_order(void)
 {
 	unsigned int i = 0, rest;

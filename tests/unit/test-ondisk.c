@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The journal's validator against good entries, and against one of each bad kind. */
+/* Runs the journal's validator on valid entries, and on one entry with each defect. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static enum jset_verdict body(const struct jset *j, struct jset_fault *where)
 	return jset_check_body(j, &image_geom, csum, where);
 }
 
-/* seal, check, compare the verdict and where it was found; frees the entry */
+/* seal the entry, check it, compare verdict and place, and free it */
 static void expect(struct jset *j, enum jset_verdict v, u32 key,
 		   const char *field, u64 value)
 {
@@ -41,7 +41,7 @@ static void expect(struct jset *j, enum jset_verdict v, u32 key,
 	free(j);
 }
 
-/* an entry with two good keys, and a third that the test spoils */
+/* an entry with two valid keys, and a third one for the test to damage */
 static struct jset *with_key(struct bkey **k, u32 inode, u64 offset, u32 size,
 			     u32 ptrs)
 {
@@ -71,7 +71,7 @@ static void format(void **state)
 	assert_int_equal(offsetof(struct jset, prio_bucket), 176);
 	assert_int_equal(offsetof(struct jset, d), 240);
 
-	/* as u64s, so that a mistake made in reading and in writing shows */
+	/* compare u64s: a mistake in both reading and writing would cancel out */
 	k->ptr[1] = ptr_make(0x5a, 0x6543210fedcULL, 7);
 	assert_int_equal(k->high,
 			 1ULL << 63 | 2ULL << 60 | 0xfedcULL << 20 | 0xabcde);
@@ -98,7 +98,7 @@ static void format(void **state)
 
 static void checksum(void **state)
 {
-	/* the published check value of this variant of CRC-64 */
+	/* the published check value for this variant of CRC-64 */
 	assert_int_equal(bcache_crc64("123456789", 9), 0x62ec59e3f1a4f00aULL);
 	assert_int_equal(bcache_crc64("", 0), 0);
 }
@@ -127,7 +127,7 @@ static void good(void **state)
 		n++;
 	assert_int_equal(n, 0);
 
-	/* as many pointers as a key can have, and none: an invalidated extent */
+	/* up to the maximum number of pointers; none means an invalidated extent */
 	for (u32 ptrs = 0; ptrs <= KEY_MAX_PTRS; ptrs++)
 		image_key(j, 1023, KEY_MAX_OFFSET, 256, ptrs);
 	assert_int_equal(body(j, &where), JSET_OK);
@@ -171,7 +171,7 @@ static void header_too_big(void **state)
 			 JSET_TOO_BIG);
 	j->keys++;
 	assert_int_equal(header(j), JSET_TOO_BIG);
-	/* where 32 bits would wrap round to something small */
+	/* a size that would wrap around to a small one in 32 bits */
 	j->keys = 0x20000000;
 	assert_int_equal(header(j), JSET_TOO_BIG);
 	j->keys = ~0U;
@@ -187,7 +187,7 @@ static void csum(void **state)
 	image_key(j, 0, 8, 8, 1);
 	assert_int_equal(body(j, &where), JSET_OK);
 
-	/* each byte that counts is covered, up to the last */
+	/* the checksum covers every byte up to the last key */
 	for (size_t i = offsetof(struct jset, magic); i < jset_bytes(j->keys);
 	     i++) {
 		if (i >= offsetof(struct jset, keys) &&
@@ -247,7 +247,7 @@ static void unknown_limits(void **state)
 	g.max_open = 0;
 	g.nr_inodes = 0;
 	assert_int_equal(jset_check_body(j, &g, j->csum, &where), JSET_OK);
-	j->seq = JSET_MAX_SEQ + 1; /* this limit is always known */
+	j->seq = JSET_MAX_SEQ + 1; /* this limit always applies */
 	assert_int_equal(jset_check_body(j, &g, j->csum, &where), JSET_BAD_SEQ);
 	j->seq = 5;
 	j->last_seq = 6;
@@ -338,18 +338,18 @@ static void ptr_bad(void **state)
 	k->ptr[1] = ptr_make(0, (1ULL << 43) - 1, 7);
 	expect(j, JSET_BAD_PTR, 2, "pointer's bucket", (1ULL << 35) - 1);
 
-	/* longer than a bucket, so right nowhere */
+	/* longer than a bucket, so no offset is valid */
 	j = with_key(&k, 0, 1000, 257, 1);
 	expect(j, JSET_BAD_PTR, 2, "pointer's offset", 100 << 8);
 
-	/* what is on no cache of the set is skipped, as stock does */
+	/* pointers to other cache devices are skipped, as the stock driver does */
 	j = with_key(&k, 0, 1000, 8, 2);
 	k->ptr[0] = ptr_make(0, 0, 0xfff);
 	k->ptr[1] = ptr_make(0, 0, JSET_CACHES);
 	expect(j, JSET_OK, 0, NULL, 0);
 }
 
-static void texts(void **state)
+static void verdict_texts(void **state)
 {
 	for (int v = JSET_OK; v <= JSET_BAD_PTR; v++) {
 		assert_string_not_equal(jset_verdict_text(v),
@@ -379,7 +379,7 @@ int main(void)
 		cmocka_unit_test(key_cut),
 		cmocka_unit_test(key_bad),
 		cmocka_unit_test(ptr_bad),
-		cmocka_unit_test(texts),
+		cmocka_unit_test(verdict_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The judge of the journal's ring, over every pair of (newest bucket, one damaged
- * bucket) in rings of 8 to 256 buckets, wrapped and not, and every kind of damage.
+ * The judge of the journal's ring, for every pair of newest bucket and damaged bucket
+ * and every kind of damage, in rings of 8 to 256 buckets, wrapped and not wrapped.
  *
- * The rings are images in memory, block for block, and the judge sees nothing else.
- * An oracle that knows what was written and acknowledged says what must come out.
+ * The rings are images in memory, block by block, and the judge sees only these. An
+ * oracle, which knows what was written and acknowledged, has the expected verdict.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -20,9 +20,9 @@
 #include "../../bcache-journal/ring.h"
 
 #define BLOCK 512
-#define BLOCKS 6 /* of a bucket */
-#define MAX_BLOCKS 4 /* of an entry */
-#define NEEDED 3 /* buckets back from the newest that recovery needs */
+#define BLOCKS 6 /* blocks per bucket */
+#define MAX_BLOCKS 4 /* maximum number of blocks of an entry */
+#define NEEDED 3 /* recovery needs this many buckets, up to the newest one */
 
 static const struct jset_geom geom = {
 	.magic = JSET_MAGIC ^ 0x0123456789abcdefULL,
@@ -36,14 +36,14 @@ static const struct jset_geom geom = {
 	.nr_inodes = 16,
 };
 
-/* What an entry is, to the oracle. */
+/* What the oracle knows about an entry. */
 struct entry {
 	u64 seq;
 	u32 bucket, block, blocks;
 };
 
 static struct {
-	u32 n; /* buckets */
+	u32 n; /* number of buckets */
 	u8 *data;
 	bool *unreadable; /* by block */
 	struct entry *entries; /* by seq; [0] is unused */
@@ -52,7 +52,7 @@ static struct {
 	bool *kept; /* by seq */
 	u32 erased;
 	u64 reads;
-	bool blinking; /* what was taken for the newest bucket can't be read again */
+	bool flaky; /* the bucket taken for the newest one can't be read again */
 } m;
 
 static u8 *block_at(u32 bucket, u32 block)
@@ -60,7 +60,7 @@ static u8 *block_at(u32 bucket, u32 block)
 	return m.data + ((size_t)bucket * BLOCKS + block) * BLOCK;
 }
 
-/* Not bcache's, and not of all words: millions of rings are to be read in seconds. */
+/* A cheap checksum of only some words, to read millions of rings within seconds. */
 static u64 quick_sum(const struct jset *j)
 {
 	const u64 *p = jset_csum_start(j);
@@ -81,7 +81,7 @@ static int model_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 	assert_true(offset + sectors <= geom.bucket_sectors);
 	assert_true(sectors <= geom.max_bytes >> 9);
 	m.reads++;
-	if (m.blinking && bucket == r->cur)
+	if (m.flaky && bucket == r->cur)
 		return 1;
 	for (i = 0; i < sectors / (BLOCK / 512); i++)
 		if (m.unreadable[bucket * BLOCKS + first + i])
@@ -157,9 +157,9 @@ static void ring_free(void)
 }
 
 /*
- * A ring of @n buckets that has been written round @rounds times and then up to
- * bucket @newest, of which @blocks blocks are used. Buckets of even number hold
- * entries of one block; of odd number, entries of 2, 1 and 3.
+ * Create a ring of @n buckets that has wrapped around @rounds times and was then written
+ * up to bucket @newest, of which @blocks blocks are used. Even buckets hold entries of
+ * one block, odd buckets hold entries of 2, 1 and 3 blocks.
  */
 static void ring_make(u32 n, u32 newest, u32 rounds, u32 blocks)
 {
@@ -186,7 +186,7 @@ static void ring_make(u32 n, u32 newest, u32 rounds, u32 blocks)
 
 			if (block + size > end)
 				size = end - block;
-			/* what the bucket NEEDED - 1 back begins with is needed */
+			/* needed from the start of the bucket NEEDED - 1 back */
 			write_entry(seq + 1, first_of[NEEDED - 1], i % n, block,
 				    size);
 			seq++;
@@ -215,8 +215,8 @@ enum damage {
 	HEAD_MAGIC,
 	HEAD_ZERO, /* its first block zeroed */
 	HEAD_UNREADABLE,
-	HEAD_VERSION, /* with a right checksum */
-	HEAD_INODE, /* likewise */
+	HEAD_VERSION, /* with a valid checksum */
+	HEAD_INODE, /* with a valid checksum */
 	HEAD_LENGTH, /* an impossible length */
 	MIDDLE_SUM, /* an entry in the middle */
 	MIDDLE_ZERO,
@@ -244,7 +244,7 @@ static const char *const damage_names[] = {
 	"all entries: magic",	 "whole bucket unreadable",
 };
 
-/* The entries that lie in a bucket now: seqs first..last, or none. */
+/* Find the entries that a bucket now contains, seqs first..last, if any. */
 static bool entries_in(u32 bucket, u64 *first, u64 *last)
 {
 	u64 seq;
@@ -258,7 +258,7 @@ static bool entries_in(u32 bucket, u64 *first, u64 *last)
 		if (!*last)
 			*last = seq;
 		if (*first && *first != seq + 1)
-			break; /* an older round's */
+			break; /* from an older round */
 		*first = seq;
 	}
 	return *last;
@@ -314,15 +314,14 @@ struct tally {
 };
 
 /*
- * One damage in one bucket. What the oracle says:
+ * Test one kind of damage in one bucket. The expected verdict:
  *
- * - Entries of the newest three buckets are acknowledged and needed. If one is
- *   damaged: refuse, with one exception.
- * - The exception is the newest entry itself when it is not there, or when its
- *   checksum is wrong, or when it can't be read: that is what a power cut does.
- *   Registering loses that one entry and no other. (Zeroed or with a wrong magic
- *   it was never there.)
- * - Damage in other buckets is no reason to refuse.
+ * - Entries of the newest three buckets are acknowledged and needed. If one of them is
+ *   damaged, the ring is refused, with one exception.
+ * - The exception is the newest entry if it is missing or unreadable, or if its checksum
+ *   is wrong, since a power cut can cause this. Registration then loses only this entry.
+ *   (If it is zeroed or its magic is wrong, it looks as if it was never written.)
+ * - Damage in other buckets is no reason to refuse the ring.
  */
 static void one(u32 bucket, enum damage kind, struct tally *t)
 {
@@ -349,7 +348,7 @@ static void one(u32 bucket, enum damage kind, struct tally *t)
 		for (u32 i = 0; i < BLOCKS; i++)
 			m.unreadable[bucket * BLOCKS + i] = true;
 
-	/* what could be there as far as anyone can see from outside */
+	/* judge only by what the damaged ring shows */
 	if (to >= needed) {
 		refuse = true;
 		if (from == m.newest && to == m.newest && !whole &&
@@ -359,15 +358,16 @@ static void one(u32 bucket, enum damage kind, struct tally *t)
 			lost = m.newest;
 		}
 		/*
-		 * Without magic a bucket's entries are as if they never were. That is
-		 * not to be seen if they were the newest ones, and not all there are.
+		 * Without magic, the entries of a bucket look as if they were never
+		 * written. That goes unnoticed if they were the newest ones, and if
+		 * older needed ones are left.
 		 */
 		if (kind == ALL_MAGIC && to == m.newest && from > needed) {
 			refuse = false;
 			lost = from;
 		}
 	} else if (whole && bucket == (m.entries[m.newest].bucket + 1) % m.n) {
-		/* entries newer than all that can be read could be there */
+		/* the bucket could contain entries newer than all readable ones */
 		refuse = true;
 	}
 
@@ -400,8 +400,8 @@ static void one(u32 bucket, enum damage kind, struct tally *t)
 }
 
 /*
- * In the largest ring the inside of a bucket that is far from the newest one is left
- * alone: the smaller rings show that it is not even read.
+ * In the largest ring, skip damage inside buckets that are far from the newest one: the
+ * smaller rings show that these places are not even read.
  */
 static bool worth_it(u32 bucket, enum damage kind)
 {
@@ -418,7 +418,7 @@ static void pairs(u32 n)
 		struct tally t = { 0 };
 
 		for (u32 newest = 0; newest < n; newest++) {
-			/* full, or with room behind the newest entry */
+			/* the newest bucket is full, or has room behind the newest entry */
 			ring_make(n, newest, wrapped, newest % 2 ? 3 : BLOCKS);
 			assert_int_equal(judge(false), RING_OK);
 			assert_int_equal(m.ring.newest, m.newest);
@@ -428,7 +428,7 @@ static void pairs(u32 n)
 						one(bucket, kind, &t);
 		}
 		print_message(
-			"%3u buckets, %s: %lu pairs and kinds: %lu registered, %lu refused; newest entry taken for torn in %lu, newest bucket gone without a trace in %lu, others lost in 0\n",
+			"%3u buckets, %s: %lu combinations: %lu registered, %lu refused; newest entry considered torn in %lu, loss of the newest bucket unnoticeable in %lu, others lost in 0\n",
 			n, wrapped ? "wrapped    " : "not wrapped", t.tried,
 			t.registered, t.refused, t.torn, t.traceless);
 	}
@@ -460,9 +460,9 @@ static void pairs_256(void **state)
 	pairs(256);
 }
 
-/* --- single points ---------------------------------------------------------------- */
+/* --- special cases ---------------------------------------------------------------- */
 
-/* A torn write behind the newest entry, and the same that claims to be later. */
+/* A torn write behind the newest entry, and one whose seq skips an entry. */
 static void behind_newest(void **state)
 {
 	struct jset *j;
@@ -477,7 +477,7 @@ static void behind_newest(void **state)
 	assert_int_equal(m.ring.torn.bucket, 3);
 	assert_int_equal(m.ring.torn.offset, 3);
 
-	j->seq++; /* the one before it was complete then, and is gone */
+	j->seq++; /* so the entry before it was complete, and is lost */
 	m.newest++;
 	assert_int_equal(judge(false), RING_LATER);
 	assert_int_equal(m.ring.at.seq, m.newest);
@@ -499,7 +499,7 @@ static void head_of_next(void **state)
 	ring_free();
 }
 
-/* After a recovery writing went on in the next bucket: no harm in what is torn. */
+/* After a recovery, writing continued in the next bucket: the torn entry is harmless. */
 static void torn_once(void **state)
 {
 	ring_make(8, 3, 1, 3);
@@ -515,7 +515,7 @@ static void torn_once(void **state)
 	ring_free();
 }
 
-/* Unreadable behind the newest entry: as long as an entry can be, and longer. */
+/* Unreadable blocks behind the newest entry: as long as the longest entry, and longer. */
 static void unreadable_end(void **state)
 {
 	u32 i;
@@ -531,7 +531,7 @@ static void unreadable_end(void **state)
 	ring_free();
 }
 
-/* A read error somewhere in the free part is nobody's business. */
+/* Read errors in the free part of the ring are ignored. */
 static void unreadable_free(void **state)
 {
 	ring_make(16, 3, 1, 3);
@@ -545,7 +545,7 @@ static void unreadable_free(void **state)
 	ring_free();
 }
 
-/* Two places could hold M + 1, or one is all of the next bucket: more may hide there. */
+/* Entry M + 1 may be in two places, or in a whole unreadable bucket, with others. */
 static void two_holes(void **state)
 {
 	ring_make(8, 3, 1, 3);
@@ -559,7 +559,7 @@ static void two_holes(void **state)
 	ring_free();
 }
 
-/* M + 1 in one bucket and M + 2 in the next, as short boots leave them, both damaged. */
+/* Damaged M + 1 in one bucket and M + 2 in the next, as short boots leave them. */
 static void two_heads(void **state)
 {
 	ring_make(8, 3, 1, 3);
@@ -570,7 +570,7 @@ static void two_heads(void **state)
 	jset_of(m.newest + 2)->csum ^= 1;
 	assert_int_equal(judge(false), RING_LATER);
 
-	/* a sound one further inside */
+	/* a sound entry behind the unreadable one */
 	memset(jset_of(m.newest + 2), 0, BLOCK);
 	m.unreadable[5 * BLOCKS] = true;
 	write_entry(m.newest + 3, m.newest - 5, 5, 1, 1);
@@ -579,8 +579,8 @@ static void two_heads(void **state)
 	ring_free();
 }
 
-/* M + 2 shows by its first block alone, or beside a claim that can't be. */
-static void claims(void **state)
+/* Only the first block of M + 2 is readable, or its neighbour has an impossible seq. */
+static void later_headers(void **state)
 {
 	ring_make(8, 3, 1, 1);
 	write_entry(m.newest + 1, m.newest - 5, 3, 1, 1);
@@ -598,7 +598,7 @@ static void claims(void **state)
 	ring_free();
 }
 
-/* What a discard has taken of the start, with and without the flag. */
+/* Discarded buckets at the start, with and without the discard flag. */
 static void discarded_start(void **state)
 {
 	u64 first, last;
@@ -615,13 +615,13 @@ static void discarded_start(void **state)
 		assert_int_equal(m.ring.gone_first, first);
 		assert_int_equal(m.ring.gone_last, last);
 
-		/* two of them, and older ones before */
+		/* two discarded buckets, and older ones before them */
 		oldest = (oldest + 1) % 16;
 		memset(block_at(oldest, 0), 0, BLOCKS * BLOCK);
 		memset(block_at((newest + 5) % 16, 0), 0, BLOCKS * BLOCK);
 		assert_int_equal(judge(true), RING_OK);
 
-		/* not the whole of a bucket */
+		/* only a part of a bucket */
 		ring_make(16, newest, 1, BLOCKS);
 		oldest = (newest + 16 - NEEDED + 1) % 16;
 		assert_true(entries_in(oldest, &first, &last));
@@ -637,8 +637,8 @@ static void discarded_start(void **state)
 }
 
 /*
- * All of the ring is needed, says the newest entry, and the next one was being written
- * over the first of them as the power went: with 1 to all of the blocks of that bucket.
+ * The newest entry needs the whole ring, and the power failed while the next entry, of 1
+ * to MAX_BLOCKS blocks, was overwriting the oldest bucket.
  */
 static void overwritten_start(void **state)
 {
@@ -666,11 +666,11 @@ static void overwritten_start(void **state)
 			assert_true(m.ring.discarded > 0);
 			assert_int_equal(m.ring.torn.seq, m.newest + 1);
 
-			/* more is missing than that bucket held */
+			/* the bucket after it is missing too */
 			memset(block_at((next + 1) % 8, 0), 0, BLOCKS * BLOCK);
 			assert_int_equal(judge(false), RING_MISSING);
 
-			/* it is not M + 1 that stands there, or nothing does */
+			/* an entry other than M + 1 is there, or none */
 			ring_make(8, newest, 1, BLOCKS);
 			j = jset_of(m.newest);
 			j->last_seq = first;
@@ -686,8 +686,8 @@ static void overwritten_start(void **state)
 	ring_free();
 }
 
-/* A run that was abandoned, and written anew with the same numbers. */
-static void twice(void **state)
+/* An abandoned run of entries, rewritten elsewhere with the same seqs. */
+static void rewritten_run(void **state)
 {
 	u64 seq;
 
@@ -696,7 +696,7 @@ static void twice(void **state)
 	write_entry(seq, seq - 4, 4, 0, 1);
 	((struct bkey *)jset_of(seq)->d)->low++;
 	seal(jset_of(seq));
-	assert_int_equal(judge(false), RING_OK); /* bucket 4 is not looked at */
+	assert_int_equal(judge(false), RING_OK); /* bucket 4 is not read */
 	write_entry(m.newest + 1, m.newest - 5, 4, 1, 1);
 	m.newest++;
 	assert_int_equal(judge(false), RING_TWICE);
@@ -712,7 +712,7 @@ static void empty(void **state)
 	ring_free();
 }
 
-/* seq as high as it goes, behind which nothing could follow; and none at all */
+/* the highest possible seq, after which none can follow, and a seq of 0 */
 static void hostile_seq(void **state)
 {
 	struct jset *j;
@@ -731,8 +731,8 @@ static void hostile_seq(void **state)
 	ring_free();
 }
 
-/* The first entry of a set, written before it had its seq: stock's race. */
-static void too_early(void **state)
+/* The first entry of a set, written before it got its seq: a race of the stock driver. */
+static void seq_not_set(void **state)
 {
 	struct jset *j;
 
@@ -749,8 +749,8 @@ static void too_early(void **state)
 	ring_free();
 }
 
-/* Nothing is left of an entry: where it began is named all the same. */
-static void place(void **state)
+/* An entry is zeroed: the verdict still names the place where it began. */
+static void missing_entry_place(void **state)
 {
 	for (u32 i = 1; i < 14; i++) {
 		u64 seq;
@@ -768,7 +768,7 @@ static void place(void **state)
 	ring_free();
 }
 
-/* What was accepted stays away: after the erasing nothing damaged is left. */
+/* After a loss was accepted and the damaged entries were erased, none are left. */
 static void erased(void **state)
 {
 	ring_make(16, 3, 1, 3);
@@ -787,7 +787,7 @@ static void erased(void **state)
 	ring_free();
 }
 
-/* The newest bucket has lost its head, and the one before it all entries: found again. */
+/* The newest bucket's head and all entries of the bucket before it are damaged. */
 static void erased_before_headless(void **state)
 {
 	u64 first, last;
@@ -807,8 +807,8 @@ static void erased_before_headless(void **state)
 	ring_free();
 }
 
-/* Reads that come and go: the scan gives up after as many rounds as there are buckets. */
-static void blinking(void **state)
+/* With reads that fail now and then, the scan gives up after one round per bucket. */
+static void flaky_reads(void **state)
 {
 	for (u32 n = 8; n <= 256; n *= 2) {
 		ring_make(n, 3, 1, BLOCKS);
@@ -817,17 +817,17 @@ static void blinking(void **state)
 		m.ring.ops = &ops;
 		m.ring.geom = geom;
 		m.ring.nbuckets = m.n;
-		m.blinking = true;
+		m.flaky = true;
 		m.reads = 0;
 		assert_int_equal(ring_scan(&m.ring), -EIO);
 		assert_true(m.reads < 2 * n + n * 6 * BLOCKS);
-		m.blinking = false;
+		m.flaky = false;
 		assert_int_equal(judge(false), RING_OK);
 	}
 	ring_free();
 }
 
-/* Heads are read once each, and no more than the newest buckets and their successor whole. */
+/* Each head is read once; only the needed buckets and the next one are read whole. */
 static void few_reads(void **state)
 {
 	ring_make(256, 100, 1, 3);
@@ -847,17 +847,17 @@ int main(void)
 		cmocka_unit_test(unreadable_free),
 		cmocka_unit_test(two_holes),
 		cmocka_unit_test(two_heads),
-		cmocka_unit_test(claims),
+		cmocka_unit_test(later_headers),
 		cmocka_unit_test(discarded_start),
 		cmocka_unit_test(overwritten_start),
-		cmocka_unit_test(twice),
+		cmocka_unit_test(rewritten_run),
 		cmocka_unit_test(empty),
 		cmocka_unit_test(hostile_seq),
-		cmocka_unit_test(too_early),
-		cmocka_unit_test(place),
+		cmocka_unit_test(seq_not_set),
+		cmocka_unit_test(missing_entry_place),
 		cmocka_unit_test(erased),
 		cmocka_unit_test(erased_before_headless),
-		cmocka_unit_test(blinking),
+		cmocka_unit_test(flaky_reads),
 		cmocka_unit_test(few_reads),
 		cmocka_unit_test(pairs_8),
 		cmocka_unit_test(pairs_16),
