@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Feeds arbitrary words as messages of the GuC, in a buffer exactly as long.
- * What the decoder makes of them is held against the fields picked out by plain
- * shifts, and the reply is read back as the GuC would.
+ * Decodes arbitrary words as messages of the GuC, in a buffer of exactly their length.
+ * The decoded fields must equal those extracted with plain shifts, and the reply is
+ * decoded as the GuC would.
  */
 #include <stdint.h>
 #include <stdio.h>

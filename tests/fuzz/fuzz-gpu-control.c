@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lines for the control socket of the emulated GPU, with a driver that has started
- * it and, for lines that begin with "!", reads and answers what it is sent.
+ * Sends arbitrary lines to the control socket of the emulated GPU. A driver has started
+ * the GPU, and for lines that begin with "!" it also reads and answers messages.
  */
 #include "gpu-fuzz.h"
 
@@ -33,7 +33,7 @@ static void do_line(struct gpu *gpu, char *line)
 
 	if (*line == '!') {
 		answer_all(gpu);
-		size = 64; /* one that is cut is still one */
+		size = 64; /* the answer may be truncated */
 		line++;
 	}
 	memset(reply, 0x7f, sizeof(reply));

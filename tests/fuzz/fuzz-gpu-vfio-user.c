@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A hostile client of the emulated GPU's vfio-user server.  The input is a list of
- * requests, with files and in pieces as the client likes; the socket is ours, so
- * that what is answered is seen here, and that no file stays open.
+ * A hostile client of the emulated GPU's vfio-user server. The input is a list of
+ * requests, which may contain files and arrive in pieces. The fuzzer replaces the socket
+ * functions, so that it can check the answers and that no file stays open.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -35,7 +35,7 @@ static struct {
 	bool answered;
 } out;
 
-/* Most random numbers lie nowhere. */
+/* Limit numbers to mostly valid ranges: most random ones would be rejected. */
 static void bring_near(u32 command, u8 *payload)
 {
 	static const u32 regions[] = { REGION_BAR0, REGION_BAR2, REGION_CONFIG,
@@ -73,7 +73,7 @@ static bool next_request(void)
 
 	if (!more() || out.number++ == REQUESTS)
 		return false;
-	/* an answer to each, unless it wants none */
+	/* each request gets an answer, unless it asks for none */
 	must(out.number == 1 ||
 	     out.answered == !(out.header.flags & VFIO_USER_NO_REPLY));
 	out.answered = false;
@@ -119,7 +119,7 @@ static ssize_t fuzz_recvmsg(int fd, struct msghdr *msg, int flags)
 	u32 fds, i;
 	int *file;
 
-	if (machine.gpu->opt.media) { /* what was asked before is done */
+	if (machine.gpu->opt.media) { /* let earlier requests complete */
 		machine.budget = PAUSES;
 		machine_run(machine.gpu);
 	}
@@ -152,7 +152,7 @@ static ssize_t fuzz_recvmsg(int fd, struct msghdr *msg, int flags)
 
 static ssize_t fuzz_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	static u8 copy[8192]; /* all of it is there */
+	static u8 copy[8192]; /* copying it all lets ASan check it */
 	struct vfio_user_header h;
 	size_t n = 0;
 
@@ -206,7 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef SEEDS
-/* As next_request() takes it apart. */
+/* Write a request in the format that next_request() reads. */
 static u32 put_request(u8 *to, u32 command, const void *payload, u32 n)
 {
 	to[0] = 0x40 | command;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A hostile guest of the emulated GPU: the input is a list of what it does, in
- * any order: registers, page table entries, rings, messages, instructions, maps
- * of its memory, also while the GPU works.  The first byte chooses the device and
- * whether a driver has started it.
+ * A hostile guest of the emulated GPU. The input is a list of actions in any order:
+ * it writes registers, page table entries, rings, messages and instructions, and maps
+ * or unmaps its memory, also while the GPU is working. The first byte selects the device
+ * and whether a driver has started it.
  */
 #include "gpu-fuzz.h"
 
@@ -47,7 +47,7 @@ static u32 pick_address(void)
 	return (which << 16 | take(2)) % RAM_BYTES & ~3u;
 }
 
-/* An entry: a page, some of RAM, and all bits that mean something. */
+/* Pick a page table entry: a page, mostly in RAM, and any of the meaningful bits. */
 static u64 pick_entry(void)
 {
 	u64 v = take(2);
@@ -64,7 +64,7 @@ static void instruction(u32 id)
 	n = (dw[0] >> 29 || dw[0] >> 23 > 0xf) ? (dw[0] & 0xff) + 2 : 1;
 	if (flags & 1)
 		dw[0] ^= take(4);
-	for (i = 1; i < n; i++) { /* mostly what leads somewhere */
+	for (i = 1; i < n; i++) { /* mostly meaningful values */
 		u32 how = take(1);
 
 		dw[i] = how < 0x40 ? how :
@@ -91,7 +91,7 @@ static void message(u32 gt, u32 action)
 	machine_send(gt, dw, n);
 }
 
-/* Take what the GPU says; answer a fault, rightly or not. */
+/* Receive a message from the GPU. Answer a fault, correctly or not. */
 static void answer(u32 gt, u32 how)
 {
 	u32 f[CTB_MESSAGE], dw[3] = { 2u << 28 | 0x6003 };
@@ -166,7 +166,7 @@ static void step(void)
 			  pick_entry(), op >> 4 & 3);
 		break;
 	case 13:
-		countdown = 1 + take(1); /* the next ones while it works */
+		countdown = 1 + take(1); /* continue while it works */
 		break;
 	case 14:
 		machine.clock += take(1) << (op >> 3 & 0x1e);
@@ -181,7 +181,7 @@ static void step(void)
 	}
 }
 
-/* Others have the lock: not those that would run the units again. */
+/* Actions of other threads while the lock is free, except those that run the units. */
 static void meanwhile(struct gpu *g)
 {
 	if (g->quit || !countdown || --countdown || !more() ||
@@ -198,7 +198,7 @@ static void start(u32 how)
 	gpu->opt.delay_us = how & 8 ? 50 : 0;
 	gpu->delay_event = how & 16 ? 50 : 0;
 	countdown = 0;
-	if (how & 1) /* the tables are in VRAM, the rings may be in RAM */
+	if (how & 1) /* page tables are in VRAM, rings may be in RAM */
 		for (i = 0; i < 32; i++)
 			guest_map(&gpu->mem, DATA + i * PAGE,
 				  (DATA + i * PAGE) | 3, 0);
@@ -253,7 +253,7 @@ int main(int argc, char **argv)
 
 	for (head = 0; argc > 1 && head < 128; head++) {
 		for (n = 0, bytes[n++] = head, i = 0; i < 25; i++) {
-			bytes[n++] = 8; /* each instruction, and an answer */
+			bytes[n++] = 8; /* each instruction, and a reply */
 			bytes[n++] = (head + i) % 25;
 			bytes[n++] = 0;
 			bytes[n++] = 0x40 + i;

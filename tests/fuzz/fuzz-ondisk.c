@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Feeds arbitrary bytes as a journal bucket and walks it as the recovery scan
- * does, with nothing between it and the bytes but the validator.
+ * Walks arbitrary bytes as a journal bucket, like the recovery scan: only the validator
+ * decides which of them to use.
  *
- * The input's first four bytes choose the geometry, the rest is the bucket. The
- * buffer is exactly as long, so the address sanitizer sees the first byte too
- * many. Each entry is checked twice: with its true checksum, and again as if
- * that had matched, for the fuzzer can't compute one.
+ * The first four bytes of the input select the geometry, the rest is the bucket. The
+ * buffer has exactly that length, so the address sanitizer detects any access beyond
+ * it. Each entry is checked twice: with its real checksum, and as if the checksum
+ * matched, because the fuzzer cannot compute one.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 
 #define HEAD 4
 
-/* what the rest of the journal relies on, said in other words than the validator's */
+/* check the properties that other code relies on, independently of the validator */
 static void check_promises(const struct jset *j, const struct jset_geom *g,
 			   u32 left)
 {
@@ -86,7 +86,7 @@ static void walk(const u8 *bucket, u32 bytes, const struct jset_geom *g)
 }
 
 /**
- * LLVMFuzzerTestOneInput() - libFuzzer's entry
+ * LLVMFuzzerTestOneInput() - entry point for libFuzzer
  * @data: the input
  * @size: its length
  *
@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void seed(const char *dir, const char *name, const struct jset *j,
 		 u32 bytes)
 {
-	/* image_geom: 4 KiB blocks, 256 sectors a bucket, 1024 buckets from 1 on */
+	/* like image_geom: blocks of 4 KiB, buckets of 256 sectors, 1024 buckets from 1 on */
 	static const u8 head[HEAD] = { 3, 5, 1, 56 };
 	char path[4096];
 	FILE *f;
@@ -140,7 +140,7 @@ static void seed(const char *dir, const char *name, const struct jset *j,
 	}
 }
 
-/* the first corpus: `fuzz-ondisk-seeds DIR` */
+/* write the seeds to a directory */
 int main(int argc, char **argv)
 {
 	struct jset *j, *next;

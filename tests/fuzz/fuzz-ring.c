@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A small ring of journal buckets, damaged as the input says, with reads that fail
- * as it says, is scanned, judged and, if refused, erased. What must hold of that,
- * whatever the ring holds, is checked here in other words than ring.c's.
+ * Scans and judges a small ring of journal buckets, and erases it if it was refused. The
+ * input determines the damage and the read errors. Properties that must hold for any
+ * ring are checked independently of ring.c.
  *
- * The input: HEAD bytes for the ring, then four bytes for each damage (see damage()).
+ * The input has HEAD bytes for the ring, then four bytes for each damage (see damage()).
  */
 #include <errno.h>
 #include <stdint.h>
@@ -17,27 +17,27 @@
 
 #define HEAD 6
 #define MAX_BUCKETS 10
-#define MAX_BLOCKS 9 /* of a bucket */
-#define MAX_ENTRY 4 /* blocks of an entry */
+#define MAX_BLOCKS 9 /* blocks per bucket */
+#define MAX_ENTRY 4 /* blocks per entry */
 #define MAX_SEQ (3 * MAX_BUCKETS * MAX_BLOCKS)
-#define NEEDED 3 /* buckets back from the newest that recovery needs */
+#define NEEDED 3 /* recovery needs this many buckets, up to the newest one */
 
 static struct {
-	u32 n; /* buckets */
-	u32 blocks; /* of a bucket */
-	u32 block; /* bytes of one */
+	u32 n; /* number of buckets */
+	u32 blocks; /* blocks per bucket */
+	u32 block; /* bytes per block */
 	u8 *data;
 	bool unreadable[MAX_BUCKETS * MAX_BLOCKS];
-	bool flaky; /* reads come and go */
-	bool forged; /* more is wrong than checksums */
-	bool renamed; /* even seqs */
-	u64 flaky_reads; /* which of 64 fail */
+	bool flaky; /* some reads fail, and succeed later */
+	bool forged; /* there is damage other than wrong checksums */
+	bool renamed; /* there is damage that can change seqs */
+	u64 flaky_reads; /* bitmap: which of 64 reads fail */
 	u64 true_newest;
 	struct ring ring;
 	u32 reads;
-	u32 kept[RING_MAX_OPEN]; /* from last_seq on, how often */
+	u32 kept[RING_MAX_OPEN]; /* how often each entry from last_seq on was kept */
 	u32 nr_kept;
-	bool sound[MAX_BUCKETS * MAX_BLOCKS]; /* the block is of a sound entry */
+	bool sound[MAX_BUCKETS * MAX_BLOCKS]; /* block of a sound entry */
 } m;
 
 static u32 block_index(u32 bucket, u32 offset)
@@ -50,7 +50,7 @@ static u8 *block_at(u32 bucket, u32 block)
 	return m.data + ((size_t)bucket * m.blocks + block) * m.block;
 }
 
-/* Not bcache's, which is slow without its table in the cache. */
+/* A cheaper checksum than that of bcache, which is slow unless its table is cached. */
 static u64 quick_sum(const struct jset *j)
 {
 	const u8 *p = jset_csum_start(j);
@@ -122,7 +122,7 @@ static int fuzz_erase(struct ring *r, const struct ring_spot *s)
 	must(s->bucket < m.n && s->sectors);
 	must(s->offset + s->sectors <= r->geom.bucket_sectors);
 	must(!(s->offset % (m.block >> 9)) && !(s->sectors % (m.block >> 9)));
-	/* from the first bucket that recovery reads to the one behind the newest */
+	/* from the first bucket that recovery needs to the one after the newest */
 	must((s->bucket + m.n - r->start) % m.n <=
 		     (r->cur + m.n - r->start) % m.n ||
 	     s->bucket == ring_next(r, r->cur));
@@ -160,7 +160,7 @@ static void write_entry(u64 seq, u64 last_seq, u32 bucket, u32 block,
 	j->csum = quick_sum(j);
 }
 
-/* As test-ring.c does: written round and round, up to some block of some bucket. */
+/* Like ring_make() of test-ring.c: wrapped several times, up to any block. */
 static void write_ring(const uint8_t *d)
 {
 	u32 total = 1 + d[2] % (3 * m.n - 1), end, i;
@@ -187,8 +187,8 @@ static void write_ring(const uint8_t *d)
 }
 
 /*
- * What is done to a block, or to the entry that begins there: kind, bucket, block,
- * value. Kind 0 leaves the seq to be read, so that no entry can go unmissed.
+ * Damage a block, or the entry that begins there: kind, bucket, block, value. Kind 0
+ * leaves the seq readable, so that no lost entry goes unnoticed.
  */
 static void damage(const uint8_t *d)
 {
@@ -250,7 +250,7 @@ static void damage(const uint8_t *d)
 		j->csum = quick_sum(j);
 }
 
-/* Which blocks belong to sound entries? */
+/* Find the blocks that belong to sound entries. */
 static void find_sound(void)
 {
 	u32 b, i, n;
@@ -281,7 +281,7 @@ static void find_sound(void)
 static int scan(bool discards)
 {
 	struct jset_geom geom = m.ring.geom;
-	/* a place is read four times at most: long and short, header and rest */
+	/* a place is read at most four times: long and short, header and rest */
 	u32 whole = 4 * m.blocks;
 
 	memset(&m.ring, 0, sizeof(m.ring));
@@ -295,7 +295,7 @@ static int scan(bool discards)
 
 	int ret = ring_scan(&m.ring);
 
-	/* heads, all if none is sound, n rounds of all, what is behind, what is needed */
+	/* heads; all if none is sound; n rounds of all; unneeded and needed buckets */
 	must(m.reads <= 4 * m.n + (m.n + m.n * (m.n + 1) + 2 * m.n) * whole);
 	must(!ret || (m.flaky && ret == -EIO));
 	return ret;
@@ -329,7 +329,7 @@ static void check_steady(void)
 }
 
 /**
- * LLVMFuzzerTestOneInput() - libFuzzer's entry
+ * LLVMFuzzerTestOneInput() - entry point for libFuzzer
  * @data: the input
  * @size: its length
  *
@@ -388,7 +388,7 @@ out:
 }
 
 #ifdef SEEDS
-/* the first corpus: `fuzz-ring-seeds DIR` */
+/* write the seeds to a directory */
 int main(int argc, char **argv)
 {
 	char path[4096];

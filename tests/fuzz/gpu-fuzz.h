@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the fuzzers of the emulated GPU share: an input read bit by bit, and promises. */
+/* Shared by the fuzzers of the emulated GPU: reading the input, and checks. */
 #ifndef TESTS_FUZZ_GPU_FUZZ_H
 #define TESTS_FUZZ_GPU_FUZZ_H
 
 #include "../unit/gpu-machine.h"
 #include "must.h"
 
-/* The input; behind its end there are zeros. */
+/* The input, followed by zeros. */
 static struct {
 	const u8 *at, *end;
 } input;
@@ -36,7 +36,7 @@ static inline u32 take_bytes(void *to, u32 max)
 	return n;
 }
 
-/* Registers with a meaning. */
+/* Registers with side effects. */
 static const u32 known[] = {
 	0xd8c,	  0xfd0,    0x941c,   0xc000,	0xc050,	  0xc314,   0xc340,
 	0xa188,	  0xa278,   0xa540,   0xa560,	0xa618,	  0x101010, 0x101018,
@@ -46,7 +46,7 @@ static const u32 known[] = {
 	0x38c314, 0x444e8,  0x130030,
 };
 
-/* What holds whatever the guest does; all of the ledgers is a long way. */
+/* Check what must hold for any guest; checking whole ledgers (@all) is slow. */
 static inline void check_promises(struct gpu *gpu, bool all)
 {
 	u64 closed = gpu->count[COUNT_REPLIES] + gpu->count[COUNT_MISSING] +
@@ -71,12 +71,12 @@ static inline void check_promises(struct gpu *gpu, bool all)
 			messages++;
 		must(faults == guc->waiting && messages == guc->outs);
 	}
-	/* a raw fault may have had the key of an open one: that is one less */
+	/* a raw fault with the key of an open fault does not count */
 	must(closed <= gpu->count[COUNT_FAULTS]);
 }
 
 #ifdef SEEDS
-/* Write an input that is known to lead somewhere. */
+/* Write a seed: an input with known effects. */
 static inline int seed(const char *dir, u32 number, const void *bytes, size_t n)
 {
 	char name[4096];

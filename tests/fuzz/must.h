@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a fuzzer takes for granted: if it is not so, that is a finding. */
+/* An assertion for fuzzers: if it fails, the fuzzer has found an error. */
 #ifndef FUZZ_MUST_H
 #define FUZZ_MUST_H
 
@@ -9,8 +9,8 @@
 #define must(cond)                                                       \
 	do {                                                             \
 		if (!(cond)) {                                           \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, \
-				__LINE__, #cond);                        \
+			fprintf(stderr, "%s:%d: assertion failed: %s\n", \
+				__FILE__, __LINE__, #cond);              \
 			abort();                                         \
 		}                                                        \
 	} while (0)
