@@ -77,7 +77,7 @@ modules: .kernel $(MODULES:%=.%.done)
 		no "kernel $(KVER) has no $(stock-$(m)).ko: install" \
 		"linux-image-$(KVER), or name the file with BCACHE_KO= or XE_KO=";) \
 	$(foreach m,$(ALL),[ -z "$(ko-$(m))" ] || [ -e "$(ko-$(m))" ] || \
-		no "$(ko-$(m)) is not there";) \
+		no "$(ko-$(m)) does not exist";) \
 	[ -e "$(VMLINUX_BTF)" ] || no "the BTF of kernel $(KVER) is not found: install" \
 		"linux-image-$(KVER), or name its vmlinux or vmlinuz with VMLINUX_BTF="; \
 	stat -Lc '%n %s %Y' "$(KDIR)"/Module.symvers "$(VMLINUX_BTF)" $(KOS) | \
@@ -129,13 +129,13 @@ clean:
 	done
 
 # Print the modules that fit the kernel, and on stderr why others don't. dkms.conf uses
-# this to leave out modules that would fail. Without btf-want only the build can tell.
+# this to leave out modules that would fail to build. Without btf-want, print all of them.
 fitting:
 	@$(foreach m,$(MODULES),if [ ! -x $(TOOLDIR)/btf-want ] || \
 		why=$$($(call want,$(m)) $(m)/$(stock-$(m)).want 2>&1); then echo $(m); \
 		else echo "outrigger: $(m) is left out: $${why#btf-want: }" >&2; fi;)
 
-# Run by DKMS, which hides all output in make.log; so also write the reason of a failure
+# Run by DKMS, which hides all output in make.log. So also write the reason for a failure
 # to REPORT.
 REPORT ?= /dev/null
 dkms-build:
