@@ -93,36 +93,36 @@ static int judge_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 	return read_place(s, bucket, offset, sectors, s->buf) != 0;
 }
 
-/**
- * survey_keys() - count the keys of an entry
- * @j: the entry; all jset_bytes() of it in memory, but perhaps damaged
- * @g: the geometry
- * @sectors: increased by the sizes of the keys
- *
- * Return: the number of keys up to the first one that can't be one.
+/*
+ * Count the keys of an entry, which may be damaged, up to the first one that can't be a
+ * key, and add their sizes to @sectors. Sets @all if these are all of its keys.
  */
-u32 survey_keys(const struct jset *j, const struct jset_geom *g, u64 *sectors)
+static u32 count_keys(const struct jset *j, const struct jset_geom *g,
+		      u64 *sectors, bool *all)
 {
 	const struct bkey *k;
 	struct jset_fault fault;
 	u32 used, n = 0;
 
+	*all = false;
 	for (used = 0; used < j->keys; used += key_u64s(k)) {
 		k = (const struct bkey *)(j->d + used);
 		if (j->keys - used < key_u64s(k) ||
 		    key_check(k, g, &fault) != JSET_OK)
-			break;
+			return n;
 		*sectors += key_size(k);
 		n++;
 	}
+	*all = true;
 	return n;
 }
 
 static int judge_keep(struct ring *r, u32 bucket, const struct jset *j)
 {
 	struct survey *s = of_ring(r);
+	bool all;
 
-	s->replayed += survey_keys(j, &r->geom, &s->replayed_sectors);
+	s->replayed += count_keys(j, &r->geom, &s->replayed_sectors, &all);
 	if (j->seq == r->newest) {
 		free(s->newest);
 		s->newest = must(malloc(jset_bytes(j->keys)));
@@ -186,7 +186,7 @@ static void note_jset(struct place *p, const struct jset *j,
 	p->version = j->version;
 	p->words = j->keys;
 	if (whole)
-		p->keys = survey_keys(j, g, &p->key_sectors);
+		p->keys = count_keys(j, g, &p->key_sectors, &p->keys_read);
 }
 
 /* Is a whole entry of another set here? Its magic number is its set's. */
@@ -395,7 +395,7 @@ static const struct place *find_seq(const struct survey *s, u64 seq)
 			continue;
 		if (p->state != PLACE_DAMAGED)
 			return p;
-		if (p->keys)
+		if (p->keys || p->keys_read)
 			found = p;
 	}
 	return found;

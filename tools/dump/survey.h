@@ -36,6 +36,7 @@ enum place_state {
  * @version: of an entry
  * @words: u64s of keys of an entry
  * @keys: number of keys of an entry; of a damaged one, as far as they make sense
+ * @keys_read: these are all of its keys
  * @key_sectors: the sum of their sizes
  */
 struct place {
@@ -45,6 +46,7 @@ struct place {
 	u32 version;
 	u32 words;
 	u32 keys;
+	bool keys_read;
 	u64 key_sectors;
 };
 
@@ -184,7 +186,6 @@ void survey_free(struct survey *s);
 bool survey_registers(const struct survey *s);
 u64 survey_sector(const struct survey *s, u32 bucket, u32 offset);
 const struct jset *survey_jset(struct survey *s, const struct place *p);
-u32 survey_keys(const struct jset *j, const struct jset_geom *g, u64 *sectors);
 
 extern const char *const place_names[];
 extern const char *const bucket_names[];
