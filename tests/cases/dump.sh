@@ -141,8 +141,7 @@ case $BOOT in
 	bcache-journal-dump --keys --nr-entries 2 "$(disk 1)" || wrong "no entries"
 	harmless stock
 	refused_late "in the bucket before" journal damage /dev/mapper/cache newest-1 20 csum
-	# shellcheck disable=SC2154 # from lib.sh
-	((wrong == 0)) || fail "$wrong wrong"
+	trials_done
 	crash_now
 	;;
 3)

@@ -172,9 +172,19 @@ int main(int argc, char **argv)
 	}
 	for (ring = 0; ring < 4; ring++) {
 		for (kind = 0; kind < 9; kind++) {
-			const u8 d[HEAD + CHANGE] = { 9 + ring,	 3 * ring, kind,
-						      36 + ring, 0,	   1,
-						      kind };
+			u8 d[HEAD + 8 * CHANGE] = { 9 + ring, 67 * ring };
+			u32 i;
+
+			/* the first is of this kind, the others of those behind it */
+			for (i = 0; i < 8; i++) {
+				u8 *c = d + HEAD + i * CHANGE;
+
+				c[0] = kind + i;
+				c[1] = 36 + ring + 5 * i * i;
+				c[3] = i;
+				c[4] = 1;
+				c[5] = kind;
+			}
 			FILE *f;
 
 			snprintf(path, sizeof(path), "%s/%u-%u", argv[1], ring,

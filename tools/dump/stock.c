@@ -225,7 +225,7 @@ int stock_scan(struct stock *s)
 {
 	u32 b, middle;
 
-	/* The driver's own buffer begins as zeroes, too. */
+	/* The driver's own buffer has zeroes at first where the kernel clears new pages. */
 	s->buf = calloc(1, s->geom.max_bytes);
 	if (!s->buf)
 		return -ENOMEM;
