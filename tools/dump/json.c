@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Prints a survey as JSON. docs/bcache-journal-dump.8 describes the fields. */
+/* Prints a survey as JSON. bcache-journal-dump.8 describes the fields. */
 #include <json-c/json.h>
 #include <string.h>
 
