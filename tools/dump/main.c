@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* bcache-journal-dump: looks at the journal of a bcache cache device. */
+/* bcache-journal-dump: shows the journal of a bcache cache device. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -23,23 +23,23 @@ struct options {
 static void usage(FILE *out)
 {
 	fputs("usage: bcache-journal-dump [OPTION...] DEVICE\n\n"
-	      "Look at the journal of the bcache cache device, or image of one, DEVICE.\n"
+	      "Show the journal of DEVICE, a bcache cache device or an image of one.\n"
 	      "Nothing is ever written.\n\n"
-	      "What to print; the superblock, the buckets and the verdict unless any is named:\n"
+	      "What to print (default: superblock, buckets and verdict):\n"
 	      "  -s, --super           the superblock\n"
 	      "  -r, --ring            the buckets of the journal\n"
 	      "  -e, --entries         the entries that recovery needs, and damaged ones\n"
 	      "  -k, --keys            the same, with their keys\n"
-	      "  -v, --verdict         would the set be registered, and why not?\n\n"
+	      "  -v, --verdict         whether the set would be registered, and if not, why\n\n"
 	      "Which entries:\n"
 	      "  -a, --all             also those that recovery does not need\n"
 	      "  -n, --nr-entries N    the N newest\n"
-	      "  -S, --seq FIRST-LAST  those numbers; FIRST, FIRST- and -LAST will do\n\n"
+	      "  -S, --seq FIRST-LAST  those numbers; FIRST, FIRST- and -LAST also work\n\n"
 	      "  -j, --json            as JSON\n"
 	      "  -o, --offset BYTES    of the device in the image; K, M, G, T may follow\n"
 	      "  -h, --help, -V, --version\n\n"
-	      "Exit status: 0 bcache-journal would register the set, 1 it would refuse it,\n"
-	      "2 usage, or there is no journal to be read. See bcache-journal-dump(8).\n",
+	      "Exit status: 0 bcache-journal would register the set, 1 it would refuse the set,\n"
+	      "2 usage, or no journal can be read. See bcache-journal-dump(8).\n",
 	      out);
 }
 

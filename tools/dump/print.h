@@ -30,7 +30,7 @@ struct filter {
 	u64 newest;
 };
 
-/* What a driver would do with a set. */
+/* What a driver does with a set. */
 enum outcome {
 	OUTCOME_REGISTERS,
 	OUTCOME_REFUSES,

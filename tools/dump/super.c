@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Decodes a superblock, and knows what the stock driver thinks of it. */
+/* Decodes a superblock, and predicts whether the stock driver accepts it. */
 #include <endian.h>
 #include <string.h>
 
