@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-/* The packed formats: the bytes that a file starts with, and the unpacking command. */
+/* Compression formats: the first bytes of a file, and the command to unpack it. */
 static const struct packer {
 	const char *magic;
 	size_t len;
@@ -162,11 +162,11 @@ static int unpack_bzimage(struct ko *ko)
 
 	if (ko->size < start || ko->size - start < off ||
 	    ko->size - start - off < len || len < 8)
-		return unusable(ko, "is not a whole kernel image");
+		return unusable(ko, "is a truncated kernel image");
 	p = packed_by(image + start + off, len);
 	if (!p)
 		return unusable(ko,
-				"is a kernel image packed in an unknown way");
+				"is a kernel image with unknown compression");
 	/* Except for gzip, kbuild appends the unpacked size in 4 bytes. */
 	return unpack(ko, p, image + start + off,
 		      strcmp(p->argv[0], "gzip") ? len - 4 : len);
@@ -177,7 +177,7 @@ static int unpack_bzimage(struct ko *ko)
  * @ko: filled in
  * @path: .ko (plain, .xz, .zst, .gz ...), vmlinux, or a bzImage; detected by content
  *
- * Returns 0, or -1 after a complaint that names @path.
+ * Returns 0, or -1 after printing an error that names @path.
  */
 int ko_open(struct ko *ko, const char *path)
 {
@@ -483,8 +483,8 @@ bool ko_ibt(struct ko *ko)
  * @ko: the object that defines the function
  * @func: its symbol
  *
- * Returns true if the function starts with ENDBR64 and the kernel does not seal it,
- * i.e. overwrite the ENDBR64 at load time because stock never takes the address.
+ * Returns true if the function starts with ENDBR64 and is not sealed: the kernel
+ * overwrites the ENDBR64 of a function at load time if stock never takes its address.
  */
 bool ko_endbr(struct ko *ko, const GElf_Sym *func)
 {
