@@ -17,7 +17,7 @@
 #include "../lib/error.h"
 #include "driver.h"
 
-/* Returns the root directory of the target's system, "" if it is this system's. */
+/* Returns the root directory of the target's system, or "" for the running system. */
 static const char *driver_root(const struct driver *t)
 {
 	const char *in_path =
@@ -64,7 +64,7 @@ static const char *find_base(const struct driver *t)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (!access(places[i], R_OK))
 			return places[i];
-	die("there is no BTF of this kernel; install its headers or its image, or name one with --base");
+	die("found no BTF of this kernel; install its headers or its image, or name its BTF with --base");
 }
 
 bool driver_has_header(const struct driver *t, const struct want_item *item)
@@ -177,7 +177,7 @@ const char *driver_series(struct driver *t, const struct want *want,
 			best = *v;
 	}
 	if (!allow_unvetted)
-		die("kernel series %s is not vetted for %s (vetted: %s); a developer may insist with --allow-unvetted",
+		die("kernel series %s is not vetted for %s (vetted: %s); developers can override this with --allow-unvetted",
 		    series, want->target, *list ? list : "none");
 	return best ?: series;
 }

@@ -48,7 +48,7 @@ const char *driver_series(struct driver *t, const struct want *want,
  * @t: the target
  * @item: names the header
  *
- * Determined here and not by __has_include(), which sparse lacks.
+ * Determined here rather than by __has_include(), which sparse lacks.
  */
 bool driver_has_header(const struct driver *t, const struct want_item *item);
 

@@ -437,7 +437,7 @@ static void emit_symbols(FILE *f)
 			fprintf(f, "#define OUTRIGGER_BODY_%s %u\n", item->name,
 				item->body);
 	}
-	fputs("\n/* name, offset in .text, size, offset of what follows the ftrace site */\n"
+	fputs("\n/* name, offset in .text, size, offset just past the ftrace site */\n"
 	      "#define OUTRIGGER_PLACES",
 	      f);
 	for (struct want_item *item = want->items; item; item = item->next)

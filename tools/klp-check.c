@@ -3,8 +3,8 @@
  * DOC: klp-check - check a finished livepatch module
  *
  * Checks a finished livepatch module against the objects that it patches, to detect
- * at build time what the kernel would refuse at load time. There the kernel would
- * refuse to load the *target*, and the machine might not boot.
+ * at build time everything that the kernel would refuse at load time. By then the
+ * kernel would refuse to load the *target*, and the machine might not boot.
  */
 #define _GNU_SOURCE
 #include "klp.h"
@@ -90,7 +90,7 @@ static bool is_init(struct ko *ko, const GElf_Sym *sym)
 	return !strncmp(ko_section_name(ko, sym->st_shndx), ".init", 5);
 }
 
-/* livepatch finds a symbol only by its name: it must exist, once, and remain. */
+/* livepatch finds symbols by name only: each must be unique, and not be discarded. */
 static bool resolve(struct target *t, const char *what, const char *name,
 		    GElf_Sym *sym)
 {
@@ -98,7 +98,7 @@ static bool resolve(struct target *t, const char *what, const char *name,
 	int n;
 
 	if (strchr(name, '.')) {
-		problem("%s '%s' has a suffix of the compiler's: its arguments are unknown",
+		problem("%s '%s' has a compiler-generated suffix: its arguments are unknown",
 			what, name);
 		return false;
 	}
@@ -114,7 +114,7 @@ static bool resolve(struct target *t, const char *what, const char *name,
 		problem("%s '%s' is ambiguous: %s has %d of that name", what,
 			name, t->ko.path, n);
 	} else if (is_init(&t->ko, sym)) {
-		problem("%s '%s' is gone after %s has loaded: it is in %s",
+		problem("%s '%s' is discarded once %s is loaded: it is in %s",
 			what, name, t->object,
 			ko_section_name(&t->ko, sym->st_shndx));
 	} else {
@@ -161,7 +161,7 @@ static void add_klp(size_t index, const char *name, struct btf *base)
 		return;
 	}
 	if (pos)
-		problem("klp symbol '%s' goes by its position, which may differ elsewhere",
+		problem("klp symbol '%s' is identified by its position, which may differ elsewhere",
 			name);
 	if (!strcmp(k->object, "vmlinux")) {
 		resolve_vmlinux(k, base);
@@ -216,7 +216,8 @@ static void check_symbols(const char *symvers, struct btf *base)
 		} else if (sym.st_shndx != SHN_UNDEF) {
 			continue;
 		} else if (!strncmp(name, KLP_PREFIX, strlen(KLP_PREFIX))) {
-			problem("'%s' is still to be linked by klp-link", name);
+			problem("'%s' has not been linked by klp-link yet",
+				name);
 		} else if (GELF_ST_BIND(sym.st_info) == STB_WEAK) {
 			problem("weak undefined symbol '%s' would be 0 at run time",
 				name);
@@ -224,7 +225,7 @@ static void check_symbols(const char *symvers, struct btf *base)
 			   !exported(symvers, name, from, sizeof(from))) {
 			problem("'%s' is not exported by this kernel", name);
 		} else if (symvers && find_target(from)) {
-			problem("'%s' is bound to the export of '%s', which would load it before us",
+			problem("'%s' is bound to the export of '%s', which would be loaded before this module",
 				name, from);
 		}
 	}
@@ -262,11 +263,11 @@ static void check_entry(struct klp *k, const char *place, const GElf_Rela *r)
 		k->bodies++;
 	else if (at && k->body)
 		problem("%s+%#" PRIx64
-			" goes to '%s'%+lld, which is neither where it begins nor its body at +%u",
+			" goes to '%s'%+lld, which is neither its start nor its body at +%u",
 			place, r->r_offset, k->name, (long long)at, k->body);
 	else if (at)
 		problem("%s+%#" PRIx64
-			" goes to '%s'%+lld, which is not where it begins",
+			" goes to '%s'%+lld, which is not its start",
 			place, r->r_offset, k->name, (long long)at);
 }
 
@@ -291,7 +292,7 @@ static void check_address_taken(struct klp *k, const char *place,
 		problem("%s+%#" PRIx64
 			" takes the address of '%s', but %s %s: a call through it would fault under IBT",
 			place, r->r_offset, k->name, k->target->object,
-			addend ? "has no ENDBR in its middle" :
+			addend ? "has no ENDBR at that offset" :
 				 "keeps no ENDBR there");
 }
 
@@ -304,7 +305,7 @@ static void check_klp_rela(const char *name, const char *place,
 	const uint8_t *bytes;
 
 	if (!k) {
-		problem("%s holds a relocation against what is no livepatch symbol",
+		problem("%s holds a relocation against a symbol that is not a livepatch symbol",
 			name);
 		return;
 	}
@@ -317,7 +318,7 @@ static void check_klp_rela(const char *name, const char *place,
 			name, k->name, k->object);
 	if (!n) {
 		problem("%s+%#" PRIx64
-			" uses '%s' by relocation type %u, which livepatch does not know",
+			" uses '%s' by relocation type %u, which livepatch does not support",
 			place, r->r_offset, k->name, type);
 		return;
 	}
@@ -347,7 +348,7 @@ static void check_klp_rela(const char *name, const char *place,
 
 /*
  * If a variable is missing, the kernel refuses to load the module, which does no
- * other harm; but a function that is called must be known.
+ * other harm; but a function that is called must be in the BTF.
  */
 static void check_vmlinux(void)
 {
@@ -379,7 +380,7 @@ static void check_relocations(void)
 			continue;
 		if (sh.sh_type != SHT_RELA) {
 			if (klp)
-				problem("%s is no relocation section", name);
+				problem("%s is not a relocation section", name);
 			continue;
 		}
 		place = ko_section_name(&mod, sh.sh_info);
@@ -400,7 +401,7 @@ static void check_relocations(void)
 			    (sh.sh_flags & want) != want ||
 			    sh.sh_entsize != sizeof(Elf64_Rela) ||
 			    sh.sh_link != symtab_index)
-				problem("%s is not what a livepatch section for %s must be",
+				problem("%s is not a valid livepatch section for %s",
 					name, place);
 			if (!klp_section_ok(place))
 				problem("%s: the kernel can't write a livepatch relocation there",
@@ -413,7 +414,7 @@ static void check_relocations(void)
 				check_klp_rela(name, place, &sh, &r);
 			else if (sym < nklps && klps[sym])
 				problem("%s+%#" PRIx64
-					" uses '%s' by a relocation that livepatch never sees",
+					" uses '%s' by a relocation that livepatch does not apply",
 					place, r.r_offset,
 					klps[sym]->name ? klps[sym]->name :
 							  "?");
@@ -497,7 +498,7 @@ static void check_caller(struct target *t, size_t section, GElf_Addr at,
 		return;
 	snprintf(last, sizeof(last), "%s", what);
 	if (!why)
-		problem("%s, past the hook of '%s': hook it too, or list it in the want file if that is harmless",
+		problem("%s, bypassing the hook of '%s': hook it too, or list it in the want file if that is harmless",
 			what, hook);
 	else if (verbose)
 		printf("  note: %s is not hooked and runs the stock %s: %s\n",
@@ -646,7 +647,7 @@ static void check_parts(const char *ours, const char *hook)
 
 		if (is_func(&s) && !strncmp(name, ours, n) && name[n] == '.' &&
 		    (strstr(name + n, ".cold") || strstr(name + n, ".part")))
-			problem("'%s' is a part of '%s', which replaces '%s': livepatch looks for no task there",
+			problem("'%s' is a part of '%s', which replaces '%s': livepatch does not look for tasks there",
 				name, ours, hook);
 	}
 }
@@ -719,7 +720,7 @@ static void check_tail_calls(const GElf_Sym *f, const char *ours,
 		for (i = 0; data && gelf_getrela(data, i, &r); i++) {
 			to = jumps_to(f, &r);
 			if (to && strcmp(to, "__x86_return_thunk"))
-				problem("'%s', which replaces '%s', jumps to '%s': livepatch sees no task that sleeps there",
+				problem("'%s', which replaces '%s', jumps to '%s': livepatch does not see tasks that sleep there",
 					ours, hook, to);
 		}
 	}
@@ -758,7 +759,7 @@ static void check_table(void)
 		if (i == nhooks)
 			problem("klp_func '%s' has no entry in " PLACES, name);
 		else if (seen[i])
-			problem("klp_func '%s' is there twice", name);
+			problem("klp_func '%s' appears twice", name);
 		else
 			seen[i] = true;
 		at += 8;
@@ -769,7 +770,7 @@ static void check_table(void)
 			check_parts(ours, name);
 			check_tail_calls(&f, ours, name);
 		} else {
-			problem("klp_func '%s' is replaced by no function of this module",
+			problem("klp_func '%s' is not replaced by a function of this module",
 				name);
 		}
 	}
@@ -790,7 +791,7 @@ static void check_hook(struct target *t, const char *name,
 		return;
 	body = ko_ftrace_site(&t->ko, &sym);
 	if (!is_func(&sym)) {
-		problem("hook '%s' is no function of %s", name, t->object);
+		problem("hook '%s' is not a function of %s", name, t->object);
 		return;
 	}
 	if (body < 0) {
@@ -839,10 +840,12 @@ static void check_hooks(void)
 	for (i = 0; i < nhooks; i++) {
 		hooks[i] = string_at(rela, i * sizeof(place));
 		if (!hooks[i])
-			problem("entry %zu of " PLACES " names no function", i);
+			problem("entry %zu of " PLACES
+				" does not name a function",
+				i);
 		for (j = 0; hooks[i] && j < i; j++)
 			if (hooks[j] && !strcmp(hooks[i], hooks[j])) {
-				problem("hook '%s' is there twice", hooks[i]);
+				problem("hook '%s' appears twice", hooks[i]);
 				hooks[i] = NULL;
 			}
 	}
@@ -920,7 +923,7 @@ static struct target *add_target(char *arg)
 	char *eq = strchr(arg, '=');
 
 	if (!eq || eq == arg || !eq[1]) {
-		complain("--target wants OBJECT=PATH, not '%s'", arg);
+		complain("--target takes OBJECT=PATH, not '%s'", arg);
 		exit(2);
 	}
 	t->object = must(strndup(arg, eq - arg));
@@ -948,7 +951,7 @@ static void __attribute__((noreturn)) usage(void)
 	fprintf(stderr,
 		"usage: klp-check [-v] [--target OBJECT=PATH]... [--symvers Module.symvers]\n"
 		"                 [--kver VERSION] [--base VMLINUX] [--want FILE] MODULE.ko\n"
-		"The hooks are looked for in the first target.\n");
+		"The hooks are searched for in the first target.\n");
 	exit(2);
 }
 

@@ -100,9 +100,9 @@ static void rename_symbol(size_t i)
 		    "<object>__<name>",
 		    name);
 	if (memchr(object, '.', sep - object))
-		die("symbol '%s': an object name can't hold a dot", name);
+		die("symbol '%s': an object name can't contain a dot", name);
 	if (sep - object > KLP_OBJ_MAX)
-		die("symbol '%s': an object name has %d characters at most",
+		die("symbol '%s': an object name can have at most %d characters",
 		    name, KLP_OBJ_MAX);
 
 	klp[i].name = name;
@@ -168,7 +168,7 @@ static void split_relocations(size_t section, const GElf_Shdr *shdr)
 		unsigned int type = ELF64_R_TYPE(rela[i].r_info);
 
 		if (sym >= nsyms)
-			die("relocation %zu of %s names no symbol", i, place);
+			die("relocation %zu of %s has no symbol", i, place);
 		if (!klp[sym].object) {
 			rela[kept++] = rela[i];
 			continue;
@@ -178,7 +178,7 @@ static void split_relocations(size_t section, const GElf_Shdr *shdr)
 			    place, klp[sym].name);
 		if (!klp_type_size(type))
 			die("%s+%#" PRIx64
-			    " uses '%s' by relocation type %u, which livepatch does not know",
+			    " uses '%s' by relocation type %u, which livepatch does not support",
 			    place, rela[i].r_offset, klp[sym].name, type);
 		move(section, shdr, klp[sym].object, &rela[i]);
 	}
@@ -272,7 +272,8 @@ static void replace_file(void)
 	struct stat st;
 
 	if (fd < 0)
-		die("cannot write beside it: %s", strerror(errno));
+		die("can't create a temporary file next to it: %s",
+		    strerror(errno));
 	error_remove(temp);
 	write_elf(fd);
 	if (stat(path, &st) || fchmod(fd, st.st_mode & 07777) || close(fd) ||
@@ -309,9 +310,9 @@ int main(int argc, char **argv)
 		return 1;
 	error_context("klp-link: %s", path);
 	if (in.packed)
-		die("is compressed: link it before");
+		die("is compressed: link it before compressing it");
 	if (is_signed())
-		die("is signed: link it before");
+		die("is signed: link it before signing it");
 	find_tables();
 
 	for (i = 1; i < nsyms; i++)

@@ -29,7 +29,7 @@ static void check_dims(const char *of, const char *name, struct want_member *m,
 	if (same)
 		return;
 	if (!n)
-		die_at(m->line, "member '%s' of %s is no array", name, of);
+		die_at(m->line, "member '%s' of %s is not an array", name, of);
 	die_at(m->line, "member '%s' of %s has the dimension %s, not %s", name,
 	       of, dims_text(m->btf_dims, n),
 	       m->ndims ? dims_text(m->dims, m->ndims) : "none");
@@ -39,11 +39,11 @@ static void check_bits(const char *of, const char *name,
 		       const struct want_member *m, int bits)
 {
 	if (m->bits < 0 && bits)
-		die_at(m->line, "member '%s' of %s is a bitfield, %d wide",
+		die_at(m->line, "member '%s' of %s is a bitfield of width %d",
 		       name, of, bits);
 	if (m->bits >= 0 && m->bits != bits)
-		die_at(m->line, "bitfield '%s' of %s is %d wide, not %d", name,
-		       of, bits, m->bits);
+		die_at(m->line, "bitfield '%s' of %s has width %d, not %d",
+		       name, of, bits, m->bits);
 	if (m->bits < 0 && m->bit_off % 8)
 		die_at(m->line, "member '%s' of %s begins inside a byte", name,
 		       of);
@@ -197,7 +197,8 @@ static const char *find_symbol(const struct want_item *item, GElf_Sym *sym,
 		return text("is not unique: there are %d symbols of that name",
 			    n);
 	if (n == 1 && GELF_ST_TYPE(sym->st_info) != stt)
-		return stt == STT_FUNC ? "is no function" : "is no variable";
+		return stt == STT_FUNC ? "is not a function" :
+					 "is not a variable";
 	if (n == 1)
 		return NULL;
 	clone = ko_find_clone(&driver->ko, item->name);
@@ -205,7 +206,7 @@ static const char *find_symbol(const struct want_item *item, GElf_Sym *sym,
 		return text(
 			"has no symbol but '%s', whose arguments may differ",
 			clone);
-	return "has no symbol: it is not there or was inlined";
+	return "has no symbol: it does not exist or was inlined";
 }
 
 static const char *find_proto(struct want_item *item)
@@ -239,7 +240,7 @@ static const char *find_func(struct want_item *item)
 		return problem;
 	section = ko_section_name(&driver->ko, sym.st_shndx) ?: "";
 	if (!strncmp(section, ".init", 5) || !strncmp(section, ".exit", 5))
-		return text("is in %s, which is not always there", section);
+		return text("is in %s, which does not stay in memory", section);
 	if (item->kind == WANT_FUNC)
 		return NULL;
 	if (strcmp(section, ".text"))

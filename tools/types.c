@@ -345,9 +345,8 @@ const char *types_check(const struct types *types)
 	}
 	for (__u32 id = types->own; id < btf__type_cnt(types->btf); id++)
 		if (!type_ok(types, type_at(types, id)))
-			return text(
-				"type %u of the target makes no sense with it",
-				id);
+			return text("type %u of the target does not fit it",
+				    id);
 	return NULL;
 }
 

@@ -20,7 +20,7 @@ struct types {
  * @types: as opened
  *
  * libbpf does not report a wrong base: names and ids in the module's part then
- * refer to anything.
+ * refer to arbitrary types.
  *
  * Return: NULL, or a description of the mismatch.
  */
@@ -32,7 +32,7 @@ const char *types_check(const struct types *types);
  * @id: id of the type
  * @name: the name to declare, or ""
  * @portable: replace types that no header has (the module's own typedefs, and
- *	those of its enums that the want file doesn't name) by their meaning
+ *	those of its enums that the want file doesn't name) by their definitions
  */
 char *type_text(const struct types *types, int id, const char *name,
 		bool portable);
@@ -47,7 +47,7 @@ char *type_text(const struct types *types, int id, const char *name,
 bool type_is(const struct types *types, int id, const char *name);
 
 /**
- * type_private() - find the meaning of a typedef that only the module has
+ * type_private() - find the definition of a typedef that only the module has
  * @types: the types to look in
  * @name: for example "closure_fn"
  *

@@ -258,7 +258,7 @@ static long number(void)
 	return n;
 }
 
-/* Parse what follows a name: optional `?`, `[n]` and `:n`, then the `;`. */
+/* Parse the end of a declaration: optional `?`, `[n]` and `:n`, then the `;`. */
 static void parse_declarator_end(struct want_member *m)
 {
 	m->bits = -1;
@@ -312,7 +312,7 @@ static struct want_member **parse_member(struct want_member **tail)
 			if (n != 1 ||
 			    (strcmp(v[0], "struct") && strcmp(v[0], "union")))
 				die_at(line,
-				       "only an anonymous struct or union can stand here");
+				       "only an anonymous struct or union is allowed here");
 			next();
 			m->is_union = !strcmp(v[0], "union");
 			m->sub = parse_members();
@@ -399,7 +399,7 @@ static void parse_item(struct want_item *item)
 	item->line = line;
 	while (!at(keyword[item->kind]))
 		if (++item->kind > WANT_DATA)
-			die_at(line, "'%s' begins no statement", tok);
+			die_at(line, "'%s' does not begin a statement", tok);
 	next();
 
 	if (item->kind != WANT_ENUM || is_ident(tok))
@@ -498,7 +498,7 @@ static void check_unhooked(const struct want *want)
 	}
 }
 
-/* A series without a value would compile, but wrongly, if a header has a value. */
+/* A missing value need not break the build: a header may have a different one. */
 static void check_consts(const struct want *want)
 {
 	for (struct want_const *c = want->consts; c; c = c->next) {
@@ -583,7 +583,7 @@ void want_parse(struct want *want, const char *path)
 		next();
 	}
 	if (!want->target)
-		die("%s names no target", path);
+		die("%s does not name a target", path);
 	check_consts(want);
 	check_unhooked(want);
 }

@@ -148,17 +148,17 @@ refuse "wrong array dimension" "member 'w' of struct journal has the dimension \
 want "$series" <<'EOF'
 struct journal { u64 seq[2]; };
 EOF
-refuse "no array" "member 'seq' of struct journal is no array$"
+refuse "no array" "member 'seq' of struct journal is not an array$"
 
 want "$series" <<'EOF'
 struct cache_set { unsigned int verify; };
 EOF
-refuse "unnoticed bitfield" "member 'verify' of struct cache_set is a bitfield, 1 wide$"
+refuse "unnoticed bitfield" "member 'verify' of struct cache_set is a bitfield of width 1$"
 
 want "$series" <<'EOF'
 struct cache_set { unsigned int verify:2; };
 EOF
-refuse "wrong bitfield" "bitfield 'verify' of struct cache_set is 1 wide, not 2$"
+refuse "wrong bitfield" "bitfield 'verify' of struct cache_set has width 1, not 2$"
 
 want "$series" <<'EOF'
 enum btree_flags { BTREE_NODE_dirty, BTREE_NODE_nonesuch };
@@ -185,12 +185,12 @@ refuse "data without a symbol" "variable 'bch_nonesuch_wq' has no symbol"
 want "$series" <<'EOF'
 func bch_journal_wq;
 EOF
-refuse "data taken for a function" "function 'bch_journal_wq' is no function$"
+refuse "data taken for a function" "function 'bch_journal_wq' is not a function$"
 
 want "$series" <<'EOF'
 hook bcache_init;
 EOF
-refuse "hook in .init.text" "function 'bcache_init' is in .init.text, which is not always there$"
+refuse "hook in .init.text" "function 'bcache_init' is in .init.text, which does not stay in memory$"
 
 nm "$tmp/bcache.ko" | awk '$2 ~ /^[tT]$/ { print $3 }' | sort > "$tmp/functions"
 twice=$(uniq -d "$tmp/functions" | grep -v '^__\|\.' | head -n 1)
@@ -290,7 +290,7 @@ refuse "broken member" "test.want:3: "
 want "$series" <<'EOF'
 structure journal { u64 seq; };
 EOF
-refuse "unknown statement" "test.want:3: 'structure' begins no statement$"
+refuse "unknown statement" "test.want:3: 'structure' does not begin a statement$"
 
 want "$series 4.4" <<EOF
 const JSET_BITS 3 on $series

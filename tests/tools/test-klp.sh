@@ -279,25 +279,25 @@ for s in __jump_table .static_call_sites __bug_table .data..percpu .init.data; d
 	.quad __klp_stock__some_data
 	EOF
 done
-link_refuses "uses '__klp_stock__some_data' by relocation type 12, which livepatch does not know" <<EOF
+link_refuses "uses '__klp_stock__some_data' by relocation type 12, which livepatch does not support" <<EOF
 .data
 .short __klp_stock__some_data - 0
 EOF
-link_refuses "an object name can't hold a dot" <<EOF
+link_refuses "an object name can't contain a dot" <<EOF
 call __klp_st.ock__open_fn
 EOF
 link_refuses "is not of the form __klp_<object>__<name>" <<EOF
 call __klp_stock_open_fn
 EOF
 long=$(printf '%056d' 0 | tr 0 o)
-link_refuses "an object name has 55 characters at most" <<EOF
+link_refuses "an object name can have at most 55 characters" <<EOF
 call __klp_${long}__open_fn
 EOF
 cp before.ko bad.ko
 printf 'xx~Module signature appended~\n' >>bad.ko
-refused "is signed: link it before" "$tools/klp-link" bad.ko
+refused "is signed: link it before signing it" "$tools/klp-link" bad.ko
 gzip -c before.ko >bad.ko
-refused "is compressed: link it before" "$tools/klp-link" bad.ko
+refused "is compressed: link it before compressing it" "$tools/klp-link" bad.ko
 refused "No such file" "$tools/klp-link" none.ko
 refused "is not an ELF object" "$tools/klp-link" Module.symvers
 
@@ -316,7 +316,7 @@ check_refuses "klp symbol 'gone_fn' is not in stock.ko: the compiler made it gon
 call __klp_stock__gone_fn
 $(place open_fn)
 EOF
-check_refuses "klp symbol 'gone_fn.isra.0' has a suffix" <<EOF
+check_refuses "klp symbol 'gone_fn.isra.0' has a compiler-generated suffix" <<EOF
 call __klp_stock__gone_fn.isra.0
 $(place open_fn)
 EOF
@@ -324,7 +324,7 @@ check_refuses "klp symbol 'twice_fn' is ambiguous: stock.ko has 2 of that name" 
 call __klp_stock__twice_fn
 $(place open_fn)
 EOF
-check_refuses "klp symbol 'early_fn' is gone after stock has loaded: it is in .init.text" <<EOF
+check_refuses "klp symbol 'early_fn' is discarded once stock is loaded: it is in .init.text" <<EOF
 call __klp_stock__early_fn
 $(place open_fn)
 EOF
@@ -351,23 +351,23 @@ for f in sealed_fn direct_fn; do
 	$(place open_fn)
 	EOF
 done
-check_refuses "takes the address of 'open_fn', but stock has no ENDBR in its middle" <<EOF
+check_refuses "takes the address of 'open_fn', but stock has no ENDBR at that offset" <<EOF
 mov \$__klp_stock__open_fn + 9, %rax
 $(place open_fn)
 EOF
 for at in 5 8 10 -9; do
-	check_refuses "goes to 'open_fn'$([ $at -lt 0 ] || echo +)$at, which is neither where it begins nor its body at +9" <<-EOF
+	check_refuses "goes to 'open_fn'$([ $at -lt 0 ] || echo +)$at, which is neither its start nor its body at +9" <<-EOF
 	$(body open_fn $at)
 	$(place open_fn)
 	EOF
 done
-check_refuses "goes to 'open_fn'+5, which is neither where it begins nor its body at +9" <<EOF
+check_refuses "goes to 'open_fn'+5, which is neither its start nor its body at +9" <<EOF
 .byte 0xe9
 .reloc ., R_X86_64_PC32, __klp_stock__open_fn + 1
 .long 0
 $(place open_fn)
 EOF
-check_refuses "goes to 'sealed_fn'+9, which is not where it begins" <<EOF
+check_refuses "goes to 'sealed_fn'+9, which is not its start" <<EOF
 $(body sealed_fn 9)
 $(place open_fn)
 EOF
@@ -384,10 +384,10 @@ EOF
 check_refuses "hook 'twice_fn' is ambiguous" <<EOF
 $(place twice_fn)
 EOF
-check_refuses "hook 'open_fn' is there twice" <<EOF
+check_refuses "hook 'open_fn' appears twice" <<EOF
 $(place open_fn; place open_fn | sed 's/\.Lname_/.Lagain_/; /\.data.klp/,$d')
 EOF
-check_refuses "hook 'some_data' is no function of stock" <<EOF
+check_refuses "hook 'some_data' is not a function of stock" <<EOF
 $(place some_data)
 EOF
 check_refuses "hook 'open_fn' was built for .text+0, size 10, body +5, but in stock.ko it is .text+0, size 10, body +9" <<EOF
@@ -403,7 +403,7 @@ $(place open_fn)
 .Lname_other_fn: .asciz "other_fn"
 $(klp_func .Lname_other_fn)
 EOF
-check_refuses "klp_func 'open_fn' is there twice" <<EOF
+check_refuses "klp_func 'open_fn' appears twice" <<EOF
 $(place open_fn; klp_func .Lname_open_fn)
 EOF
 check_refuses "hook 'direct_fn' has no klp_func" <<EOF
@@ -412,11 +412,11 @@ EOF
 check_refuses "has no table of klp_funcs" <<EOF
 $(place open_fn | sed '/\.section .data.klp/,$d')
 EOF
-check_refuses "klp_func 'open_fn' is replaced by no function of this module" <<EOF
+check_refuses "klp_func 'open_fn' is not replaced by a function of this module" <<EOF
 $(place open_fn | sed 's/, new_fn, 0/, exported_fn, 0/')
 EOF
 for piece in cold part.0 part.0.cold constprop.0.cold; do
-	check_refuses "'new_fn.$piece' is a part of 'new_fn', which replaces 'open_fn': livepatch looks for no task there" <<-EOF
+	check_refuses "'new_fn.$piece' is a part of 'new_fn', which replaces 'open_fn': livepatch does not look for tasks there" <<-EOF
 	.section .text.unlikely, "ax"
 	.type new_fn.$piece, @function
 	new_fn.$piece: ret
@@ -493,16 +493,16 @@ $(jumping "jmp new_fn" .text..hook.new)
 EOF
 
 # calls in stock that pass by a hook
-check_refuses "'other_fn' of stock runs 'split_fn.part.0', past the hook of 'split_fn'" <<EOF
+check_refuses "'other_fn' of stock runs 'split_fn.part.0', bypassing the hook of 'split_fn'" <<EOF
 $(place split_fn)
 EOF
-check_refuses "'short_fn' of stock runs 'near_fn.part.0', past the hook of 'near_fn'" <<EOF
+check_refuses "'short_fn' of stock runs 'near_fn.part.0', bypassing the hook of 'near_fn'" <<EOF
 $(place near_fn)
 EOF
-check_refuses "'edge_fn.cold' of stock runs 'far_fn.constprop.0', past the hook of 'far_fn'" <<EOF
+check_refuses "'edge_fn.cold' of stock runs 'far_fn.constprop.0', bypassing the hook of 'far_fn'" <<EOF
 $(place far_fn)
 EOF
-check_refuses "'.rodata+0x8' of stock runs 'taken_fn.isra.0', past the hook of 'taken_fn'" <<EOF
+check_refuses "'.rodata+0x8' of stock runs 'taken_fn.isra.0', bypassing the hook of 'taken_fn'" <<EOF
 $(place taken_fn)
 EOF
 livepatch good3 <<EOF
@@ -511,13 +511,13 @@ EOF
 accepted "a caller that is hooked passes by nothing" link_and_check good3
 sed 's/other_fn/short_fn/' stock.want >wrong.want
 place split_fn | livepatch good4
-refused "'other_fn' of stock runs 'split_fn.part.0', past the hook of 'split_fn'" \
+refused "'other_fn' of stock runs 'split_fn.part.0', bypassing the hook of 'split_fn'" \
 	link_and_check good4 --want wrong.want
 check_refuses "'exported_too' is not exported by this kernel" <<EOF
 call exported_too
 $(place open_fn)
 EOF
-check_refuses "'open_fn' is bound to the export of 'stock', which would load it before us" <<EOF
+check_refuses "'open_fn' is bound to the export of 'stock', which would be loaded before this module" <<EOF
 call open_fn
 $(place open_fn)
 EOF
