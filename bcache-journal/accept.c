@@ -58,7 +58,8 @@ MODULE_PARM_DESC(accept_loss,
  * take_acceptance - has the operator accepted that this set loses entries?
  * @c: the cache set being registered
  *
- * This uses the acceptance up: the next call returns false. Process context, may sleep.
+ * This consumes the acceptance: the next call returns false. Process context, may
+ * sleep.
  */
 bool take_acceptance(const struct cache_set *c)
 {

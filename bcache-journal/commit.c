@@ -11,7 +11,7 @@
  *
  * The open jset holds a pin from the time it is opened. Each caller of bch_journal gets
  * one more count on that pin; the btree node that the keys are inserted into takes the
- * count over, and drops it once it is on the disk.
+ * count over, and drops it once it is on disk.
  *
  * The functions below are in the order of a jset's life: keys are appended, a write is
  * requested, the jset is taken and written, its waiters are woken, and the right to
@@ -97,7 +97,7 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
  * bj_journal - append keys to the journal: stands in for bch_journal
  * @c: the cache set
  * @keys: the keys; at most a block of them
- * @parent: if not NULL, a closure that is put once they are on the disk
+ * @parent: if not NULL, a closure that is put once they are on disk
  *
  * Process context, may sleep until there is room. The keys are not in the btree yet:
  * the caller inserts them and passes the returned pin on. If the set is shut down, the
@@ -161,7 +161,7 @@ __hook atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 /**
  * bj_journal_meta - journal the root, uuid bucket and prio bucket
  * @c: the cache set
- * @cl: a closure that is put once they are on the disk, or NULL not to wait
+ * @cl: a closure that is put once they are on disk, or NULL not to wait
  *
  * Stands in for bch_journal_meta. Process context, may sleep.
  */
@@ -347,7 +347,7 @@ __hook CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(c->journal.lock)
 		spin_unlock(&j->lock);
 
 		bj_btree_flush_write(c);
-		/* The pins are dropped once the nodes are on the disk: do not spin. */
+		/* The pins are dropped once the nodes are on disk: do not spin. */
 		if (still_full)
 			fsleep(FULL_BACKOFF_US);
 		continue_at(cl, journal_write, bch_journal_wq);

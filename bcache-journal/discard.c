@@ -57,9 +57,9 @@ __hook void bj_journal_discard_work(struct work_struct *work)
 }
 
 /*
- * Does a jset on the disk say that the bucket at discard_idx is no longer needed? Until
+ * Does a jset on disk say that the bucket at discard_idx is no longer needed? Until
  * the open jset is filled in, its buffer still has the last_seq of the jset that used
- * it before, with the stock driver too. That jset is on the disk, or I/O is disabled.
+ * it before, with the stock driver too. That jset is on disk, or I/O is disabled.
  */
 static bool given_up(const struct cache *ca)
 {
@@ -80,7 +80,7 @@ static bool given_up(const struct cache *ca)
  * Called with journal.lock held. If discard is disabled, discard_idx catches up with
  * last_idx, but does not pass a bucket whose discard is still in flight.
  *
- * Unlike stock, do not discard a bucket that the newest jset on the disk still needs:
+ * Unlike stock, do not discard a bucket that the newest jset on disk still needs:
  * after a crash, the stock driver would refuse the set on 7.3, and on any kernel if
  * discard was disabled in the meantime.
  *

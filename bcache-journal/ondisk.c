@@ -105,7 +105,7 @@ enum jset_verdict key_check(const struct bkey *k, const struct jset_geom *g,
  * @j: a jset that has passed jset_check_header(), all jset_bytes() of it in memory
  * @g: the geometry
  * @csum_computed: crc64 of jset_csum_bytes() from jset_csum_start() of @j; or @j->csum
- *                 to check a jset again whose checksum was correct on the disk
+ *                 to check a jset again whose checksum was correct on disk
  * @where: describes the fault unless JSET_OK is returned
  *
  * Checks the keys of the root and of the uuid bucket only as far as copying them

@@ -4,7 +4,7 @@
  *
  * A journal bucket may be written again when every jset in it is older than last_seq,
  * the oldest jset whose pin is held. A pin is dropped once the btree nodes that hold
- * the jset's keys are on the disk, so when the journal is full, the nodes that hold the
+ * the jset's keys are on disk, so when the journal is full, the nodes that hold the
  * oldest pin are written.
  *
  * The ring of buckets:  ... free | last_idx ... cur_idx | free ...
@@ -78,7 +78,7 @@ bool journal_is_tight(struct cache_set *c, unsigned int more)
 	return blocks_left(c) < TIGHT_BLOCKS + more;
 }
 
-/* The next jset goes to @offset, in sectors, of bucket cur_idx. */
+/* Let the next jset go to sector @offset of bucket cur_idx. */
 static void write_at(struct cache_set *c, unsigned int offset)
 {
 	const struct cache *ca = c->cache;
@@ -169,8 +169,8 @@ void journal_give_up_bucket(struct cache_set *c)
  *
  * Stands in for journal_reclaim. Called with journal.lock held. Moves on to the next
  * bucket if the current one is full and another one is free. Wakes the waiters for room
- * only if there is more of it now: they call this function themselves, and would
- * otherwise keep waking each other.
+ * only if it has made some: they call this function themselves, and would otherwise
+ * keep waking each other.
  */
 __hook void bj_journal_reclaim(struct cache_set *c)
 {

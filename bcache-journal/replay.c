@@ -2,7 +2,7 @@
 /**
  * DOC: mark and replay
  *
- * The keys of the collected jsets may not be in the btree on the disk. First, before
+ * The keys of the collected jsets may not be in the btree on disk. First, before
  * anything is allocated, they are marked for gc (mark); then they are inserted again,
  * in exactly the order in which they were journalled (replay). Meanwhile each jset
  * holds a pin, which the btree nodes take over.
@@ -25,7 +25,7 @@
 #define GEN_HALF 128
 
 /*
- * A bucket's generation is on the disk before a pointer with that generation is
+ * A bucket's generation is on disk before a pointer with that generation is
  * journalled. A pointer further ahead than gc allows would give the bucket a generation
  * that makes stale pointers valid.
  */
@@ -55,7 +55,7 @@ static bool gens_ok(struct cache_set *c, const struct jset *j)
 
 /*
  * Check an entry again: the list may come from the stock driver's scan, and either scan
- * runs before the buckets have their generations. Both check the checksum.
+ * runs before the buckets have their generations. Both scans verify the checksum.
  */
 static bool entry_ok(struct cache_set *c, const struct jset *j)
 {
@@ -281,7 +281,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
  *
  * Stands in for bch_journal_replay. Called by registration with bch_register_lock held;
  * the journal accepts new entries meanwhile (a node may split). On error the set is not
- * registered, and all entries are still on the disk.
+ * registered, and all entries are still on disk.
  *
  * Return: 0, -EIO if entries are missing, out of order or damaged, or if the set was
  * shut down meanwhile, -EINTR if the process was killed, or the error of

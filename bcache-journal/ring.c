@@ -466,7 +466,7 @@ static bool start_is_blank(const struct ring *r)
 /*
  * Was M + 1 being written over the first entries? A write at the start of the next
  * bucket begins only when nothing in that bucket is needed any more, although the
- * last_seq of M, the newest entry on the disk, may still refer to it.
+ * last_seq of M, the newest entry on disk, may still refer to it.
  */
 static bool start_is_overwritten(const struct ring *r)
 {

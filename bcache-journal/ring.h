@@ -13,7 +13,7 @@
 /**
  * DOC: when a set is refused
  *
- * Entry N is written only after N - 1 is on the disk, and only one write is in
+ * Entry N is written only after N - 1 is on disk, and only one write is in
  * flight at a time. So after a power failure, if M is the newest sound entry
  * anywhere in the ring and L is its last_seq, then
  *

@@ -27,7 +27,7 @@
  *   the number of leaves in a cache full of small keys. During registration the
  *   allocator lets replay go first, since that may make room without a single jset.
  *
- * Until the next jset is on the disk, recovery would start from the old root, so
+ * Until the next jset is on disk, recovery would start from the old root, so
  * everything reachable from it must still exist. The nodes do: a bucket is handed out
  * only after bch_prio_write(), whose jset has the new root. (The allocator skips that
  * if it has no bucket for the prios, but only in its first round, which is over before
@@ -48,7 +48,7 @@
 
 /* How long keys wait for the allocator when the ring is tight. */
 #define NODES_FIRST HZ
-/* How long they wait while tasks queue for the lock of the root. */
+/* How long keys wait while other tasks queue for the lock of the root. */
 #define ROOT_FIRST (5 * HZ)
 /* How long callers that block others wait before they use the reserve. */
 #define RESERVE_AFTER (HZ / 10)
@@ -167,7 +167,7 @@ void room_wait_begin(struct room_wait *r, const struct cache_set *c,
 /**
  * room_fits - do more keys fit into the open jset, and the jset into the bucket?
  * @c: the cache set
- * @nkeys: u64s of the keys
+ * @nkeys: number of u64s of the keys
  *
  * Called with journal.lock held.
  */

@@ -48,7 +48,7 @@ static u64 get_buckets_free(struct cache_set *c)
 }
 
 /*
- * Full means that the next reclaim could release nothing, so writers have to wait. If
+ * Full means that a reclaim could release nothing now, so writers have to wait. If
  * only one entry is left, it is the open one, which holds its own pin: the journal does
  * not count as full then, since its write is followed by a reclaim.
  */

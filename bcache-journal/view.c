@@ -25,7 +25,7 @@
 /* 64 short chains: bj_journal_next() looks up a view with journal.lock held. */
 #define VIEWS_BITS 6
 
-/* Delay of the search for new sets: after a first pin, and if the lock was busy. */
+/* Delay before a search for new sets: after a first pin, and if the lock was busy. */
 #define SYNC_DELAY HZ
 #define SYNC_RETRY (HZ / 10)
 
@@ -39,8 +39,9 @@ static void bj_views_sync(struct work_struct *work);
 static DECLARE_DELAYED_WORK(sync_work, bj_views_sync);
 
 /*
- * The only references are that of bj_view_make() and those that sysfs holds during a
- * read; bj_view_free() drops the last one, so this runs before the module is unloaded.
+ * The only references are the one from bj_view_make() and those that sysfs holds during
+ * a read; bj_view_free() drops the last one, so this runs before the module is
+ * unloaded.
  */
 static void bj_view_release(struct kobject *kobj)
 {
@@ -209,7 +210,7 @@ void views_stop(void)
 	sets_show(false);
 	mutex_unlock(&views_lock);
 
-	synchronize_rcu(); /* with view_pin_taken() */
+	synchronize_rcu(); /* wait for view_pin_taken() */
 	cancel_delayed_work_sync(&sync_work);
 
 	mutex_lock(&views_lock);

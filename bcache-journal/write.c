@@ -5,9 +5,9 @@
  * A failed write is retried for write_retry seconds: the same jset, to the same place.
  * During that time it counts as in flight, for the stock driver too, and the open jset
  * accepts keys. Between two tries the write waits in a work item of this module, which
- * is flushed at module exit. The place of the jset follows from the ring, so the stock
- * driver need not know about any extra state: a retry that is still pending after the
- * module has detached is made at once, and ends in the stock journal_write_endio.
+ * is flushed at module exit. The place of the jset can be derived from the ring, so the
+ * stock driver need not know about any extra state: a retry that is still pending after
+ * the module has detached is made at once, and ends in the stock journal_write_endio.
  *
  * If all retries fail, the set is shut down and the bios that wait for the jset end
  * with an error. No other bio has been promised to be durable: only the next flush
@@ -86,7 +86,7 @@ void journal_fail_waiter(struct closure *cl)
 /**
  * journal_wake - wake the waiters on a jset
  * @wait: the waiters; none may be added meanwhile
- * @failed: the jset is not on the disk
+ * @failed: the jset is not on disk
  *
  * Any context, but without journal.lock: their continuations may run at once.
  */
@@ -118,7 +118,7 @@ static sector_t jset_sector(struct cache_set *c, u64 seq, unsigned int sectors)
 /**
  * journal_submit - submit the write of a jset
  * @w: the completed jset; its buffer has no other user
- * @sector: its place on the disk
+ * @sector: its place on disk
  * @sectors: its length there
  *
  * Called with the right to write, and with a reference on journal.io that is put when
