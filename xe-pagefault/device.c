@@ -2,11 +2,11 @@
 /**
  * DOC: devices and their GTs
  *
- * The module finds devices through the PCI bus: those that are bound to xe when
- * the module attaches, and those that are bound later, after their probe. The
- * stock driver serves any GT without state here; the first fault of such a GT
- * starts a search. Before a device is unbound, its GTs are drained and returned to
- * the stock driver, and so are all GTs when the module detaches.
+ * The module finds devices through the PCI bus: those that are bound to xe when the
+ * module attaches, and those that are bound later, after their probe. The stock driver
+ * serves any GT that this module has no state for; the first fault of such a GT starts
+ * a search. Before a device is unbound, its GTs are drained and returned to the stock
+ * driver, and so are all GTs when the module detaches.
  *
  * A reference on the drm_device keeps the stock driver's structures in memory.
  */

@@ -4,7 +4,7 @@
  *
  * These functions replace the stock driver's handlers of G2H messages. A page
  * fault goes to the queue of its ASID, an access-counter notification to the ring
- * of its GT. The stock driver serves any GT without state here.
+ * of its GT. The stock driver serves any GT that this module has no state for.
  *
  * The handlers run in hard IRQ under ct->fast_lock, or in process context under
  * ct->lock, possibly while this module sends a reply. So they take only the GT's

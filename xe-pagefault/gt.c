@@ -71,7 +71,7 @@ struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
  * written after the mark, the start is counted twice, which makes no fault stale:
  * the GuC reports none in between.
  *
- * The CT is disabled when the stock driver registers the ring, and gets enabled
+ * The CT is disabled when the stock driver registers the ring, and is enabled
  * under both ct->lock and ct->fast_lock. So a caller that holds one of them and
  * finds the CT enabled sees the generation of the running GuC.
  *
