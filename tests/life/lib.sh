@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2034,SC2120 # for the cases
 # SPDX-License-Identifier: GPL-2.0
-# Functions for cases. A case is a bash script on the host that describes the life of one
-# machine: it begins as MACHINE/root (see mkmachine), gets layers on top, disks made from
-# these, and is booted. run sets
+# Functions for cases. A case is a bash script that runs on the host and describes the life
+# of one machine: it begins as MACHINE/root (see mkmachine), gets layers on top and disks made
+# from these, and is booted. tests/life/run sets
 #   SUITE     the Debian suite
 #   MACHINE   the directory made by mkmachine
 #   DEBS      a directory with the packages to test
 #   RUN       the directory of this run
 #   LONG      not empty with --long
-#   BIN       the programs built for the guests
+#   BIN       the directory of the programs for guests
 # A case ends at the first failure.
 
 set -euo pipefail
@@ -16,7 +16,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../qemu/common.sh"
 
 KVER=$(cat "$MACHINE/kver")		# the newest kernel of the suite
-OLDER=$(cat "$MACHINE/older")		# one before it
+OLDER=$(cat "$MACHINE/older")		# an older one
 layers=$MACHINE/root kver=$KVER boots=0
 cd "$RUN"
 
@@ -38,18 +38,18 @@ fail()
 	exit 1
 }
 '
-key="$MACHINE $prelude"	# identifies a layer; covers everything that goes into it
+key="$MACHINE $prelude"	# identifies a layer: covers all of its inputs
 
 # native [--online] <SCRIPT: run SCRIPT on the machine while it is switched off
 native()
 {
 	{ echo "$prelude"; cat; } |
 		"$tests/life/native" "$@" "$layers" "$RUN/upper" "$kver" "$DEBS" ||
-		fail "on the machine" >&2	# the case may be reading stdout
+		fail "the script failed on the machine" >&2	# the case may be reading stdout
 }
 
-# layer NAME [--online] <SCRIPT: the same, but keep the changes for every case that begins
-# with them
+# layer NAME [--online] <SCRIPT: like native, but save the changes as a layer, for all cases
+# that begin with the same layers
 layer()
 {
 	local name=$1 script dir
@@ -85,7 +85,7 @@ fetched()
 	layer fetched --online <<-END
 		get="apt-get -y --download-only install"
 		\$get $depends || {
-			echo "tests/life/run --update makes a machine as the mirror is now"
+			echo "the mirror has changed: run \"tests/life/run --update\""
 			exit 1
 		}
 		\$get linux-image-$OLDER linux-headers-$OLDER
@@ -110,7 +110,7 @@ older()
 	kver=$OLDER
 }
 
-# installed: install our packages as a user does
+# installed: install the packages as a user does
 installed()
 {
 	layer installed <<-END
@@ -120,21 +120,21 @@ installed()
 	END
 }
 
-# exists PATTERN: the machine has such a file
+# exists PATTERN: succeed if the machine has such a file
 exists()
 {
 	native <<<"compgen -G '$1' || echo none" >exists
 	! grep -qx none exists
 }
 
-# in_initramfs MODULE: the initramfs contains MODULE
+# in_initramfs MODULE: succeed if the initramfs contains MODULE
 in_initramfs()
 {
 	native <<<initramfs_list >initramfs.list
 	grep "/${1//_/-}[.]ko" initramfs.list
 }
 
-# next_version: make the same packages with a later version, in /job/next on the machine
+# next_version: make the same packages with a higher version, in /job/next on the machine
 next_version()
 {
 	local deb tree=$RUN/tree version next
@@ -156,16 +156,17 @@ next_version()
 	done
 }
 
-# disks [bcache]: make disks from the current state of the machine
+# disks [bcache]: make disks from the current state of the machine; with "bcache", its root
+# file system is on bcache
 disks()
 {
 	mkdir -p upper
 	"$tests/life/image" "$RUN/upper:$layers" "$RUN" "${1-}" >image.log 2>&1 ||
-		fail "no disks: $RUN/image.log"
+		fail "cannot make the disks: $RUN/image.log"
 }
 
 # boot [--kernel KVER] [--with PARAMETERS] [--crash] <SCRIPT: boot the machine and run SCRIPT
-# on it, which may use tests/guest/lib.sh. With --crash it has to end with crash_now.
+# on it, which can use tests/guest/lib.sh. With --crash, SCRIPT must end with crash_now.
 boot()
 {
 	local kver='' with='' crash=0 status=0 wrong start=$SECONDS
@@ -196,11 +197,11 @@ boot()
 	say "boot $boots: $((SECONDS - start)) s"
 }
 
-# root_on_bcache: boot the current machine with its root file system on bcache and our module
-# in the initramfs, pull the plug, and check that our module did the recovery
+# root_on_bcache: boot the current machine with its root file system on bcache and the module
+# in the initramfs, crash, and check that the module did the recovery
 root_on_bcache()
 {
-	in_initramfs bcache-journal || fail "our module is not in the initramfs"
+	in_initramfs bcache-journal || fail "the module is not in the initramfs"
 	disks bcache
 	boot --crash <<-'END'
 		root_is_ours
@@ -209,27 +210,27 @@ root_on_bcache()
 		ack_running
 		crash_now
 	END
-	say "recovered by us, in the initramfs"
+	say "the module recovers in the initramfs"
 	boot <<-'END'
 		root_is_ours
 		dmesg | grep -E 'bcache_journal: .*journal (read|replayed) in' ||
-			fail "the recovery was not ours"
+			fail "the module did not do the recovery"
 		file_verify
 	END
 	kept_out 'file_verify'
 }
 
-# kept_out SCRIPT: with --long, check that the kernel command line can keep the machine on
-# stock, in both ways; SCRIPT runs in each of these boots
+# kept_out SCRIPT: with --long, check both ways to keep the machine on stock with the kernel
+# command line; SCRIPT runs in each of these boots
 kept_out()
 {
 	[ "$LONG" ] || return 0
-	say "kept out"
+	say "module_blacklist keeps the module out"
 	boot --with module_blacklist=bcache_journal,xe_pagefault <<-END
 		[ "\$(state)" = absent ] || fail "loaded"
 		$1
 	END
-	say "switched off"
+	say "off=1 keeps it inert"
 	boot --with bcache_journal.off=1 <<-END
 		state_is inert || fail "not inert"
 		grep off=1 "\$SYS/reason" || fail "inert for another reason"

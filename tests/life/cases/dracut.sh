@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: dracut builds the initramfs: root on bcache, then a purge
+# about: dracut builds the initramfs: root on bcache, then the packages are purged
 # short: none
 
 # shellcheck source=../lib.sh
@@ -13,4 +13,4 @@ root_on_bcache
 
 native <<<'user apt -y purge outrigger-dkms outrigger-tools'
 in_initramfs bcache || fail "no bcache in the initramfs"
-! in_initramfs bcache-journal || fail "our module is left in the initramfs"
+! in_initramfs bcache-journal || fail "the module is still in the initramfs"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: apt install on a fresh machine, reboot, attached; then kept out of two boots
+# about: apt install on a fresh machine, reboot, attached; then two boots on stock
 # short: trixie
 
 # shellcheck source=../lib.sh
@@ -11,7 +11,7 @@ installed
 cat "$layer_log" >transcript
 disks
 
-say "the set comes up by itself, and so do we"
+say "set and module come up automatically"
 boot >transcript.boot <<'END'
 	wait_set
 	wait_attached

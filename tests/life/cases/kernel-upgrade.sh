@@ -16,28 +16,26 @@ native <<'END'
 END
 exists "/lib/modules/$KVER/updates/dkms/bcache-journal.ko*" || fail "not built for $KVER"
 kver=$KVER
-in_initramfs bcache-journal || fail "our module is not in the new kernel's initramfs"
-say "our package comes anew, and neither kernel loses its module"
+in_initramfs bcache-journal || fail "the module is not in the new kernel's initramfs"
+say "the package is reinstalled, and neither kernel loses its module"
 native <<END
 	user apt -y reinstall /tmp/${DEBS##*/}/outrigger-dkms_*.deb
 END
 for k in "$OLDER" "$KVER"; do
-	exists "/lib/modules/$k/updates/dkms/bcache-journal.ko*" || fail "lost for $k"
+	exists "/lib/modules/$k/updates/dkms/bcache-journal.ko*" || fail "the module for $k is gone"
 done
 disks
 
 boot <<END
-	[ "\$(uname -r)" = "$KVER" ] || fail "this is \$(uname -r)"
-	wait_set
-	wait_attached
-	status
+	[ "\$(uname -r)" = "$KVER" ] || fail "the running kernel is \$(uname -r)"
+
 	ack_start
 	sleep 10
 	ack_stop
 END
 say "the older kernel still boots"
 boot --kernel "$OLDER" <<END
-	[ "\$(uname -r)" = "$OLDER" ] || fail "this is \$(uname -r)"
+	[ "\$(uname -r)" = "$OLDER" ] || fail "the running kernel is \$(uname -r)"
 	wait_set
 	wait_attached
 	ack_verify 100

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: after a purge every file is as it was before the install
+# about: after a purge, all files are as before the installation
 # short: bookworm
 
 # shellcheck source=../lib.sh
 . "$LIFE/lib.sh"
 
 prepared
-# Skips the records of other programs, including the key of DKMS; of an initramfs, which
-# contains timestamps, compares only the names.
+# Skip the records of other programs, including the key of DKMS. Compare only the names of
+# the files in an initramfs, which contains timestamps.
 listing='
 	listing()
 	{
@@ -27,5 +27,5 @@ native <<END
 	[ -e /usr/src/outrigger-* ] || fail "nothing was installed"
 	user apt -y purge outrigger-dkms outrigger-tools
 	listing >/tmp/after
-	diff /tmp/before /tmp/after || fail "not as it was before"
+	diff /tmp/before /tmp/after || fail "files differ after the purge"
 END

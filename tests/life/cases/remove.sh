@@ -21,11 +21,11 @@ boot <<'END'
 	sleep 10
 	ack_stop
 	find / -xdev -iname '*outrigger*' ! -path '/var/log/*' ! -path '/root/*' \
-		! -path '/var/cache/*' | grep . && fail "left behind"
+		! -path '/var/cache/*' | grep . && fail "files were left behind"
 	initramfs_list >/run/initramfs
 	grep -q "/bcache[.]ko" /run/initramfs || fail "no bcache in the initramfs"
 	grep -E "bcache-journal|outrigger" /run/initramfs &&
-		fail "left in the initramfs"
+		fail "the initramfs still contains Outrigger"
 	true
 END
 boot <<'END'

@@ -11,20 +11,20 @@ installed
 namespace install -D -m 644 "$MACHINE/root/boot/initrd.img-$KVER" \
 	"upper/boot/initrd.img-$KVER"
 in_initramfs bcache || fail "no bcache in the initramfs"
-! in_initramfs bcache-journal || fail "our module is in that initramfs"
+! in_initramfs bcache-journal || fail "the module is in the old initramfs"
 disks bcache
 
 boot --crash <<'END'
-	[ "$(findmnt -no SOURCE /)" = /dev/bcache0 ] || fail "the root is elsewhere"
+	[ "$(findmnt -no SOURCE /)" = /dev/bcache0 ] || fail "the root file system is not on bcache"
 	wait_attached
-	! dmesg | grep 'bcache_journal: .*journal read in' || fail "there before bcache"
+	! dmesg | grep 'bcache_journal: .*journal read in' || fail "the module was loaded before bcache"
 	file_start
 	sleep 15
 	ack_running
 	crash_now
 END
 
-say "recovered by stock, then taken over"
+say "the stock driver recovers, then the module attaches"
 boot <<'END'
 	wait_attached
 	file_verify

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: root file system on bcache, with the module in the initramfs; the plug is pulled
+# about: root file system on bcache, with the module in the initramfs; the power fails
 # short: bookworm
 
 # shellcheck source=../lib.sh

@@ -9,9 +9,9 @@
 fetched
 installed
 
-# Firmware with Microsoft's keys; an EFI system partition with the files that they signed for
-# Debian, and a GRUB configuration that leads to /boot, where tests/life/boot says what to
-# load.
+# Firmware with Microsoft's keys; an EFI system partition with Debian's files that are signed
+# with these keys, and a GRUB configuration that continues with the one in /boot, which
+# tests/life/boot writes.
 layer secure-boot --online <<'END'
 	apt-get -y install mokutil
 	mkdir /srv/efi /tmp/get
@@ -50,7 +50,7 @@ drawn()
 	sed 's/\x1b\[[0-9;?=]*[a-zA-Z]//g' "console.$boots" 2>/dev/null
 }
 
-# screen TITLE KEYS: wait for TITLE to appear after the last screen, and type KEYS
+# screen TITLE KEYS: wait until TITLE appears after the last screen, and type KEYS
 screen()
 {
 	local end=$((SECONDS + 300))
@@ -66,7 +66,7 @@ screen()
 	printf '%b' "$2" >&8
 }
 
-say "a key that nobody has enrolled: stock bcache, and the reason"
+say "the key is not enrolled: bcache runs on stock, and the kernel says why"
 boot <<'END'
 	user mokutil --sb-state | tee sb
 	grep -q 'SecureBoot enabled' sb || fail "no Secure Boot"
@@ -100,7 +100,7 @@ screen 'Password' 'outrigger\r'
 screen 'Reboot' '\r'
 wait "$machine" || fail "the machine does not reboot"
 
-say "enrolled: attached as it comes up"
+say "the key is enrolled: the module attaches at boot"
 boot <<'END'
 	user mokutil --test-key /var/lib/dkms/mok.pub
 	user mokutil --sb-state | grep enabled || fail "no Secure Boot"
@@ -118,14 +118,14 @@ boot <<'END'
 	for f in "$(set_dir)"/journal/* /sys/kernel/debug/bcache_journal/*/ring; do
 		cat "$f" >view || fail "cannot read $f"
 	done
-	if [[ $(uname -r) != 6.1.* ]]; then	# which creates none for a livepatch module
+	if [[ $(uname -r) != 6.1.* ]]; then	# which creates none for livepatch modules
 		tracing=/sys/kernel/tracing
 		echo 1 >$tracing/events/bcache_journal/enable || fail "no tracepoints"
 		/job/ackwrite write /dev/bcache0 9000000 >writes &
 		sleep 3
 		kill $!
 		echo 0 >$tracing/events/bcache_journal/enable
-		grep -v '^#' $tracing/trace | head -n 3 | grep . || fail "no tracepoint has fired"
+		grep -v '^#' $tracing/trace | head -n 3 | grep . || fail "no tracepoint fired"
 	fi
 
 	say "unsigned: refused; signed: loaded again"
@@ -133,7 +133,7 @@ boot <<'END'
 	unpack bcache_journal signed.ko
 	unsigned signed.ko unsigned.ko
 	user insmod unsigned.ko && fail "loaded"
-	dmesg | grep 'Loading of unsigned module is rejected' || fail "no reason"
+	dmesg | grep 'Loading of unsigned module is rejected' || fail "the kernel does not say why"
 	user outriggerctl attach bcache_journal || fail "no attach"
 	state_is attached || fail "not attached"
 END

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# about: an unknown bcache: refused with the reason, and the machine boots on stock
+# about: an unknown bcache: no module is built, with the reason, and the machine boots on stock
 # short: bookworm
 
 # shellcheck source=../lib.sh
 . "$LIFE/lib.sh"
 
 prepared
-say "a member of struct journal has another name"
+say "a member of struct journal is renamed"
 native <<END
 	ko=\$(echo /lib/modules/$KVER/kernel/drivers/md/bcache/bcache.ko*)
 	case \$ko in
@@ -27,12 +27,12 @@ native <<END | tee transcript
 	user dpkg -l outrigger-dkms linux-image-$KVER
 	user dkms status
 END
-[ "$(grep -c ^ii transcript)" = 2 ] || fail "not all is configured"
-grep btree_flushing transcript || fail "the reason is not named"
-! exists "/lib/modules/$KVER/updates/dkms/bcache-journal.ko*" || fail "it was built"
+[ "$(grep -c ^ii transcript)" = 2 ] || fail "not all packages are configured"
+grep btree_flushing transcript || fail "apt does not say why"
+! exists "/lib/modules/$KVER/updates/dkms/bcache-journal.ko*" || fail "bcache-journal was built"
 ! exists "/lib/modules/$KVER/kernel/drivers/gpu/drm/xe/xe.ko*" ||
 	exists "/lib/modules/$KVER/updates/dkms/xe-pagefault.ko*" ||
-	fail "xe-pagefault, which fits, was not built"
+	fail "xe-pagefault fits, but was not built"
 disks
 
 boot <<'END'

@@ -19,9 +19,9 @@ boot <<'END'
 	ack_gently
 	user apt -y install /job/next/outrigger-*.deb | tee /run/apt
 	[ "${PIPESTATUS[0]}" = 0 ] || fail "apt"
-	grep 'outriggerctl reload' /run/apt || fail "nothing says what is due"
+	grep 'outriggerctl reload' /run/apt || fail "apt does not say that a reload is due"
 	state_is attached || fail "no longer attached"
-	[ "$(cat "$SYS/version")" = "$old" ] || fail "another version is loaded"
+	[ "$(cat "$SYS/version")" = "$old" ] || fail "the loaded version has changed"
 	status
 	user outriggerctl reload || fail "reload"
 	wait_attached

@@ -1,15 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What scripts share that run in there, whether the machine is booted or switched off.
+# Functions for all scripts that run on the machine, booted or switched off.
 
-# user COMMAND...: as somebody types it, for transcripts
+# user COMMAND...: print COMMAND as a user would type it, and run it; for transcripts
 user()
 {
 	echo "# $*"
 	"$@"
 }
 
-# initramfs_list: what is in that of this kernel; the maker is initramfs-tools or dracut
+# initramfs_list: list the files in the initramfs of this kernel, made by initramfs-tools or
+# dracut
 initramfs_list()
 {
 	local image
@@ -17,12 +18,12 @@ initramfs_list()
 	image=/boot/initrd.img-$(uname -r)
 	if command -v update-initramfs >/dev/null; then
 		lsinitramfs "$image"
-	else # paths alone
+	else # print only the paths
 		lsinitrd "$image" | awk '/^[-dl][-rwxsStT]+ / { print $9 }'
 	fi
 }
 
-# initramfs_make: makes it anew
+# initramfs_make: rebuild the initramfs of this kernel
 initramfs_make()
 {
 	if command -v update-initramfs >/dev/null; then

@@ -5,14 +5,14 @@
 . /job/guest-lib.sh
 . /job/common.sh
 
-# wait_set: wait until udev has registered the set; the case does not register it
+# wait_set: wait until udev has registered the set
 wait_set()
 {
 	wait_for 120 test -b /dev/bcache0 -a -e /sys/block/bcache0/bcache/cache ||
 		fail "the set did not come up"
 }
 
-# status: show what a user looks at
+# status: show the status as a user would
 status()
 {
 	if command -v outriggerctl >/dev/null; then
@@ -22,7 +22,7 @@ status()
 	fi
 }
 
-# ack_gently: like ack_start, but leaves CPU time to other tasks
+# ack_gently: like ack_start, with a low priority
 ack_gently()
 {
 	ack_start
@@ -30,18 +30,18 @@ ack_gently()
 	renice -n 19 $(pgrep ackwrite) >/run/renice
 }
 
-# root_is_ours: root is on bcache, and our livepatch was in place before it was mounted; the
-# last tasks may switch to our functions a moment later
+# root_is_ours: check that the root file system is on bcache, and that the livepatch was
+# enabled before it was mounted; the transition may complete later
 root_is_ours()
 {
-	[ "$(findmnt -no SOURCE /)" = /dev/bcache0 ] || fail "the root is elsewhere"
+	[ "$(findmnt -no SOURCE /)" = /dev/bcache0 ] || fail "the root file system is not on bcache"
 	wait_attached
 	dmesg | sed '/EXT4-fs (bcache0): mounted/,$d' |
 		grep "livepatch: 'bcache_journal': starting patching" ||
-		fail "attached only after the root was mounted"
+		fail "the livepatch was enabled only after the root was mounted"
 }
 
-# file_start, file_verify: like ack_start and ack_verify, in a file on the root file system
+# file_start, file_verify: like ack_start and ack_verify, on a file of the root file system
 file_start()
 {
 	truncate -s 64M /var/acks
