@@ -41,12 +41,12 @@ progress()
 	return "$status"
 }
 
-# Any run may be killed at any moment, and another run may use the same cache. So
-# everything in the cache is built under a lock, in a directory new.NAME that is renamed
-# once it is complete, and is not removed while a process holds it. Children that
-# outlive a killed script keep its locks.
+# A run can be killed at any moment, and other runs may use the same cache. So everything
+# in the cache is built under a lock, in a directory new.NAME that is renamed once it is
+# complete, and is not removed while a process holds it. Children that outlive a killed
+# script keep its locks.
 
-# lock FILE, unlock: a script can take only one such lock at a time
+# lock FILE, unlock: a script can hold only one such lock at a time
 lock()
 {
 	exec 9>"$1" || die "$1: cannot be written"
@@ -113,14 +113,14 @@ begin_run()
 	prune "$1" "$2"
 }
 
-# end_with_script: kill this subshell, and with it its machine, when the script has
-# ended, even by a signal that it could not handle
+# end_with_script: kill this subshell, and with it its machine, when the script has ended,
+# even if it was killed by SIGKILL
 end_with_script()
 {
 	local me=$BASHPID
 
 	setpriv --pdeathsig KILL sh -c '
-		# a script that has ended may still have a process id
+		# a script that has ended may still be a zombie
 		while grep -qx "PPid:[[:space:]]*$1" "/proc/$2/status"; do
 			sleep 0.5
 		done
@@ -194,9 +194,9 @@ need_qemu()
 		"$cache/qemu.log" "$tests/qemu/mkqemu" || die "no QEMU: $cache/qemu.log"
 }
 
-# Use KVM only if a kernel without a root file system gets as far as its panic. Remember
-# the result until the host reboots.
-accel()	# KERNEL
+# accel KERNEL: print the accelerator to use: KVM only if a kernel that has no root file
+# system boots up to its panic. The result is remembered until the host reboots.
+accel()
 {
 	local answer qemu
 	mapfile -t qemu < <(qemu)
@@ -226,13 +226,13 @@ namespace()
 	fi
 }
 
-# Kernel parameters of all guests.
+# Kernel parameters for all guests.
 # shellcheck disable=SC2034 # used by the scripts named boot
 parameters=(
 	console=ttyS0
 	mitigations=off		# some print "WARNING" if the CPU lacks a mitigation
-	tsc=nowatchdog		# two emulated CPUs drift
-	no_timer_check		# an emulated timer is late on a busy host
+	tsc=nowatchdog		# the clocks of emulated CPUs drift
+	no_timer_check		# on a busy host emulated timers are late
 	# any error ends the machine at once (-no-reboot)
 	panic=-1 oops=panic panic_on_warn=1
 	softlockup_panic=1 watchdog_thresh=20
@@ -242,7 +242,7 @@ parameters=(
 bad='BUG|WARNING|Oops|Call Trace|KASAN|UBSAN|hung task|blocked for more than|refusing'
 bad+='|stall|soft lockup|general protection|Kernel panic|corruption|unable to handle'
 
-# judge RUN N STATUS ALLOW BOOTS: print what went wrong in boot N, nothing if it is fine
+# judge RUN N STATUS ALLOW BOOTS: print what went wrong in boot N, or nothing
 judge()
 {
 	local console=$1/console.$2 last line
@@ -265,7 +265,7 @@ judge()
 		case $last in
 		timeout) echo "timed out" ;;
 		exit*) echo "the script failed ($last)" ;;
-		*) echo "the machine died, its last word was '${last:-nothing}'" ;;
+		*) echo "the machine died; its last result was '${last:-nothing}'" ;;
 		esac
 	fi
 }
@@ -315,9 +315,9 @@ newest()
 	done
 }
 
-# need_tree DIR PACKAGES WHAT COMMAND...: find such a tree, or run COMMAND with the
-# directory to create as its last argument. From then on tree_of DIR PACKAGES prints the
-# same tree, even if another run creates a newer one.
+# need_tree DIR PACKAGES WHAT COMMAND...: find such a tree, or run COMMAND with the directory
+# to create as its last argument. From then on, tree_of DIR PACKAGES prints this tree, even
+# if another run creates a newer one.
 declare -A trees=()
 update=''	# not empty: always create a new one
 need_tree()
