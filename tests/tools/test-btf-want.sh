@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# btf-want against a real bcache.ko: what it must refuse, and in which words,
-# and that what it writes compiles with the kernel's own headers.
+# Tests btf-want with a real bcache.ko: what it must refuse, with which message, and that
+# its output compiles with the kernel's own headers.
 #
 #   BTF_WANT    the tool; built here if it isn't given
 #   KVER        kernel release (default: the running one)
@@ -55,7 +55,7 @@ skip() {
 	echo "ok - $1 # SKIP $2"
 }
 
-# want VETTED: the want file from stdin, behind two lines of head
+# want VETTED: write the want file from stdin, after the lines "target" and "vetted"
 want() {
 	{
 		printf 'target bcache\nvetted %s\n' "$1"
@@ -69,7 +69,8 @@ run() {
 		-o "$tmp/out/out.h" "$tmp/test.want" 2> "$tmp/err"
 }
 
-# refuse NAME SENTENCE: exit 1, one line that names all, nothing left behind
+# refuse NAME SENTENCE: btf-want exits with 1, prints one line that matches SENTENCE, and
+# leaves no file behind
 refuse() {
 	run
 	rc=$?
@@ -83,7 +84,7 @@ refuse() {
 	rm -f "$tmp"/out/*
 }
 
-# compile NAME: the header with the kernel's own flags, not one warning
+# compile NAME: the header compiles with the kernel's own flags, without a warning
 compile() {
 	if [ ! -d "$KDIR" ]; then
 		skip "$1" "no headers in $KDIR"
@@ -105,7 +106,7 @@ compile() {
 base=$BASE
 flags=
 
-# ---- what is missing or has changed ----
+# ---- missing and changed types ----
 
 want "$series" <<'EOF'
 struct journal_nonesuch { int seq; };
@@ -170,7 +171,7 @@ enum { ON_ERROR_NONESUCH };
 EOF
 refuse "missing anonymous enumerator" "no anonymous enum has 'ON_ERROR_NONESUCH'$"
 
-# ---- functions that can't be had ----
+# ---- unavailable functions ----
 
 want "$series" <<'EOF'
 hook bch_journal_nonesuch;
@@ -229,7 +230,7 @@ KVER=$series.999-none
 refuse "a module of another kernel" "this module was built for kernel $right$"
 KVER=$right
 
-# built_for RELEASE MODEL: the same module, with the vermagic of another kernel
+# built_for RELEASE MODEL: copy the module, with the vermagic of another kernel
 built_for()
 {
 	objcopy --dump-section .modinfo="$tmp/modinfo" "$tmp/bcache.ko" "$tmp/copy" &&
@@ -249,7 +250,7 @@ for base in "$base" "$KDIR/vmlinux" "/boot/vmlinuz-$right"; do
 done
 built_for "$KVER" preempt
 run
-result $? "a kernel without PREEMPT_RT, whatever its release is named"
+result $? "a kernel without PREEMPT_RT, despite the name of its release"
 sed 's/^/# /' "$tmp/err"
 rm -f "$tmp"/out/*
 KVER=$right TARGET=$stock
@@ -258,7 +259,7 @@ base=$WRONG_BASE
 if [ -z "$base" ] && [ -r "${BASE:-$KDIR/vmlinux}" ] &&
    objcopy --dump-section .BTF="$tmp/base.btf" "${BASE:-$KDIR/vmlinux}" "$tmp/copy" 2>/dev/null &&
    [ -s "$tmp/base.btf" ]; then
-	# the same types, but one more string: all that is behind it has moved
+	# the same types with an additional string, which shifts everything behind it
 	base=$tmp/base.btf
 	len=$(($(od -An -tu4 -j20 -N4 "$base") + 1))
 	printf '\0' >> "$base"
@@ -322,7 +323,7 @@ unhooked bch_journal calls bch_journal "it is itself";
 EOF
 refuse "a call past a hook from a hook" "test.want:4: 'bch_journal' is a hook itself$"
 
-# ---- what it writes ----
+# ---- the output ----
 
 want "$series" <<EOF
 const JSET_BITS 3
@@ -373,7 +374,7 @@ data bch_register_lock "struct mutex";
 data bch_nonesuch? "int";
 EOF
 run
-result $? "a header for what is there"
+result $? "a header with everything that exists"
 sed 's/^/# /' "$tmp/err"
 
 [ "$(ls "$tmp/out")" = out.h ]
@@ -384,9 +385,9 @@ grep -q '^#define HAVE_HOOK_BCH_JOURNAL_META 1$' "$tmp/out/out.h" &&
 	grep -q '^#define HAVE_JOURNAL_WRITE_DIRTY 1$' "$tmp/out/out.h" &&
 	grep -q '^#define HAVE_BTREE_NODE_WRITE_IDX 1$' "$tmp/out/out.h" &&
 	! grep -qi 'nonesuch\|bch_journal_next' "$tmp/out/out.h"
-result $? "HAVE_ for what is optional and there"
+result $? "HAVE_ for optional items that exist"
 
-# Behind the first nop or call of five bytes, by the disassembler's account.
+# The address after the first nop or call of five bytes, according to the disassembler.
 body=$(objdump -dr --disassemble=bch_journal "$tmp/bcache.ko" | awk '
 	/^[0-9a-f]+ <bch_journal>:/ { from = $1; next }
 	site && /^ +[0-9a-f]+:\t[0-9a-f][0-9a-f] / { sub(":", "", $1); print from, $1; exit }
@@ -395,13 +396,13 @@ body=$(objdump -dr --disassemble=bch_journal "$tmp/bcache.ko" | awk '
 [ "$body" ] && [ "$(grep -c '^#define OUTRIGGER_BODY_' "$tmp/out/out.h")" = 2 ] &&
 	grep -qx "#define OUTRIGGER_BODY_bch_journal $body" "$tmp/out/out.h" &&
 	grep -q "{ \"bch_journal\", .*, $body }," "$tmp/out/out.h"
-result $? "OUTRIGGER_BODY_ of each hook that is there: what follows its ftrace site"
+result $? "OUTRIGGER_BODY_ of each hook that exists is the address after its ftrace site"
 
 cp "$tmp/out/out.h" "$tmp/first.h"
 run && cmp -s "$tmp/out/out.h" "$tmp/first.h"
-result $? "the same header again"
+result $? "a second run writes the same header"
 
-compile "it compiles with the kernel's headers at W=1" <<'EOF'
+compile "the header compiles with the kernel's headers at W=1" <<'EOF'
 #include <linux/module.h>
 #include <linux/ftrace.h>
 #include "out.h"
@@ -435,6 +436,6 @@ const OLD 1
 EOF
 flags=--allow-unvetted
 run && grep -q '^#define OLD 1$' "$tmp/out/out.h"
-result $? "an unvetted kernel, if one insists"
+result $? "--allow-unvetted accepts an unvetted kernel"
 
 exit $failed

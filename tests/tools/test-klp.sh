@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# klp-link and klp-check on small assembled objects: what must be refused is
-# refused, in one sentence each, and what is right passes.
-# shellcheck disable=SC2317 # functions that run by way of accepted and refused
+# Tests klp-link and klp-check with small assembled objects: invalid ones are refused, each
+# with one sentence, and valid ones pass.
+# shellcheck disable=SC2317 # functions that accepted and refused call
 # usage: test-klp.sh [DIRECTORY-OF-THE-BUILT-TOOLS]
 set -u
 tools=$(cd "${1:-$(dirname "$0")/../../tools}" && pwd) || exit 1
@@ -26,7 +26,7 @@ accepted() {	# WHAT COMMAND...
 	verdict $? "$what"
 }
 
-refused() {	# SENTENCE COMMAND...: exit status 1, and one line says just that
+refused() {	# SENTENCE COMMAND...: exit status 1, and one line contains SENTENCE
 	what=$1
 	shift
 	"$@" >out 2>&1
@@ -36,7 +36,7 @@ refused() {	# SENTENCE COMMAND...: exit status 1, and one line says just that
 
 assemble() { "$cc" -c -x assembler - -o "$1"; }
 
-# The stock object: NAME ENDBR(0/1), with an ftrace site, in its own 32 bytes.
+# func NAME ENDBR(0/1): a function of the stock object, with an ftrace site, in 32 bytes.
 func() {
 	cat <<-EOF
 	.balign 32
@@ -61,7 +61,7 @@ modinfo() {
 	for i; do printf '.asciz "%s"\n' "$i"; done
 }
 
-stock() {	# what differs between builds: a filler at the start of .text
+stock() {	# FILLER: put at the start of .text, so that builds differ
 	echo ".text"
 	echo "$1"
 	func open_fn 1 ""
@@ -117,7 +117,7 @@ stock() {	# what differs between builds: a filler at the start of .text
 	modinfo "vermagic=9.9.9-test SMP" "name=stock"
 }
 
-# A kernel image as far as klp-check looks at it: BTF with the function find_module.
+# The part of a kernel image that klp-check reads: BTF with the function find_module.
 assemble vmlinux <<-EOF
 	.section .BTF
 	.short 0xeb9f
@@ -133,7 +133,7 @@ echo 'twice_fn: ret; .type twice_fn, @function; .size twice_fn, 1' | assemble tw
 stock "" | assemble one.o && ld -r one.o twice.o -o stock.ko
 stock ".skip 64, 0x90" | assemble one.o && ld -r one.o twice.o -o moved.ko
 
-# An entry of the table of hooks, true of the stock object.
+# An entry of the table of hooks that matches the stock object.
 place() {	# NAME [BODY]
 	# shellcheck disable=SC2046 # offset and size, or nothing
 	set -- "$1" "${2:-9}" $(nm -S stock.ko |
@@ -148,7 +148,7 @@ place() {	# NAME [BODY]
 	EOF
 }
 
-# An entry of the table that livepatch goes by.
+# An entry of the table that livepatch uses.
 klp_func() {	# LABEL [FUNCTION]
 	cat <<-EOF
 	.section .data.klp, "aw"
@@ -174,7 +174,7 @@ module() {	# NAME [MODINFO...]: the code comes on stdin
 	} | assemble "$m.ko"
 }
 
-# A call to stock_FN() of OUTRIGGER_STOCK_BODY, as the compiler writes it.
+# A call to stock_FN() of OUTRIGGER_STOCK_BODY, as the compiler emits it.
 body() { printf 'call __klp_stock__%s+%s\n\t.weak __klp_stock__%s\n' "$1" "$2" "$1"; }
 
 livepatch() { m=$1; shift; module "$m" livepatch=Y depends= "$@"; }
@@ -191,7 +191,7 @@ link_and_check() { "$tools/klp-link" "$1.ko" && check "$@"; }
 printf '0x1\texported_fn\tvmlinux\tEXPORT_SYMBOL\t\n' >Module.symvers
 printf '0x2\topen_fn\tdrivers/stock\tEXPORT_SYMBOL_GPL\t\n' >>Module.symvers
 
-### what is right
+### valid modules
 livepatch good <<EOF
 .weak __klp_stock__direct_fn, __klp_stock__open_fn, __klp_stock__some_data, __klp_vmlinux__find_module
 call __klp_stock__direct_fn
@@ -208,13 +208,13 @@ call exported_fn
 $(place open_fn; place direct_fn 5; place split_fn)
 EOF
 cp good.ko before.ko
-accepted "klp-link links" "$tools/klp-link" -v good.ko
+accepted "klp-link accepts a valid module" "$tools/klp-link" -v good.ko
 cat >stock.want <<EOF
 target stock
 hook split_fn;
 unhooked other_fn calls split_fn "it only prints";
 EOF
-accepted "klp-check passes it" check good -v --want stock.want
+accepted "klp-check accepts it" check good -v --want stock.want
 grep -q "other_fn is not hooked and runs the stock split_fn.part.0: it only prints" out
 verdict $? "klp-check lists a caller that hooks do not cover"
 grep -q "hook direct_fn: .* body +5 no-endbr" out && grep -q "klp stock.direct_fn: 3 calls, 0 relative, 0 absolute, 1 to its body" out &&
@@ -234,33 +234,33 @@ for f in before good; do
 	for s in .text .data .orc_unwind_ip .modinfo; do readelf -x $s $f.ko | grep 0x; done >$f.bytes
 done
 { cmp before.rela good.rela && cmp before.syms good.syms && cmp before.bytes good.bytes; } >out 2>&1
-verdict $? "all else stays as it was, in its order"
+verdict $? "everything else is unchanged, in the same order"
 readelf -rW good.ko | awk '/klp.sym.stock.direct_fn/ { print $6 $7 }' | sort | tr '\n' ' ' >out
 [ "$(cat out)" = "+1 -4 -4 " ]
-verdict $? "a call past the ftrace site keeps its distance"
+verdict $? "a call past the ftrace site keeps its offset"
 cp good.ko before.ko
-accepted "klp-link again" "$tools/klp-link" good.ko
+accepted "klp-link accepts a linked module" "$tools/klp-link" good.ko
 cmp good.ko before.ko >out 2>&1
-verdict $? "changes nothing"
+verdict $? "  and does not change it"
 
 for p in xz zstd gzip; do
 	command -v $p >/dev/null || continue
 	$p -c stock.ko >stock.ko.$p
-	accepted "a target packed by $p" "$tools/klp-check" --target stock=stock.ko.$p --base vmlinux \
+	accepted "a target compressed by $p" "$tools/klp-check" --target stock=stock.ko.$p --base vmlinux \
 		--want stock.want good.ko
 	head -c 300 stock.ko.$p >cut.ko
 	"$tools/klp-check" --target stock=cut.ko --base vmlinux good.ko >out 2>&1
 	[ $? = 1 ] && grep -q "^klp-check: cut.ko: $p cannot unpack it" out
-	verdict $? "a target cut short, packed by $p"
+	verdict $? "a truncated target compressed by $p"
 done
 
-### what klp-link refuses; the file stays as it is
+### klp-link refuses these, and does not change the file
 link_refuses() {	# SENTENCE; code on stdin
 	livepatch bad
 	cp bad.ko before.ko
 	refused "$1" "$tools/klp-link" bad.ko
 	cmp -s bad.ko before.ko && [ "$(echo bad.ko*)" = bad.ko ]
-	verdict $? "  and leaves the file alone"
+	verdict $? "  and does not change the file"
 }
 weak="without the prefix __klp_<object>__ would be 0 at run time"
 link_refuses "weak undefined symbol 'open_fn' $weak" <<EOF
@@ -301,7 +301,7 @@ refused "is compressed: link it before compressing it" "$tools/klp-link" bad.ko
 refused "No such file" "$tools/klp-link" none.ko
 refused "is not an ELF object" "$tools/klp-link" Module.symvers
 
-### what klp-check refuses
+### klp-check refuses these
 check_refuses() {	# SENTENCE [MODINFO...]; code on stdin
 	what=$1
 	shift
@@ -396,7 +396,7 @@ EOF
 check_refuses "has no table of hooks" <<EOF
 EOF
 
-# the table that livepatch goes by
+# the table that livepatch uses
 check_refuses "klp_func 'other_fn' has no entry in .outrigger.places" <<EOF
 $(place open_fn)
 .section .rodata.str1.1
@@ -433,7 +433,7 @@ new_fn_too.cold: ret
 .size new_fn_too.cold, . - new_fn_too.cold
 $(place open_fn)
 EOF
-accepted "a whole copy of a hook, and a part of what hooks call, are harmless" link_and_check good2
+accepted "a complete copy of a hook, or a part of its callee, is harmless" link_and_check good2
 
 # tail calls
 jumping() {	# BRANCH [SECTION]: a hook that ends in it
@@ -480,7 +480,7 @@ done
 livepatch good3 <<EOF
 $(jumping "jmp __x86_return_thunk")
 EOF
-accepted "a jump to the return thunk, or within the hook, is no tail call" link_and_check good3
+accepted "a jump to the return thunk, or within the hook, is not a tail call" link_and_check good3
 
 # In one section, a jump to a neighbour takes two bytes, and needs no relocation.
 for branch in "jmp next_fn" "je next_fn" ret; do
@@ -492,7 +492,7 @@ check_refuses "'jumping_fn', which replaces 'open_fn', is in one section with 'n
 $(jumping "jmp new_fn" .text..hook.new)
 EOF
 
-# calls in stock that pass by a hook
+# calls in the stock driver that bypass a hook
 check_refuses "'other_fn' of stock runs 'split_fn.part.0', bypassing the hook of 'split_fn'" <<EOF
 $(place split_fn)
 EOF
@@ -508,7 +508,7 @@ EOF
 livepatch good3 <<EOF
 $(place split_fn; place other_fn)
 EOF
-accepted "a caller that is hooked passes by nothing" link_and_check good3
+accepted "a hooked caller bypasses nothing" link_and_check good3
 sed 's/other_fn/short_fn/' stock.want >wrong.want
 place split_fn | livepatch good4
 refused "'other_fn' of stock runs 'split_fn.part.0', bypassing the hook of 'split_fn'" \
@@ -535,7 +535,7 @@ refused "hook 'open_fn' was built for .text+0, size 10, body +9, but in moved.ko
 "$tools/klp-check" --target stock=stock.ko --kver 6.1.0 good1.ko >out 2>&1
 [ $? = 1 ] && grep -q "good1.ko: it is not built for 6.1.0 but for 9.9.9-test" out &&
 	grep -q "stock.ko is not built for 6.1.0 but for 9.9.9-test" out
-verdict $? "another kernel than the one named is refused, for module and target"
+verdict $? "a module or target for a kernel other than --kver is refused"
 
 [ $failed = 0 ] && echo "klp: all $count passed"
 exit $failed

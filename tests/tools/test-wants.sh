@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# btf-want with the want file of each module, against the stock driver that it is for:
-# it is accepted, and refused as soon as anything in it is not so.
+# Tests btf-want with the want file of each module and its stock driver: the file is
+# accepted, and refused after any change that the driver does not meet.
 #
 #   BTF_WANT    the tool (default: tools/btf-want)
 #   KVER        kernel release (default: the running one)
@@ -31,7 +31,7 @@ run() {
 		"$tmp/$name" >"$tmp/err" 2>&1
 }
 
-refused() {	# SED-SCRIPT SENTENCE: the want file so edited
+refused() {	# SED-SCRIPT SENTENCE: the edited want file is refused with SENTENCE
 	sed "$1" "$want" >"$tmp/$name"
 	! run && [ "$(wc -l <"$tmp/err")" = 1 ] && grep -q "$2" "$tmp/err" && [ ! -e "$tmp/out.h" ]
 	verdict $? "$name: $(grep -m 1 -o 'function .*\|struct .*\|enum .*\|variable .*\|kernel series .*\|[^ ]* is not the base.*' "$tmp/err")"
@@ -57,7 +57,7 @@ for want in "$top"/*/*.want; do
 	verdict $? "$name: fits $(basename "$target") of $KVER"
 
 	refused "s/^vetted .*/vetted 4.4/; s/ on [0-9. ]*//" "kernel series $series is not vetted for $driver"
-	# the last one of each kind
+	# rename the last item of each kind
 	for kind in hook func data; do
 		one=$(sed -n "s/^$kind \([a-z0-9_]*\)[; ].*/\1/p" "$want" | tail -n 1)
 		refused "s/^$kind $one\>/&x/" "$name:[0-9]*: [a-z]* '${one}x' has no symbol"
