@@ -1,17 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by tests/style and tests/docs, at the top of the tree: what they look at,
-# and how they say what they have found.
+# Sourced by tests/style, tests/docs, tests/ctl and tests/harness at the top of the tree:
+# the list of files, and functions to run checks and to report their results.
 passed=0 failed=0 skipped=0
 
-# What is of the project: known to git, or about to be.
+# The files of the project: those that git tracks or would track; without git, all files.
 mapfile -t files < <(git ls-files --cached --others --exclude-standard 2>/dev/null |
 	while read -r f; do [ ! -f "$f" ] || echo "$f"; done)
 if [ ${#files[@]} = 0 ]; then
 	mapfile -t files < <(find . -path ./build -prune -o -type f -printf '%P\n')
 fi
 
-check()	# WHAT COMMAND...: it is right if it says nothing and succeeds
+check()	# WHAT COMMAND...: passes if COMMAND succeeds without output
 {
 	local what=$1 out
 
