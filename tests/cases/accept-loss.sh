@@ -18,13 +18,13 @@ uuid()
 	bcache-super-show "$(disk 1)" | sed -n 's/^cset.uuid[[:space:]]*//p'
 }
 
-# accept UUID
+# accept UUID: allow the set to lose entries
 accept()
 {
 	[ ! -e "$ACCEPT" ] || echo "$1" >"$ACCEPT" || wrong "accept_loss rejects $1"
 }
 
-# given_up: the last registration used accept_loss, and reported what was lost
+# given_up WHAT: check that the last registration used accept_loss, and reported the loss
 given_up()
 {
 	! grep -q "$(uuid)" "$ACCEPT" || wrong "$1: accept_loss still holds the UUID"
@@ -48,7 +48,7 @@ power_cut()
 	dmsetup resume cache && dmsetup resume backing || fail resume
 }
 
-# acked N: N writes have been acknowledged
+# acked N: succeed if N writes have been acknowledged
 acked()
 {
 	(($(wc -l </run/new) >= $1))
@@ -65,7 +65,7 @@ not_registered()	# WHY
 		wrong "$what: registered, $1"
 		return 1
 	fi
-	wait_for 60 sets_gone || fail "$what: the set does not go away"
+	wait_for 60 sets_gone || fail "$what: the set was not removed"
 }
 
 # accepted SECONDS WHAT BUCKET ENTRY KIND: damage the journal, register the set with

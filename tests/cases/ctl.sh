@@ -106,7 +106,7 @@ fio_verify --size=4M
 say "without root"
 setpriv --reuid 65534 outriggerctl detach >/run/ctl 2>&1 && fail "any user can detach"
 says 'must be run as root'
-setpriv --reuid 65534 outriggerctl status || fail "status as a user"
+setpriv --reuid 65534 outriggerctl status || fail "users cannot run outriggerctl status"
 
 say "modprobe -r"
 autoload
@@ -127,7 +127,7 @@ ctl 0 doctor bcache_journal
 says '^(warn|ok) +other live patches: other'
 wait_for 120 grep -q 0 /sys/kernel/livepatch/other/transition || fail "the transition of the other patch does not end"
 echo 0 >/sys/kernel/livepatch/other/enabled
-wait_for 60 test ! -e /sys/kernel/livepatch/other || fail "the other patch does not go away"
+wait_for 60 test ! -e /sys/kernel/livepatch/other || fail "the other patch was not removed"
 
 say "a registration sleeps in the module's scan: the detach must be cancelled"
 stop_set

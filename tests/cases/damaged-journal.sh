@@ -11,7 +11,7 @@
 
 . /job/lib.sh
 
-# at EXPECT WHAT BUCKET ENTRY KIND
+# at EXPECT WHAT BUCKET ENTRY KIND: a trial with this damage
 at()
 {
 	trial "$1" "$5, $2" journal damage /dev/mapper/cache "$3" "$4" "$5"

@@ -6,7 +6,7 @@
 
 . /job/lib.sh
 
-# note KEY VALUE: for the report at the end
+# note KEY VALUE: for the summary at the end
 note()
 {
 	echo "@$*"

@@ -8,7 +8,7 @@
 
 . /job/lib.sh
 
-# show FILE...: one per line, as "name value"
+# show FILE...: print the files, one per line, as "name value"
 show()
 {
 	local f
@@ -18,7 +18,7 @@ show()
 	done
 }
 
-# note KEY VALUE: for the report at the end
+# note KEY VALUE: for the summary at the end
 note()
 {
 	echo "@$*"
@@ -32,7 +32,7 @@ uptime_ms()
 	echo "${up/./}0"
 }
 
-# No udev here: it would register the set before this script begins.
+# udev is not running: it would register the set before this script begins.
 case $BOOT in
 1)
 	note kernel "$(uname -r)"

@@ -69,7 +69,7 @@ for ((i = 1; i <= n; i++)); do
 		fail "the transition ended although a task was in the scan"
 	((i % 3)) || sleep 0.0$((RANDOM % 10))
 done
-echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
+echo 0 >"$PATCH/enabled" || fail "cannot disable the livepatch"
 dm resume cache
 wait "$pid"
 wait_for 120 state_is inert || fail "not inert"
@@ -84,7 +84,7 @@ ring=${ring%% *}
 wait_for 30 test -e "$ring" || fail "no ring"
 hang_in "$ring"
 dmesg -C
-echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
+echo 0 >"$PATCH/enabled" || fail "cannot disable the livepatch"
 wait_for 40 sh -c 'dmesg | grep "has not finished after .* its services are still being stopped"' ||
 	fail "the stuck detach is not reported"
 state_is detaching || fail "not detaching"

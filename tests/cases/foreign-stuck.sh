@@ -28,13 +28,13 @@ stick()
 unstick()
 {
 	kill -9 "$stuck"
-	wait_for 60 grep -q 0 "$other/transition" || fail "the other's transition does not end"
+	wait_for 60 grep -q 0 "$other/transition" || fail "the transition of the other patch does not end"
 }
 
 unload_other()
 {
 	echo 0 >"$other/enabled"
-	wait_for 60 test ! -e "$other" || fail "the other patch does not go away"
+	wait_for 60 test ! -e "$other" || fail "the other patch was not removed"
 	wait_for 10 rmmod other || fail "rmmod other"
 }
 
@@ -58,7 +58,7 @@ modprobe bcache || fail "bcache does not load"
 make_set --writeback
 fio_verify --size=4M
 state_is armed || fail "not armed"
-[ "$(cat "$SYS/reason_token")" = other-patch ] || fail "does not say what it waits for"
+[ "$(cat "$SYS/reason_token")" = other-patch ] || fail "the reason is not other-patch"
 ctl 0 status bcache_journal
 says 'waiting for the transition of another livepatch'
 ctl 3 attach --timeout 3 bcache_journal
@@ -94,7 +94,7 @@ says '^warn +other live patches: other is in transition'
 fio_verify --size=4M
 unstick
 wait_for 60 state_is inert || fail "not inert"
-[ "$(cat "$SYS/reason_token")" = replaced ] || fail "does not say that it was replaced"
+[ "$(cat "$SYS/reason_token")" = replaced ] || fail "the reason is not replaced"
 ctl 1 status bcache_journal
 ctl 0 unload bcache_journal
 unload_other

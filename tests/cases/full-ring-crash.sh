@@ -127,7 +127,7 @@ until ((registrations >= $(rounds 40 500))); do
 		if [ ! "$(set_dir)" ]; then
 			refused=$((refused + 1))
 			say "refused: $(dmesg | grep -E 'bcache' | tail -n 4)"
-			wait_for 60 sets_gone || fail "the set is still there"
+			wait_for 60 sets_gone || fail "the set was not removed"
 			[ ! "$more" ] || break # image 20 may be from any moment
 			dmesg | grep 'journal: full' | tail -n 1 | grep -oE '[0-9a-f-]{36}' \
 				>"$SYS/parameters/accept_loss"

@@ -11,12 +11,12 @@
 
 . /job/lib.sh
 
-last()	# EXPECT KIND: damage the newest entry, which recovery starts from
+last()	# EXPECT KIND: a trial with a damaged newest entry, from which recovery starts
 {
 	trial "$1" "the newest entry: $2" journal damage /dev/mapper/cache newest -1 "$2"
 }
 
-super()	# EXPECT FIELD=VALUE
+super()	# EXPECT FIELD=VALUE: a trial with a changed superblock
 {
 	trial "$1" "the superblock: $2" journal super /dev/mapper/cache "$2"
 }

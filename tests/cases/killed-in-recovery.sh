@@ -22,13 +22,13 @@ slow()
 	CACHE=/dev/mapper/slow
 }
 
-# ends PID: the process is gone
+# ends PID: succeed if the process has exited
 ends()
 {
 	[ ! -e "/proc/$1" ]
 }
 
-# in_our_scan PID: the registering process is reading the journal
+# in_our_scan PID: succeed if the registering process is reading the journal
 in_our_scan()
 {
 	grep -q '\[bcache_journal\]' "/proc/$1/stack"

@@ -25,7 +25,7 @@ settled()
 unload_other()
 {
 	echo 0 >"$other/enabled"
-	wait_for 60 test ! -e "$other" || fail "the other patch does not go away"
+	wait_for 60 test ! -e "$other" || fail "the other patch was not removed"
 	wait_for 10 rmmod other || fail "rmmod other"
 }
 
@@ -39,10 +39,10 @@ sleep 1
 load_other
 modprobe "$MODULE"
 sleep 5
-state_is armed || fail "did not wait"
+state_is armed || fail "the module did not wait"
 grep -q 'another livepatch' "$SYS/reason" || fail "the reason does not name the other livepatch"
 wait_attached
-wait_for 60 settled || fail "the other's transition does not end"
+wait_for 60 settled || fail "the transition of the other patch does not end"
 
 say "both are enabled; the module is detached first"
 detach
@@ -54,7 +54,7 @@ state_is attached || fail "no longer attached"
 
 say "the other patch is enabled and disabled while the module is attached"
 load_other
-wait_for 60 settled || fail "the other's transition does not end"
+wait_for 60 settled || fail "the transition of the other patch does not end"
 unload_other
 
 say "the other patch replaces the module's"

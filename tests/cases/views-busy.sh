@@ -77,11 +77,11 @@ say "detach while each file is being read"
 for f in "$views"/* "$ring"; do
 	while cat "$f" >/dev/null 2>&1 || [ -e "$f" ]; do :; done &
 done
-echo 0 >"$PATCH/enabled" || fail "the patch cannot be disabled"
+echo 0 >"$PATCH/enabled" || fail "cannot disable the livepatch"
 wait_for 120 test ! -e "$views" -a ! -e "$ring" || fail "the views were not removed"
 state_is detaching || fail "not detaching: $(state)"
 dm resume cache
-wait_for 240 unpatched || fail "the patch does not go away"
+wait_for 240 unpatched || fail "the livepatch was not removed"
 wait "$pid"
 wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
 fio_verify --size=1M

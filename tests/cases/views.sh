@@ -51,7 +51,7 @@ for f in seq last_seq entries entries_max buckets buckets_free full; do
 done
 seq=$(cat "$journal/seq")
 our_fired=$(fired)
-(($(cat "$journal/seq") > seq)) || fail "seq does not move"
+(($(cat "$journal/seq") > seq)) || fail "seq does not advance"
 ((stock_fired > 0 && our_fired > 0)) ||
 	fail "bcache_journal_write fired $stock_fired times on stock, $our_fired times while attached"
 

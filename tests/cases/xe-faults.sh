@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-faults
-# about: each kind of page fault by itself: serviced once, with the right data
+# about: each kind of page fault separately: serviced once, with the right data
 # gpu: lnl
 # sides: stock ours
 # short-sides: ours

@@ -16,13 +16,13 @@
 
 spaces=(a b c d e f g h i j)
 
-# room_is N: N dwords are free in the H2G ring
+# room_is N: succeed if N dwords are free in the H2G ring
 room_is()
 {
 	[ "$(count room0)" = "$1" ]
 }
 
-# settled: the driver has sent nothing for 0.3 s
+# settled: succeed if the driver sends nothing for 0.3 s
 settled()
 {
 	local tail

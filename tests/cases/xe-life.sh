@@ -35,7 +35,7 @@ works "loaded"
 
 for i in 1 2; do
 	echo "$name" >/sys/bus/pci/drivers/xe/unbind || fail "unbind"
-	wait_for 30 no_device || fail "the device does not go away"
+	wait_for 30 no_device || fail "the device was not removed"
 	echo "$name" >/sys/bus/pci/drivers/xe/bind || fail "bind"
 	works "bound again"
 done

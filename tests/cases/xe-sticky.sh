@@ -55,7 +55,7 @@ for s in b f j; do
 	*) client start write "$s" 0x100000000 1 ;;
 	esac
 	n=$((n + 1))
-	wait_for 30 counted faults $((before + n)) || fail "the GPU does not fault"
+	wait_for 30 counted faults $((before + n)) || fail "the GPU did not report the fault"
 done
 gpu hold what=irq off
 client fails wait b

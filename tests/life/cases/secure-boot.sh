@@ -44,7 +44,7 @@ cp "${layers%%:*}"/srv/efi/* .
 mkfifo keys
 exec 8<>keys
 
-# drawn: print the console's text; the menus move the cursor around
+# drawn: print the text on the console, without the escape sequences of the menus
 drawn()
 {
 	sed 's/\x1b\[[0-9;?=]*[a-zA-Z]//g' "console.$boots" 2>/dev/null
@@ -129,11 +129,11 @@ boot <<'END'
 	fi
 
 	say "unsigned: refused; signed: loaded again"
-	user outriggerctl unload bcache_journal || fail "no unload"
+	user outriggerctl unload bcache_journal || fail "cannot unload"
 	unpack bcache_journal signed.ko
 	unsigned signed.ko unsigned.ko
 	user insmod unsigned.ko && fail "loaded"
 	dmesg | grep 'Loading of unsigned module is rejected' || fail "the kernel does not say why"
-	user outriggerctl attach bcache_journal || fail "no attach"
+	user outriggerctl attach bcache_journal || fail "cannot attach"
 	state_is attached || fail "not attached"
 END

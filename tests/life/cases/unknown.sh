@@ -17,7 +17,7 @@ native <<END
 	ko=/lib/modules/$KVER/kernel/drivers/md/bcache/bcache.ko
 	LC_ALL=C sed -i 's/\x00btree_flushing\x00/\x00btree_flashing\x00/;
 		s/~Module signature appended~/~Module signature dropped!~~/' "\$ko"
-	grep -q btree_flashing "\$ko" || fail "there is no such name in it"
+	grep -q btree_flashing "\$ko" || fail "the member was not found"
 	depmod $KVER
 	initramfs_make
 END
