@@ -2,9 +2,9 @@
 /*
  * The GuC of a GT: its start, its mailbox, and the actions it supports.
  *
- * Actions follow drivers/gpu/drm/xe/abi/guc_actions_abi.h and guc_actions_slpc_abi.h,
- * the mailbox guc_communication_mmio_abi.h, keys guc_klvs_abi.h, and messages
- * guc_messages_abi.h.
+ * The headers are in drivers/gpu/drm/xe/abi: guc_actions_abi.h and guc_actions_slpc_abi.h
+ * for actions, guc_communication_mmio_abi.h for the mailbox, guc_klvs_abi.h for keys, and
+ * guc_messages_abi.h for messages.
  *
  * Each GuC has a thread that reads the H2G ring when the doorbell rings, and fills the
  * G2H ring. Messages that do not fit wait in two queues: answers and events in one,
@@ -695,7 +695,7 @@ void *guc_thread(void *arg)
 		us = slowness(guc);
 		if (!us)
 			busy |= receive(gt);
-		/* poll: the host does not tell when a ring has room again */
+		/* poll: the host does not report when a ring has room again */
 		if (unsent(guc) && (!us || us > POLL_US))
 			us = POLL_US;
 		if (busy)

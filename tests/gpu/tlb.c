@@ -2,7 +2,7 @@
 /*
  * A TLB that finds missing invalidations.
  *
- * It caches translations, and like on hardware the GPU uses them until they are
+ * It caches translations. As on hardware, the GPU uses them until they are
  * invalidated, even if the driver has changed the page tables since. After
  * TLB_INVALIDATION_DONE no old translation may be used, because the driver then frees
  * the page. Two violations of this rule are counted as stale:
