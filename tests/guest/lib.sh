@@ -10,7 +10,7 @@ SIDE=${OUTRIGGER_SIDE:-ours}
 SYS=/sys/module/$MODULE
 PATCH=/sys/kernel/livepatch/$MODULE
 
-# rounds N LONG: the number of rounds: N, or LONG with tests/vm --long
+# rounds N LONG: print the number of rounds: N, or LONG with tests/vm --long
 rounds()
 {
 	[ "${OUTRIGGER_LONG-}" ] && echo "$2" || echo "$1"
@@ -29,7 +29,7 @@ fail()
 	exit 1
 }
 
-# wait_for SECONDS COMMAND...
+# wait_for SECONDS COMMAND...: repeat COMMAND until it succeeds, for at most SECONDS
 wait_for()
 {
 	local end=$((SECONDS + $1))
@@ -62,7 +62,7 @@ start_udev()
 
 # --- bcache --------------------------------------------------------------------
 
-# disk N: the N-th disk in the header of the case
+# disk N: print the device of the N-th disk in the header of the case
 disk()
 {
 	local serial
@@ -77,7 +77,8 @@ set_dir()
 	compgen -G '/sys/fs/bcache/*-*' | head -n 1
 }
 
-# make_set [OPTION of make-bcache...]: cache disk 1, backing disk 2, /dev/bcache0
+# make_set [OPTION of make-bcache...]: create /dev/bcache0, with disk 1 as its cache and
+# disk 2 as its backing device
 # shellcheck disable=SC2120 # its callers are in other files
 make_set()
 {
@@ -302,7 +303,7 @@ ack_start()
 	ack_pid=$!
 }
 
-# blocks_written DEVICE N: at least N blocks of 4 KiB have been written since its creation
+# blocks_written DEVICE N: succeed if at least N blocks of 4 KiB were written to DEVICE
 blocks_written()
 {
 	(($(awk '{ print int($7 / 8) }' "/sys/block/$1/stat") >= $2))
@@ -561,7 +562,7 @@ logged()
 	[ "$lines" ]
 }
 
-# show_log N: the first N lines of bcache in the kernel log
+# show_log N: print the first N lines of bcache in the kernel log
 show_log()
 {
 	dmesg | grep -F bcache | head -n "$1" | cut -c 1-300 | sed 's/^/    /'

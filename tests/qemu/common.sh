@@ -16,7 +16,7 @@ die()
 }
 
 # progress LABEL LOG COMMAND...: run the command with its output in LOG, and show its
-# progress: one changing line on a terminal, else an occasional line
+# progress: one changing line on a terminal, otherwise an occasional line
 progress()
 {
 	local label=$1 log=$2 start=$SECONDS next=0 pid status=0 cr='' end=$'\n'
