@@ -215,7 +215,7 @@ static void check_symbols(const char *symvers, struct btf *base)
 			add_klp(i, name, base);
 		} else if (sym.st_shndx != SHN_UNDEF) {
 			continue;
-		} else if (!strncmp(name, KLP_PREFIX, strlen(KLP_PREFIX))) {
+		} else if (klp_reference(name)) {
 			problem("'%s' has not been linked by klp-link yet",
 				name);
 		} else if (GELF_ST_BIND(sym.st_info) == STB_WEAK) {

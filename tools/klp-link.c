@@ -86,7 +86,7 @@ static void rename_symbol(size_t i)
 
 	if (!name)
 		die_elf();
-	if (strncmp(name, KLP_PREFIX, strlen(KLP_PREFIX))) {
+	if (!klp_reference(name)) {
 		if (ELF64_ST_BIND(syms[i].st_info) == STB_WEAK)
 			die("weak undefined symbol '%s' without the prefix " KLP_PREFIX
 			    "<object>__ would be 0 at run time",

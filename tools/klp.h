@@ -28,6 +28,19 @@
 #endif
 
 /**
+ * klp_reference - is it the name of a symbol for klp-link?
+ * @name: name of an undefined symbol
+ *
+ * The kernel exports one function whose name has the prefix too: cond_resched() calls it
+ * on kernels without PREEMPT_DYNAMIC.
+ */
+static inline bool klp_reference(const char *name)
+{
+	return !strncmp(name, KLP_PREFIX, strlen(KLP_PREFIX)) &&
+	       strcmp(name, KLP_PREFIX "sched_try_switch");
+}
+
+/**
  * klp_type_size - the number of bytes that a relocation writes
  * @type: R_X86_64_*
  *

@@ -189,6 +189,7 @@ check() {	# MODULE [OPTION...]
 link_and_check() { "$tools/klp-link" "$1.ko" && check "$@"; }
 
 printf '0x1\texported_fn\tvmlinux\tEXPORT_SYMBOL\t\n' >Module.symvers
+printf '0x1\t__klp_sched_try_switch\tvmlinux\tEXPORT_SYMBOL\t\n' >>Module.symvers
 printf '0x2\topen_fn\tdrivers/stock\tEXPORT_SYMBOL_GPL\t\n' >>Module.symvers
 
 ### valid modules
@@ -203,6 +204,7 @@ mov \$__klp_stock__open_fn, %rax
 lea __klp_stock__open_fn(%rip), %rax
 mov __klp_stock__some_data(%rip), %rax
 call exported_fn
+call __klp_sched_try_switch
 .data
 .quad __klp_stock__open_fn
 $(place open_fn; place direct_fn 5; place split_fn)
@@ -225,9 +227,11 @@ readelf -SW good.ko | grep -F .klp.rela >out
 [ "$(awk '{ print $2, $3 }' FS='] *' out | awk '{ print $1, $7 }' | sort | tr '\n' ' ')" = \
   ".klp.rela.stock..data AIo .klp.rela.stock..text AIo .klp.rela.vmlinux..text AIo " ]
 verdict $? "one livepatch section for each object and section"
-readelf -sW good.ko | awk '/klp/ { print $2, $5, $7, $8 $9 $10 }' | sort >out
+readelf -sW good.ko | awk '/klp/ && !/sched/ { print $2, $5, $7, $8 $9 $10 }' | sort >out
 [ "$(grep -c '^0000000000000000 GLOBAL OS \[0xff20\].klp.sym.*,0$' out)" = 5 ] && [ "$(grep -c . out)" = 5 ]
 verdict $? "the symbols are livepatch symbols"
+readelf -sW good.ko | grep -q ' UND __klp_sched_try_switch$'
+verdict $? "a function of the kernel with that prefix stays as it was"
 for f in before good; do
 	readelf -rW $f.ko | awk '/^Reloc/ { s = $3 } /R_X86/ && $0 !~ /klp/ && s !~ /klp/ { print s, $1, $3, $4, $5, $6, $7 }' >$f.rela
 	readelf -sW $f.ko | awk 'NF > 7 && $8 !~ /klp|0xff20/ && $7 != "OS" { print $1, $2, $4, $5, $7, $8 }' >$f.syms
