@@ -76,14 +76,6 @@ static inline void set_closure_fn(struct closure *cl, closure_fn *fn,
 		closure_sub(cl, CLOSURE_RUNNING - CLOSURE_DESTRUCTOR + 1); \
 	} while (0)
 
-/* Run @fn from @wq, which must not be NULL, without checking the count. */
-#define continue_at_nobarrier(cl, fn, wq)                \
-	do {                                             \
-		set_closure_fn(cl, fn, wq);              \
-		INIT_WORK(&(cl)->work, (cl)->work.func); \
-		queue_work(wq, &(cl)->work);             \
-	} while (0)
-
 #else
 
 #define closure_arg(cl) (&(cl)->work)

@@ -387,7 +387,7 @@ __hook CLOSURE_CALLBACK(bj_journal_write_done)
 	if (failed)
 		set_bit(CACHE_SET_IO_DISABLE, &c->flags);
 	journal_wake(&journal_written(j)->wait, failed);
-	continue_at_nobarrier(cl, journal_write, bch_journal_wq);
+	continue_at(cl, journal_write, bch_journal_wq);
 }
 
 /*

@@ -117,6 +117,11 @@ void journal_discard(struct cache *ca, bool tight)
 
 	closure_get(&ca->set->cl);
 	INIT_WORK(&ja->discard_work, journal_discard_work);
+#ifdef CONFIG_LOCKDEP
+	/* The work outlives this call, and may outlive the lock class of INIT_WORK(). */
+	lockdep_copy_map(&ja->discard_work.lockdep_map,
+			 &ca->set->journal.work.work.lockdep_map);
+#endif
 	queue_work(bch_journal_wq, &ja->discard_work);
 }
 

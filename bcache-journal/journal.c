@@ -26,13 +26,11 @@
 
 #include "journal.h"
 
-/* Default of journal_delay_ms: how long a jset waits for more keys. */
-#define JOURNAL_DELAY_MS 100
-
 /* How long bch_cache_set_error() may take to set both of its flags. */
 #define STOPPING_WAIT_MS 100
 
 OUTRIGGER_STOCK_BODY(bcache, bch_bucket_alloc);
+OUTRIGGER_STOCK_BODY(bcache, bch_journal_alloc);
 
 /**
  * jset_csum - checksum of a jset, as the stock driver computes it
@@ -49,8 +47,9 @@ u64 jset_csum(const struct jset *j)
  * bj_journal_alloc - allocate a set's journal: stands in for bch_journal_alloc
  * @c: a cache set that is being created, still zeroed
  *
- * On failure the stock driver calls bch_journal_free, which frees everything that has
- * been allocated. The buffers are zeroed, since the stock write path does not set every
+ * Runs the stock body, so that the lock classes of what it initialises are the stock
+ * driver's. On failure bch_journal_free, which the stock driver then calls, frees what
+ * was allocated. Then clears the buffers, since the stock write path does not set every
  * field of a jset.
  *
  * Return: 0 or -ENOMEM.
@@ -58,31 +57,12 @@ u64 jset_csum(const struct jset *j)
 __hook int bj_journal_alloc(struct cache_set *c)
 {
 	struct journal *j = &c->journal;
-	size_t slots = roundup_pow_of_two(JOURNAL_PIN);
+	int ret = stock_bch_journal_alloc(c);
 	int i;
 
-	spin_lock_init(&j->lock);
-	spin_lock_init(&j->flush_write_lock);
-	INIT_DELAYED_WORK(&j->work, journal_write_work);
-	c->journal_delay_ms = JOURNAL_DELAY_MS;
-
-	/* One slot stays free: otherwise a full fifo would look like an empty one. */
-	j->pin.size = slots - 1;
-	j->pin.mask = slots - 1;
-	j->pin.front = 0;
-	j->pin.back = 0;
-	j->pin.data = kvmalloc_array(slots, sizeof(*j->pin.data), GFP_KERNEL);
-	if (!j->pin.data)
-		return -ENOMEM;
-
-	for (i = 0; i < ARRAY_SIZE(j->w); i++) {
-		j->w[i].c = c;
-		j->w[i].data = (void *)__get_free_pages(
-			GFP_KERNEL | __GFP_COMP | __GFP_ZERO, JSET_BITS);
-		if (!j->w[i].data)
-			return -ENOMEM;
-	}
-	return 0;
+	for (i = 0; !ret && i < ARRAY_SIZE(j->w); i++)
+		memset(j->w[i].data, 0, JSET_BYTES);
+	return ret;
 }
 
 /**
