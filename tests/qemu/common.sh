@@ -241,6 +241,8 @@ parameters=(
 
 bad='BUG|WARNING|Oops|Call Trace|KASAN|UBSAN|hung task|blocked for more than|refusing'
 bad+='|stall|soft lockup|general protection|Kernel panic|corruption|unable to handle'
+# of a debug kernel
+bad+='|suspected memory leak|locking correctness validator|non-static key'
 
 # judge RUN N STATUS ALLOW BOOTS: print what went wrong in boot N, or nothing
 judge()
