@@ -239,7 +239,7 @@ try_point()
 # sweep WORKLOAD RECOVERER
 sweep()
 {
-	local points acks last n=$number i tried=0 twice=0 lost=0 refused=0 before
+	local points acks discards near last at n=$number i tried=0 twice=0 lost=0 refused=0 before
 
 	to "$2"
 	/job/crash index "$(disk 2)" /run/index >/run/n || fail "no log"
@@ -256,9 +256,18 @@ sweep()
 		try_point $again
 		n=0
 	fi
+	# BASE goes forward only. Every other point is near a discard, if there are any: they
+	# are few, and one that comes too early is wrong only until the next entry.
+	read -ra near <<<"$discards"
 	for ((i = 0; i < n; i++)); do
-		try_point $((points * i / n + (RANDOM << 15 | RANDOM) % (points / n))) \
-			$((seed + i)) "$( ((RANDOM % 100 < nested)) && echo again)"
+		at=$((points * i / n + (RANDOM << 15 | RANDOM) % (points / n)))
+		((i % 2 == 0 || ${#near[@]} == 0)) ||
+			at=$((near[RANDOM % ${#near[@]}] + RANDOM % 6))
+		echo $((at < points ? at : last))
+	done | sort -n >/run/points
+	for ((i = 0; i < n; i++)); do
+		try_point "$(sed -n "$((i + 1))p" /run/points)" $((seed + i)) \
+			"$( ((RANDOM % 100 < nested)) && echo again)"
 		((i % 25)) || say "$1, $2: $tried of $n points, $lost lost, $refused refused"
 	done
 	drop_parts

@@ -9,7 +9,8 @@
  *                     set; each acknowledgement becomes a mark in its log
  *   crash index LOGDEV INDEX
  *                     read the log from its device into the file INDEX and print
- *                     "points=N acks=N"
+ *                     "points=N acks=N discards='P P...'", with the first points behind
+ *                     each discard
  *   crash image INDEX LOGDEV BASE WORK POINT SEED
  *                     make WORK what the disks hold after a power cut at POINT. BASE
  *                     follows, never backwards; it starts as the disks were when the log
@@ -52,6 +53,7 @@
 #define BURST 16 /* writes before an fsync, at most */
 #define CHUNK (256u * BLOCK)
 #define SECTOR 512
+#define DISCARDS 256 /* that are listed: the last ones */
 
 /* Documentation/admin-guide/device-mapper/log-writes.rst */
 #define LOG_MAGIC 0x6a736677736872ull
@@ -204,7 +206,7 @@ static int do_write(const char *log, const char *pattern, char **devs, int n)
 static int do_index(const char *dev, const char *file)
 {
 	struct index head = { "", 0, 0, 0, 0, 0 };
-	uint64_t at, points = 0, acks = 0;
+	uint64_t at, points = 0, acks = 0, discards[DISCARDS], n = 0;
 	int fd = open_dev(dev, O_RDONLY);
 	struct log_super *super = buffer(BLOCK);
 	struct log_entry *e = buffer(BLOCK);
@@ -239,6 +241,8 @@ static int do_index(const char *dev, const char *file)
 				x.sector = UINT64_MAX; /* no acknowledgement */
 		} else if (e->flags & (LOG_FLUSH | LOG_FUA)) {
 			points += !!head.begin;
+		} else if (e->flags & LOG_DISCARD && head.begin) {
+			discards[n++ % DISCARDS] = points * 3;
 		}
 		if (fwrite(&x, sizeof(x), 1, f) != 1)
 			err(2, "%s", file);
@@ -246,7 +250,11 @@ static int do_index(const char *dev, const char *file)
 	rewind(f);
 	if (fwrite(&head, sizeof(head), 1, f) != 1 || fclose(f))
 		err(2, "%s", file);
-	printf("points=%" PRIu64 " acks=%" PRIu64 "\n", points * 3, acks);
+	printf("points=%" PRIu64 " acks=%" PRIu64 " discards='", points * 3,
+	       acks);
+	for (uint64_t i = 0; i < n && i < DISCARDS; i++)
+		printf("%" PRIu64 " ", discards[i]);
+	puts("'");
 	return 0;
 }
 
