@@ -671,7 +671,7 @@ static const char *neighbour(const GElf_Sym *f, const char *ours)
 	return NULL;
 }
 
-/* Returns the function to which the jump with this relocation leaves @f, or NULL. */
+/* Returns the target of the jump out of @f that has the relocation @r, or NULL. */
 static const char *jumps_to(const GElf_Sym *f, const GElf_Rela *r)
 {
 	GElf_Sym s, to;
