@@ -167,10 +167,10 @@ long long figure(const struct kind *kind, const struct unit *u,
 	"\"dracut --force --kver %s\")"
 
 /* Format; takes @version, then the kernel's release three times. */
-#define REBUILD                                            \
-	"\"dkms unbuild outrigger/%s -k %s\", then "       \
-	"\"dkms install --force\" of the same builds it; " \
-	"if the initramfs has it, " MAKE_INITRAMFS
+#define REBUILD                                                        \
+	"\"dkms unbuild outrigger/%s -k %s\", then "                   \
+	"\"dkms install --force\" with the same arguments builds it; " \
+	"if the initramfs contains it, " MAKE_INITRAMFS
 
 #define FINDINGS_MAX 16
 

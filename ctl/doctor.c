@@ -143,8 +143,7 @@ static void check_config(struct doctor *d)
 			verdict(d, SKIP, NULL, "kernel config: %s is not set",
 				driver);
 		else if (*value == 'y')
-			verdict(d, FAIL,
-				"a kernel that has it as a module is needed",
+			verdict(d, FAIL, "use a kernel that has it as a module",
 				"kernel config: %s is built in", kind->target);
 	}
 	free(config);
@@ -481,7 +480,7 @@ static void check_signatures(struct doctor *d)
 		any = true;
 		snprintf(
 			todo, sizeof(todo),
-			"with openssl installed, \"dkms unbuild outrigger/%s -k %s\", then \"dkms install --force\" of the same sign it; then %s",
+			"with openssl installed, \"dkms unbuild outrigger/%s -k %s\", then \"dkms install --force\" with the same arguments sign it; then %s",
 			f.version, kernel_release(), enroll);
 		if (*f.signer && must && !key_known(f.signer))
 			verdict(d, FAIL, enroll,

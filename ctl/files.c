@@ -58,7 +58,7 @@ const char *at_root(char *buf, const char *fmt, ...)
 	return buf;
 }
 
-/* Reads as many bytes as fit, without a trailing newline; their number or -errno. */
+/* Reads what fits, without a trailing newline. Returns its length or -errno. */
 static int slurp(char *buf, size_t size, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

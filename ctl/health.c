@@ -271,7 +271,7 @@ void health_look(struct health *h, const struct module *m,
 		    *m->reason ? m->reason :
 				 "it attaches when its driver is loaded",
 		    m->token == REASON_OTHER_PATCH ?
-			    "\"outriggerctl doctor\" names it; attaches once that has settled" :
+			    "\"outriggerctl doctor\" names it; attaches once it is complete" :
 			    "");
 
 	if (m->loaded && m->refs > 0 && !m->patch && module_is(m, "inert"))

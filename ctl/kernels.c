@@ -109,8 +109,7 @@ static void check_kernel(struct doctor *d, const char *release)
 		installed_find(&stock, release, kind->target);
 		installed_find(&ours, release, kind->module);
 		if (stock.builtin) {
-			verdict(d, FAIL,
-				"a kernel that has it as a module is needed",
+			verdict(d, FAIL, "use a kernel that has it as a module",
 				"kernel %s: %s is built into it", release,
 				kind->target);
 		} else if (ours.there && strcmp(ours.release, release)) {
@@ -193,8 +192,8 @@ void check_dkms(struct doctor *d)
 			"DKMS: outrigger is not registered with it");
 	else if (strstr(out, "WARNING"))
 		verdict(d, WARN,
-			"\"dkms install --force\" installs the module that it built",
-			"DKMS: an installed module is not the one that it built");
+			"\"dkms install --force\" installs the one that was built",
+			"DKMS: an installed module is not the one that DKMS built");
 	else if (!dkms_installed(out, kernel_release()))
 		verdict(d, WARN, todo,
 			"DKMS: outrigger is not installed for %s",

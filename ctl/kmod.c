@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The use of libkmod: module files, modprobe.d, loading and removing. */
+/* Calls to libkmod: module files, modprobe.d, loading and removing modules. */
 #include <errno.h>
 #include <libkmod.h>
 #include <limits.h>
@@ -189,7 +189,7 @@ bool conf_has_softdep(const char *target, const char *module)
 	return found;
 }
 
-/* Loads a module like modprobe, with its softdeps and options. 0 or -errno. */
+/* Loads a module like modprobe, with its softdeps and options. Returns 0 or -errno. */
 int module_load(const char *name)
 {
 	struct kmod_ctx *ctx;

@@ -112,7 +112,7 @@ static const char *load_error(int err)
 	case ENOEXEC:
 		return "it is not built for this kernel: see \"outriggerctl doctor\"";
 	case EOPNOTSUPP:
-		return "no module is loaded with OUTRIGGER_ROOT";
+		return "not supported with OUTRIGGER_ROOT";
 	default:
 		return strerror(-err);
 	}
@@ -245,7 +245,7 @@ static int unload(struct module *m, double timeout)
 	else
 		complain("%s: cannot be unloaded: %s", name,
 			 ret == -EOPNOTSUPP ?
-				 "no module is unloaded with OUTRIGGER_ROOT" :
+				 "not supported with OUTRIGGER_ROOT" :
 				 strerror(-ret));
 	return FAILED;
 }
@@ -379,7 +379,7 @@ static int reload(struct module *m, double timeout)
 	if (m->loaded &&
 	    (!m->file.there || strcmp(m->file.release, kernel_release()))) {
 		complain(
-			"%s: none is installed for this kernel, so it could not be loaded again: left as it is",
+			"%s: not installed for this kernel, so it could not be loaded again: left as it is",
 			m->kind->module);
 		return FAILED;
 	}
@@ -424,7 +424,7 @@ static int each(const struct options *o, const char *what, bool absent_is_fine,
 	}
 	if (!there && !absent_is_fine) {
 		complain(
-			"%s: no module is installed for kernel %s; \"outriggerctl doctor\" tells why",
+			"%s: no module is installed for kernel %s; \"outriggerctl doctor\" says why",
 			what, kernel_release());
 		return FAILED;
 	}

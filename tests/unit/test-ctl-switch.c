@@ -196,7 +196,7 @@ static void detach_before_the_patch(void **state)
 	pid = kernel("0", end_of_detach, NULL, NULL);
 	assert_int_equal(ctl("unload", "--timeout", "10", NULL), FAILED);
 	says("bcache_journal is detached from bcache\n");
-	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
+	says("cannot be unloaded: not supported with OUTRIGGER_ROOT");
 	reap(pid);
 	wait(NULL);
 }
@@ -267,14 +267,14 @@ static void attach_after_a_detach(void **state)
 	pid = kernel("1", end_of_detach, NULL, NULL);
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
 	says("reversing that");
-	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
+	says("cannot be unloaded: not supported with OUTRIGGER_ROOT");
 	says_not("not attached");
 	reap(pid);
 
 	begin_of_attach("bcache_journal", end_of_detach);
 	put(STATE, "detaching");
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
-	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
+	says("cannot be unloaded: not supported with OUTRIGGER_ROOT");
 	says_not("not attached");
 	wait(NULL);
 
@@ -282,7 +282,7 @@ static void attach_after_a_detach(void **state)
 	begin_of_attach("bcache_journal", end_of_detach);
 	put(STATE, "attached");
 	assert_int_equal(ctl("attach", "--timeout", "10", NULL), FAILED);
-	says("cannot be unloaded: no module is unloaded with OUTRIGGER_ROOT");
+	says("cannot be unloaded: not supported with OUTRIGGER_ROOT");
 	says_not("is attached to");
 	wait(NULL);
 }
@@ -351,7 +351,7 @@ static void not_loadable(void **state)
 	file(RELEASE, "bcache_journal", "0.1.0", "AAAA");
 	depmod(RELEASE);
 	assert_int_equal(ctl("attach", NULL), FAILED);
-	says("no module is loaded with OUTRIGGER_ROOT");
+	says("not supported with OUTRIGGER_ROOT");
 	put("/etc/modprobe.d/mine.conf", "install bcache_journal /bin/true");
 	assert_int_equal(ctl("attach", NULL), FAILED);
 	says("an \"install\" line in modprobe.d replaces it");
