@@ -16,7 +16,7 @@
 workloads="random sequential hot fsync full busy cycling two discard"
 record=ours	# the side on which the writes are recorded
 recover="ours"	# the sides that recover: ours, stock
-number=$(rounds 12 100)	# of points, for each workload and recoverer
+number=$(rounds 8 100)	# of points, for each workload and recoverer
 nested=25	# percent of the points that crash a second time, in or after registration
 seconds=$(rounds 6 10)	# of writes
 seed=$RANDOM
@@ -214,7 +214,7 @@ try_point()
 		twice=$((twice + 1))
 		crash_again "$1" "$2" || {
 			refused=$((refused + 1))
-			wrong "$what: refused: $(dmesg | grep bcache | tail -n 3)"
+			wrong "$what: refused: $(dmesg | grep bcache | tail -n 6 | cut -c 1-200)"
 			wait_for 120 parts_stopped || fail "the refused set is still there"
 			below linear /dev/ram1 0
 			return
@@ -231,7 +231,7 @@ try_point()
 		stop_parts
 	else
 		refused=$((refused + 1))
-		wrong "$what: refused: $(dmesg | grep bcache | tail -n 3)"
+		wrong "$what: refused: $(dmesg | grep bcache | tail -n 6 | cut -c 1-200)"
 		stop_parts
 	fi
 }
