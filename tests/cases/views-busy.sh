@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: views-busy
-# about: a long registration blocks neither readers of the views nor a detach
+# about: a long registration blocks neither readers of the views nor a detach; then bcache goes
 # disks: 512M 512M 512M
 # timeout: 600
 # kernels: all
@@ -80,8 +80,22 @@ done
 echo 0 >"$PATCH/enabled" || fail "cannot disable the livepatch"
 wait_for 120 test ! -e "$views" -a ! -e "$ring" || fail "the views were not removed"
 state_is detaching || fail "not detaching: $(state)"
+
+say "the registration goes on in our functions; the search for new sets must not run again"
+cd /sys/kernel/tracing || fail "no tracefs"
+echo 1 >events/workqueue/workqueue_execute_start/enable || fail "no such event"
 dm resume cache
 wait_for 240 unpatched || fail "the livepatch was not removed"
 wait "$pid"
-wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
+sleep 3
+grep -q 'function ' trace || fail "nothing is traced"
+! grep 'bj_views_sync' trace || fail "bj_views_sync ran after the views had been taken down"
 fio_verify --size=1M
+sets | sed 's|$|/stop|' | while read -r stop; do
+	echo 1 >"$stop"
+done
+stop_set
+dm remove cache
+rmmod_bcache
+sleep 3
+wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
