@@ -211,7 +211,7 @@ static int may_go_on(const struct cache_set *c, const struct jset *j)
 {
 	if (fatal_signal_pending(current)) {
 		bj_warn(c,
-			"the registering process was killed: replay stopped before entry %llu, no entry is lost; register again\n",
+			"the registering process was killed: replay stopped before entry %llu: not registered; register again\n",
 			j->seq);
 		return -EINTR;
 	}
@@ -281,7 +281,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
  *
  * Stands in for bch_journal_replay. Called by registration with bch_register_lock held;
  * the journal accepts new entries meanwhile (a node may split). On error the set is not
- * registered, and all entries are still on disk.
+ * registered, and all entries are still on disk, unless room.c had to give up a bucket.
  *
  * Return: 0, -EIO if entries are missing, out of order or damaged, or if the set was
  * shut down meanwhile, -EINTR if the process was killed, or the error of

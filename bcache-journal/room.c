@@ -235,7 +235,7 @@ static void bj_tell_stuck(struct cache_set *c) __must_hold(&c->journal.lock)
 				first, last, STUCK_AFTER / HZ);
 	} else if (take_acceptance(c)) {
 		bj_warn(c,
-			"the journal is full: its oldest bucket will be overwritten because of accept_loss; a power cut before registration is complete loses entries from %llu on\n",
+			"the journal is full: its oldest bucket will be overwritten because of accept_loss; if this registration does not complete, entries from %llu on are lost\n",
 			first);
 		give_up = true;
 	} else {

@@ -188,9 +188,11 @@ static int bj_scan_erase(struct ring *r, const struct ring_spot *spot)
 
 	/* An unreadable place will probably stay unreadable: that is good enough. */
 	bj_warn(s->c,
-		"journal bucket %u, sector %llu: can't be overwritten (%d); if it becomes readable again, the abandoned entries there reappear%s\n",
+		"journal bucket %u, sector %llu: can't be overwritten (%d)%s\n",
 		spot->bucket, (u64)sector, ret,
-		spot->kind == RING_UNREADABLE ? "" : ": not registered");
+		spot->kind == RING_UNREADABLE ?
+			"; if it becomes readable again, the abandoned entries there reappear" :
+			", and the abandoned entries there would reappear: not registered");
 	return spot->kind == RING_UNREADABLE ? 0 : ret;
 }
 

@@ -428,7 +428,7 @@ static void check_ibt(struct doctor *d)
 	if (log_has("Missing ENDBR") > 0)
 		verdict(d, FAIL,
 			"please report it; \"ibt=warn\" or \"ibt=off\" avoids it",
-			"IBT: an indirect jump was blocked, see the kernel's log");
+			"IBT: an indirect jump went to a place without ENDBR, see the kernel's log");
 	else
 		verdict(d, OK, NULL, "IBT: %s",
 			ibt ? "these CPUs have it, and the modules are built for it" :

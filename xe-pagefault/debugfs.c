@@ -39,7 +39,7 @@ static void xpf_show_faults(struct seq_file *m, const struct xpf_stats *s)
 		seq_printf(m, "  type: %-30s %llu\n", xpf_types[i],
 			   s->types[i]);
 	seq_printf(m, "  %-36s %llu\n", "including prefetches", s->prefetches);
-	seq_printf(m, "  %-36s %llu\n", "served along with another fault",
+	seq_printf(m, "  %-36s %llu\n", "handled together with another",
 		   s->coalesced);
 
 	seq_puts(m, "\nverdicts\n");
