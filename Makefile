@@ -149,16 +149,16 @@ dkms-build:
 # Install the source for DKMS, unless this tree is already in that place; all kinds of
 # packages begin with this. Old files must not stay: make would use them.
 dkms-source:
-	$(Q)dir=$(DESTDIR)/usr/src/outrigger-$(VERSION); \
-	[ ! $$dir -ef . ] || exit 0; \
-	rm -rf $$dir; \
+	$(Q)dir="$(DESTDIR)/usr/src/outrigger-$(VERSION)"; \
+	[ ! "$$dir" -ef . ] || exit 0; \
+	rm -rf "$$dir" || exit; \
 	for f in Kbuild META Makefile dkms.conf tools/Makefile \
 		$(filter-out %/target.h,$(wildcard $(foreach d, \
 			attach lib tools $(ALL) xe-pagefault/port, \
 				$(d)/*.[ch] $(d)/*.want))); do \
-		install -D -m 644 $$f $$dir/$$f || exit; \
+		install -D -m 644 $$f "$$dir/$$f" || exit; \
 	done; \
-	sed -i 's|^TOOLDIR ?= .*|TOOLDIR ?= $(TOOLDIR)|' $$dir/Makefile
+	sed -i 's|^TOOLDIR ?= .*|TOOLDIR ?= $(TOOLDIR)|' "$$dir/Makefile"
 
 # Install the configuration for loading at boot and for unloading, as packages do.
 install-boot:
@@ -179,8 +179,9 @@ install-tools: tools
 	+$(Q)$(MAKE) --no-print-directory -C tools/dump install PREFIX=$(PREFIX)
 
 dkms-install: TOOLDIR = /usr/src/outrigger-$(VERSION)/tools
-dkms-install: dkms-source
+dkms-install:
 	$(Q)command -v dkms >/dev/null || { echo "outrigger: install dkms" >&2; exit 1; }
+	+$(Q)$(MAKE) --no-print-directory dkms-source TOOLDIR=$(TOOLDIR)
 	+$(Q)$(MAKE) --no-print-directory -C $(TOOLDIR)
 	dkms unbuild outrigger/$(VERSION) -k $(KVER) >/dev/null 2>&1 || :
 	dkms install --force outrigger/$(VERSION) -k $(KVER)
@@ -192,8 +193,12 @@ uninstall:
 	$(Q)[ ! -e /usr/src/outrigger-$(VERSION) ] || \
 		dkms remove outrigger/$(VERSION) --all || :
 	$(Q)[ ! -e $(LIBEXECDIR)/outrigger/initramfs ] || $(LIBEXECDIR)/outrigger/initramfs
-	$(Q)rm -rf /usr/src/outrigger-$(VERSION) $(LIBEXECDIR)/outrigger \
-		$(PREFIX)/share/outrigger
+	$(Q)if [ /usr/src/outrigger-$(VERSION) -ef . ]; then \
+		echo "outrigger: this source stays; DKMS no longer knows it"; \
+	else \
+		rm -rf /usr/src/outrigger-$(VERSION); \
+	fi
+	$(Q)rm -rf $(LIBEXECDIR)/outrigger $(PREFIX)/share/outrigger
 	$(Q)rm -f $(addprefix $(PREFIX)/,lib/modprobe.d/outrigger.conf \
 		lib/udev/rules.d/60-outrigger.rules share/man/man7/outrigger.7 \
 		$(foreach p,outriggerctl bcache-journal-dump,bin/$(p) \

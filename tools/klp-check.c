@@ -655,7 +655,7 @@ static void check_parts(const char *ours, const char *hook)
 /* Returns a function that shares the section of @f, other than the padding before @f. */
 static const char *neighbour(const GElf_Sym *f, const char *ours)
 {
-	const char *name, *pad = "__pfx_"; /* from objtool */
+	const char *name;
 	GElf_Sym s;
 	int i;
 
@@ -664,8 +664,10 @@ static const char *neighbour(const GElf_Sym *f, const char *ours)
 		    s.st_value == f->st_value)
 			continue;
 		name = symbol_name(&mod, &symtab, &s);
-		if (strncmp(name, pad, strlen(pad)) ||
-		    strcmp(name + strlen(pad), ours))
+		/* from objtool: __pfx_NAME, __cfi_NAME */
+		if ((strncmp(name, "__pfx_", 6) &&
+		     strncmp(name, "__cfi_", 6)) ||
+		    strcmp(name + 6, ours))
 			return name;
 	}
 	return NULL;

@@ -34,6 +34,8 @@ verdict $? "a source tree that is in that place already stays as it is"
 tree=$tmp/tree
 mkdir -p "$tree"
 cp -r "$top/Makefile" "$top/Kbuild" "$top/dkms.conf" "$top/META" "$top/packaging" "$top/ctl" "$tree"
+mkdir "$tree/tools"
+cp -r "$top/tools/dump" "$tree/tools"
 sed -i /^Version/d "$tree/META"
 for state in "no version" "no META"; do
 	refused() {	# WHAT COMMAND...
@@ -45,6 +47,7 @@ for state in "no version" "no META"; do
 	refused "make" make -C "$tree" fitting
 	refused "kbuild" make -f "$tree/Kbuild" src="$tree" OUTRIGGER_MODULES=
 	refused "outriggerctl's make" make -C "$tree/ctl" -n
+	refused "bcache-journal-dump's make" make -C "$tree/tools/dump" -n
 	refused "making a package" "$tree/packaging/build" source
 	# an excluded kernel would pass in silence
 	[ "$(cd "$tree" && kernelver=1.2.3 bash -c '. ./dkms.conf
