@@ -20,7 +20,7 @@ number=$(rounds 8 100)	# of points, for each workload and recoverer
 nested=25	# percent of the points that crash a second time, in or after registration
 seconds=$(rounds 6 10)	# of writes
 seed=$RANDOM
-again=''	# "POINT SEED [again]" of a log that is already on disk 2: only that point
+only=''	# "POINT SEED [again]" of a log that is already on disk 2: only that point
 [ ! -e /job/crash.conf ] || . /job/crash.conf
 
 # --- the disk and the set ----------------------------------------------------------
@@ -35,6 +35,8 @@ geometry()
 	full) cache=8320 options=(--writeback --bucket 8k --block 4k) ;;
 	two) devices=2 ;;
 	discard) options+=(--discard) ;;
+	random | busy | cycling) ;;
+	*) fail "no workload $1" ;;
 	esac
 	all=$((cache + devices * backing))
 }
@@ -139,7 +141,8 @@ record_log()
 		echo 0 >"/sys/block/bcache$i/bcache/sequential_cutoff"
 	done
 	no_bypass
-	/job/crash write log "$pattern" "${bcaches[@]:0:devices}" &
+	# of its own session: if a writer fails, it ends its process group
+	setsid /job/crash write log "$pattern" "${bcaches[@]:0:devices}" &
 	writers=$!
 	case $1 in
 	busy | cycling)
@@ -153,12 +156,24 @@ record_log()
 	rm /run/stop
 	kill "$writers" || fail "the writers died"
 	wait "$writers" 2>/dev/null # and their parent with them
+	bypassed=$(cat /sys/block/bcache*/bcache/stats_total/bypassed | sort -u | paste -sd ,)
 	stop_parts
 	drop_parts
 	wait_for 20 dmsetup remove log || fail "the log is still held"
 }
 
 # --- the sweep ---------------------------------------------------------------------
+
+# verify POINT: 0 if all writes acknowledged before POINT are there, 1 if not; prints
+verify()
+{
+	local status
+
+	/job/crash verify /run/index "$1" "${bcaches[@]:0:devices}" >/run/verify 2>&1
+	status=$?
+	[ "$status" -le 1 ] || fail "crash verify: exit status $status: $(cat /run/verify)"
+	return "$status"
+}
 
 # image POINT SEED: disk "work" is as after a power cut there
 image()
@@ -182,7 +197,8 @@ below()
 }
 
 # crash_again POINT SEED: register the image of that point, crash during that or later, and
-# make "work" what that leaves
+# make "work" what that leaves. No two registrations write the same, so a second try is not
+# the same crash.
 crash_again()
 {
 	local points at
@@ -221,13 +237,12 @@ try_point()
 		}
 	fi
 	if register_parts; then
-		/job/crash verify /run/index "$1" "${bcaches[@]:0:devices}" >/run/verify || {
+		verify "$1" || {
 			lost=$((lost + 1))
 			wrong "$what: $(cat /run/verify)"
 		}
 		# would a loss be seen? The first image lacks what came after it
-		((tried > 1)) || ! /job/crash verify /run/index "$last" \
-			"${bcaches[@]:0:devices}" >/run/verify || fail "nothing is missing there"
+		[ "$only" ] || ((tried > 1)) || ! verify "$last" || fail "nothing is missing there"
 		stop_parts
 	else
 		refused=$((refused + 1))
@@ -239,7 +254,8 @@ try_point()
 # sweep WORKLOAD RECOVERER
 sweep()
 {
-	local points acks discards near last at n=$number i tried=0 twice=0 lost=0 refused=0 before
+	local points acks discards ambiguous near last at n=$number i at_points=() twice_too
+	local tried=0 twice=0 lost=0 refused=0 before
 
 	to "$2"
 	/job/crash index "$(disk 2)" /run/index >/run/n || fail "no log"
@@ -251,9 +267,9 @@ sweep()
 	dmsetup mknodes
 	parts work
 	before=$SECONDS
-	if [ "$again" ]; then
+	if [ "$only" ]; then
 		# shellcheck disable=SC2086
-		try_point $again
+		try_point $only
 		n=0
 	fi
 	# BASE goes forward only. Every other point is near a discard, if there are any: they
@@ -263,17 +279,19 @@ sweep()
 		at=$((points * i / n + (RANDOM << 15 | RANDOM) % (points / n)))
 		((i % 2 == 0 || ${#near[@]} == 0)) ||
 			at=$((near[RANDOM % ${#near[@]}] + RANDOM % 6))
-		echo $((at < points ? at : last))
-	done | sort -n >/run/points
+		at_points+=($((at < points ? at : last)))
+	done
+	mapfile -t at_points < <(printf '%s\n' "${at_points[@]}" | sort -n)
 	for ((i = 0; i < n; i++)); do
-		try_point "$(sed -n "$((i + 1))p" /run/points)" $((seed + i)) \
-			"$( ((RANDOM % 100 < nested)) && echo again)"
+		((RANDOM % 100 < nested)) && twice_too=again || twice_too=''
+		try_point "${at_points[i]}" $((seed + i)) $twice_too
 		((i % 25)) || say "$1, $2: $tried of $n points, $lost lost, $refused refused"
 	done
 	drop_parts
 	dmsetup remove work
 	say "crash: workload=$1 record=$record recover=$2 points=$tried nested=$twice" \
-		"lost=$lost refused=$refused of=$points seed=$seed seconds=$((SECONDS - before))"
+		"lost=$lost refused=$refused of=$points ambiguous=$ambiguous" \
+		"bypassed=$bypassed seed=$seed seconds=$((SECONDS - before))"
 }
 
 RANDOM=$seed
@@ -281,10 +299,14 @@ disks_of_set=(/dev/mapper/part{0,1,2})
 bcaches=(/dev/bcache{0,1})
 modprobe bcache && modprobe dm_log_writes &&
 	modprobe brd rd_nr=3 rd_size=$((96 << 10)) || fail "no modules"
+bypassed=-
 for w in $workloads; do
 	geometry "$w"
-	[ "$again" ] || record_log "$w"
+	[ "$only" ] || record_log "$w"
 	for r in $recover; do
+		# the ramdisks of 6.1 have no discard, without which the stock driver refuses
+		# a journal that was discarded in part
+		[ "$w $r" != "discard stock" ] || continue
 		sweep "$w" "$r"
 		# the log stays on disk 2: see tests/crash --again
 		# shellcheck disable=SC2154 # from lib.sh

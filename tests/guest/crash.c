@@ -9,8 +9,8 @@
  *                     set; each acknowledgement becomes a mark in its log
  *   crash index LOGDEV INDEX
  *                     read the log from its device into the file INDEX and print
- *                     "points=N acks=N discards='P P...'", with the first points behind
- *                     each discard
+ *                     "points=N acks=N ambiguous=N discards='P P...'": the first points
+ *                     after each discard, and the writes of unknown order, see below
  *   crash image INDEX LOGDEV BASE WORK POINT SEED
  *                     make WORK what the disks hold after a power cut at POINT. BASE
  *                     follows, never backwards; it starts as the disks were when the log
@@ -27,7 +27,16 @@
  *   at all, whatever their order: SEED decides.
  *
  * There are three points for each flush and each write with FUA from the mark "begin" on:
- * before it, in the middle of it (some of its sectors), and after it.
+ * before it, in the middle of it (some of its sectors; a flush has none, so that is another
+ * image from before it), and after it.
+ *
+ * The log does not tell when a write without FUA completed. So
+ *
+ * - the images at a write with FUA have none of the other writes since the last flush:
+ *   these are only in the images before the next flush. A write that is harmful only until
+ *   a certain write with FUA is seen there in part, or not at all;
+ * - if such a write and one with FUA, between the same two flushes, have sectors in common,
+ *   the image has the former, which may be wrong. Those are counted as ambiguous.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -54,6 +63,7 @@
 #define CHUNK (256u * BLOCK)
 #define SECTOR 512
 #define DISCARDS 256 /* that are listed: the last ones */
+#define FUAS 1024 /* between two flushes */
 
 /* Documentation/admin-guide/device-mapper/log-writes.rst */
 #define LOG_MAGIC 0x6a736677736872ull
@@ -192,10 +202,15 @@ static int do_write(const char *log, const char *pattern, char **devs, int n)
 	snprintf(text, sizeof(text), "begin:%s:%d:%" PRIu64, pattern, n,
 		 blocks);
 	mark(dm, log, text);
-	for (int id = 0; id < n * WRITERS; id++)
-		if (!fork())
+	for (int id = 0; id < n * WRITERS; id++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			err(2, "fork");
+		if (!pid)
 			writer(dm, log, pattern, devs[id / WRITERS], id,
 			       blocks);
+	}
 	wait(&status); /* they only ever end by an error */
 	kill(0, SIGTERM);
 	return 1;
@@ -203,10 +218,22 @@ static int do_write(const char *log, const char *pattern, char **devs, int n)
 
 /* --- index ------------------------------------------------------------------------ */
 
+/* Has @x a sector in common with one of these? */
+static bool overlaps(const struct entry *x, const struct entry *fua, uint64_t n)
+{
+	for (uint64_t i = 0; i < n && i < FUAS; i++)
+		if (x->sector < fua[i].sector + fua[i].nr &&
+		    fua[i].sector < x->sector + x->nr)
+			return true;
+	return false;
+}
+
 static int do_index(const char *dev, const char *file)
 {
 	struct index head = { "", 0, 0, 0, 0, 0 };
 	uint64_t at, points = 0, acks = 0, discards[DISCARDS], n = 0;
+	uint64_t ambiguous = 0, nfua = 0;
+	static struct entry fua[FUAS]; /* since the last flush */
 	int fd = open_dev(dev, O_RDONLY);
 	struct log_super *super = buffer(BLOCK);
 	struct log_entry *e = buffer(BLOCK);
@@ -244,14 +271,21 @@ static int do_index(const char *dev, const char *file)
 		} else if (e->flags & LOG_DISCARD && head.begin) {
 			discards[n++ % DISCARDS] = points * 3;
 		}
+		if (e->flags & LOG_FLUSH)
+			nfua = 0;
+		else if (e->flags & LOG_FUA && head.begin)
+			fua[nfua++ % FUAS] = x;
+		else if (!(e->flags & LOG_MARK))
+			ambiguous += overlaps(&x, fua, nfua);
 		if (fwrite(&x, sizeof(x), 1, f) != 1)
 			err(2, "%s", file);
 	}
 	rewind(f);
 	if (fwrite(&head, sizeof(head), 1, f) != 1 || fclose(f))
 		err(2, "%s", file);
-	printf("points=%" PRIu64 " acks=%" PRIu64 " discards='", points * 3,
-	       acks);
+	printf("points=%" PRIu64 " acks=%" PRIu64 " ambiguous=%" PRIu64
+	       " discards='",
+	       points * 3, acks, ambiguous);
 	for (uint64_t i = 0; i < n && i < DISCARDS; i++)
 		printf("%" PRIu64 " ", discards[i]);
 	puts("'");
