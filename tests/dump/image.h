@@ -197,6 +197,7 @@ static inline u32 ti_before(u32 n)
  * rollback   the head of the newest bucket is gone: the stock driver goes back
  * bucket     a needed bucket is empty
  * discarded  the oldest needed bucket was discarded
+ * start      the set discards, and the oldest needed entry has a wrong checksum
  * version    the newest entry has a format from the future
  * later      the newest two entries are damaged
  * twice      an entry is there again, in the bucket behind
@@ -229,6 +230,10 @@ static inline bool ti_damage(const char *name)
 		ti_zero(ti_before(1));
 	} else if (!strcmp(name, "discarded")) {
 		ti_zero(ti_before(2));
+		TI_FLAGS |= 2;
+		ti_seal_super();
+	} else if (!strcmp(name, "start")) {
+		ti_jset(j->last_seq)->csum ^= 1;
 		TI_FLAGS |= 2;
 		ti_seal_super();
 	} else if (!strcmp(name, "version")) {
@@ -278,9 +283,10 @@ static inline bool ti_damage(const char *name)
 }
 
 static const char *const ti_names[] = {
-	"sound",   "torn",  "middle", "rollback", "bucket", "discarded",
-	"version", "later", "twice",  "foreign",  "unused", "flags",
-	"root",	   "key",   "csum",   "backing",  "none",   "empty",
+	"sound",     "torn",	"middle",  "rollback", "bucket",
+	"discarded", "start",	"version", "later",    "twice",
+	"foreign",   "unused",	"flags",   "root",     "key",
+	"csum",	     "backing", "none",	   "empty",
 };
 
 #endif

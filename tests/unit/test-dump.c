@@ -218,6 +218,7 @@ static void test_discarded(void **state)
 	assert_int_equal(s->stock[SERIES_LATER].outcome, STOCK_MISSING);
 	assert_int_equal(s->stock[SERIES_LATER].at, first);
 	assert_int_equal(s->lost.count, 0);
+	assert_int_equal(s->stock_lost[SERIES_DISCARD].count, 0);
 
 	/* On a device, it must be able to discard now. */
 	logical_block = 512;
@@ -226,6 +227,33 @@ static void test_discarded(void **state)
 	discards = true;
 	survey();
 	assert_int_equal(s->stock[SERIES_DISCARD].outcome, STOCK_REGISTERS);
+}
+
+/* With discard, the stock driver takes damage at the start for a discarded bucket. */
+static void test_start(void **state)
+{
+	u64 first = ti_jset(ti_newest)->last_seq;
+
+	assert_true(ti_damage("start"));
+	survey();
+	assert_int_equal(s->verdict, RING_MISSING);
+	assert_int_equal(s->stock[SERIES_DISCARD].outcome, STOCK_REGISTERS);
+	assert_int_equal(s->stock[SERIES_DISCARD].from,
+			 ti_first_in(ti_before(1)));
+	assert_int_equal(s->stock_lost[SERIES_DISCARD].first, first);
+	assert_int_equal(s->stock_lost[SERIES_DISCARD].last,
+			 ti_first_in(ti_before(1)) - 1);
+	assert_int_equal(s->stock_lost[SERIES_DISCARD].unknown, 0);
+	assert_int_equal(s->stock[SERIES_LATER].outcome, STOCK_MISSING);
+	assert_int_equal(s->stock_lost[SERIES_LATER].count, 0);
+
+	/* A bucket that was really discarded is no loss; what follows it is. */
+	ti_make(11, 13);
+	assert_true(ti_damage("discarded"));
+	ti_jset(ti_first_in(ti_before(1)))->csum ^= 1;
+	survey();
+	assert_int_equal(s->stock[SERIES_DISCARD].outcome, STOCK_REGISTERS);
+	assert_true(s->stock_lost[SERIES_DISCARD].count > 0);
 }
 
 /* What the stock driver does not check */
@@ -487,6 +515,7 @@ int main(void)
 		cmocka_unit_test_setup(test_damage_in_newest, fresh),
 		cmocka_unit_test_setup(test_gone_bucket, fresh),
 		cmocka_unit_test_setup(test_discarded, fresh),
+		cmocka_unit_test_setup(test_start, fresh),
 		cmocka_unit_test_setup(test_stock_keys, fresh),
 		cmocka_unit_test_setup(test_stock_seqs, fresh),
 		cmocka_unit_test_setup(test_root, fresh),

@@ -452,16 +452,23 @@ static void find_lost(struct survey *s)
 		lose_range(s, &s->lost, r->newest + 1, r->at.seq);
 }
 
-/* Entries of last_seq..newest, and of what the judge misses behind them. */
+/*
+ * Entries of last_seq..newest, and of what the judge misses behind them. The driver takes
+ * any gap at the start for discarded buckets; only those that were discarded are no loss.
+ */
 static void find_stock_lost(struct survey *s, enum series n)
 {
 	const struct stock_verdict *v = &s->stock[n];
 	struct loss *l = &s->stock_lost[n];
 	const struct ring *r = &s->ring;
-	u64 to = r->newest;
+	u64 from = r->last_seq + r->discarded, to = r->newest;
 
 	if (v->outcome != STOCK_REGISTERS || !r->newest)
 		return;
+	if (from < v->needed)
+		from = v->needed;
+	if (from < v->from)
+		lose_range(s, l, from, v->from - 1);
 	if (s->verdict == RING_LATER && r->at.seq)
 		to = r->at.seq - 1;
 	if (s->verdict == RING_REJECTED && r->at.seq > to)
