@@ -8,6 +8,7 @@
 
 static char *context;
 static const char *unfinished;
+static int exit_status = 1;
 
 void error_context(const char *format, ...)
 {
@@ -43,6 +44,11 @@ void error_remove(const char *path)
 	unfinished = path;
 }
 
+void error_status(int status)
+{
+	exit_status = status;
+}
+
 void die(const char *format, ...)
 {
 	va_list args;
@@ -52,7 +58,7 @@ void die(const char *format, ...)
 	va_end(args);
 	if (unfinished)
 		unlink(unfinished);
-	exit(1);
+	exit(exit_status);
 }
 
 void *must(void *p)

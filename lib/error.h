@@ -21,7 +21,13 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vcomplain(const char *format, va_list args);
 
 /**
- * die - print a message as complain() does, and exit with status 1
+ * error_status - set the exit status of die()
+ * @status: the status, which is 1 otherwise
+ */
+void error_status(int status);
+
+/**
+ * die - print a message as complain() does, and exit
  * @format: the message
  *
  * Removes the file that error_remove() named.

@@ -9,7 +9,14 @@
 static void put(struct json_object *o, const char *key,
 		struct json_object *value)
 {
-	json_object_object_add(o, key, value);
+	if (json_object_object_add(o, key, value))
+		die("out of memory");
+}
+
+static void append(struct json_object *list, struct json_object *value)
+{
+	if (json_object_array_add(list, value))
+		die("out of memory");
 }
 
 static void put_number(struct json_object *o, const char *key, u64 value)
@@ -110,7 +117,7 @@ static struct json_object *ring(const struct survey *s)
 		put_number(o, "newest_bucket", r->cur);
 	}
 	for (i = 0; i < r->nbuckets; i++)
-		json_object_array_add(buckets, bucket(s, i));
+		append(buckets, bucket(s, i));
 	put(o, "buckets", buckets);
 	return o;
 }
@@ -130,7 +137,7 @@ static struct json_object *key(const struct bkey *k)
 		put_number(p, "dev", ptr_dev(k, i));
 		put_number(p, "offset", ptr_offset(k, i));
 		put_number(p, "gen", ptr_gen(k, i));
-		json_object_array_add(ptrs, p);
+		append(ptrs, p);
 	}
 	put(o, "ptrs", ptrs);
 	return o;
@@ -151,15 +158,14 @@ static void put_keys(struct json_object *o, struct survey *s,
 	put(o, "uuid_bucket", key((const struct bkey *)j->uuid_bucket_pad));
 	prios = array();
 	for (i = 0; i < s->sb.nr_in_set && i < JSET_CACHES; i++)
-		json_object_array_add(
-			prios, must(json_object_new_uint64(j->prio_bucket[i])));
+		append(prios, must(json_object_new_uint64(j->prio_bucket[i])));
 	put(o, "prio_bucket", prios);
 	list = array();
 	for (used = 0; used < j->keys; used += key_u64s(k)) {
 		k = (const struct bkey *)(j->d + used);
 		if (j->keys - used < key_u64s(k))
 			break;
-		json_object_array_add(list, key(k));
+		append(list, key(k));
 	}
 	put(o, "key_list", list);
 }
@@ -198,8 +204,7 @@ static struct json_object *entries(struct survey *s, bool keys,
 
 	for (i = 0; i < s->nr_places; i++)
 		if (filter_shows(f, &s->place[i]))
-			json_object_array_add(list,
-					      entry(s, &s->place[i], keys));
+			append(list, entry(s, &s->place[i], keys));
 	return list;
 }
 

@@ -39,7 +39,7 @@ static void usage(FILE *out)
 	      "  -o, --offset BYTES    of the device in the image; K, M, G, T may follow\n"
 	      "  -h, --help, -V, --version\n\n"
 	      "Exit status: 0 bcache-journal would register the set, 1 it would refuse the set,\n"
-	      "2 usage, or no journal can be read. See bcache-journal-dump(8).\n",
+	      "2 usage, no journal can be read, or another error. See bcache-journal-dump(8).\n",
 	      out);
 }
 
@@ -220,27 +220,23 @@ static enum surveyed survey_all(struct survey *s, struct image *im,
 	return survey_ring(s);
 }
 
-int main(int argc, char **argv)
+static int dump(const struct options *o)
 {
-	struct options o = {};
 	struct survey *s;
+	struct filter filter = o->filter;
 	struct image im;
 	int ret;
 
-	error_context("bcache-journal-dump");
-	ret = parse(&o, argc, argv);
-	if (ret != GO_ON)
-		return ret;
-	if (image_open(&im, o.path, o.offset))
+	if (image_open(&im, o->path, o->offset))
 		return FAILED;
 
 	s = zalloc(sizeof(*s));
 	s->progress = progress;
-	if (survey_all(s, &im, o.json ? 0 : o.show) == SURVEYED) {
+	if (survey_all(s, &im, o->json ? 0 : o->show) == SURVEYED) {
 		progress(NULL, 0, 0);
-		filter_apply(&o.filter, s);
-		(o.json ? print_json : print_text)(stdout, s, o.show,
-						   &o.filter);
+		filter_apply(&filter, s);
+		(o->json ? print_json : print_text)(stdout, s, o->show,
+						    &filter);
 		ret = survey_registers(s) ? REGISTERS : REFUSED;
 	} else {
 		ret = FAILED;
@@ -248,6 +244,19 @@ int main(int argc, char **argv)
 	survey_free(s);
 	free(s);
 	image_close(&im);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {};
+	int ret;
+
+	error_context("bcache-journal-dump");
+	error_status(FAILED);
+	ret = parse(&o, argc, argv);
+	if (ret == GO_ON)
+		ret = dump(&o);
 	if (fflush(stdout) || ferror(stdout)) {
 		complain("cannot write: %s", strerror(errno));
 		return FAILED;
