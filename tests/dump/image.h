@@ -206,6 +206,7 @@ static inline u32 ti_before(u32 n)
  * flags      the replacement policy is unknown
  * root       the newest entry leads to no root
  * key        a needed entry has a key that leads out of the cache
+ * sequence   the journal buckets are all the same one
  * csum       the checksum of the superblock is wrong
  * backing    a backing device
  * none       no superblock
@@ -264,6 +265,13 @@ static inline bool ti_damage(const char *name)
 		j = ti_jset(ti_newest - 1);
 		((struct bkey *)j->d)->ptr[0] = ptr_make(3, 1 << 20, 0);
 		ti_seal(j);
+	} else if (!strcmp(name, "sequence")) {
+		u32 i;
+
+		TI_NJOURNAL = 256;
+		for (i = 0; i < 256; i++)
+			TI_SUPER(u64, 208 + 8 * i) = TI_FIRST;
+		ti_seal_super();
 	} else if (!strcmp(name, "csum")) {
 		TI_SUPER(u64, 0) ^= 1;
 	} else if (!strcmp(name, "backing")) {
@@ -283,10 +291,10 @@ static inline bool ti_damage(const char *name)
 }
 
 static const char *const ti_names[] = {
-	"sound",     "torn",	"middle",  "rollback", "bucket",
-	"discarded", "start",	"version", "later",    "twice",
-	"foreign",   "unused",	"flags",   "root",     "key",
-	"csum",	     "backing", "none",	   "empty",
+	"sound",     "torn",	 "middle",  "rollback", "bucket",
+	"discarded", "start",	 "version", "later",	"twice",
+	"foreign",   "unused",	 "flags",   "root",	"key",
+	"csum",	     "sequence", "backing", "none",	"empty",
 };
 
 #endif

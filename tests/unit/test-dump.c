@@ -24,6 +24,7 @@ static struct survey *s;
 static struct image im;
 static u32 logical_block; /* of a device; 0 for an image */
 static bool discards;
+static size_t max_places;
 
 static ssize_t memory_pread(struct image *image, void *buf, size_t bytes,
 			    uint64_t at)
@@ -69,6 +70,7 @@ static void survey(void)
 		.discards = discards,
 	};
 	s = calloc(1, sizeof(*s));
+	s->max_places = max_places;
 	assert_int_equal(survey_super(s, &im), SURVEYED);
 	assert_int_equal(survey_ring(s), SURVEYED);
 }
@@ -78,6 +80,7 @@ static int fresh(void **state)
 	memset(unreadable, 0, sizeof(unreadable));
 	logical_block = 0;
 	discards = false;
+	max_places = 0;
 	ti_make(11, 13);
 	return 0;
 }
@@ -423,6 +426,26 @@ static void test_places(void **state)
 	assert_non_null(place_of(seq, PLACE_STALE));
 }
 
+/* Places that recovery does not need are left out first. */
+static void test_too_many_places(void **state)
+{
+	size_t all;
+
+	survey();
+	all = s->nr_places;
+	assert_int_equal(s->left_out, 0);
+	max_places = all - 1;
+	survey();
+	assert_true(s->nr_places < all);
+	assert_int_equal(s->nr_places + s->left_out, all);
+	assert_non_null(place_of(ti_newest, PLACE_NEEDED));
+	max_places = 1;
+	survey();
+	assert_int_equal(s->nr_places, 1);
+	assert_int_equal(s->left_out, all - 1);
+	assert_true(survey_registers(s));
+}
+
 static void test_foreign(void **state)
 {
 	assert_true(ti_damage("foreign"));
@@ -493,6 +516,15 @@ static void test_large_buckets(void **state)
 	survey();
 	assert_true(survey_registers(s));
 
+	TI_SUPER(u16, 194) = 19;
+	ti_seal_super();
+	super_decode(&sb, ti_data + SUPER_AT);
+	assert_null(super_unusable(&sb));
+	TI_SUPER(u16, 194) = 20;
+	ti_seal_super();
+	super_decode(&sb, ti_data + SUPER_AT);
+	assert_non_null(strstr(super_unusable(&sb), "more than 256 MiB"));
+
 	TI_SUPER(u16, 194) = 40;
 	ti_seal_super();
 	super_decode(&sb, ti_data + SUPER_AT);
@@ -525,6 +557,7 @@ int main(void)
 		cmocka_unit_test_setup(test_all_unreadable, fresh),
 		cmocka_unit_test_setup(test_unreadable_super, fresh),
 		cmocka_unit_test_setup(test_places, fresh),
+		cmocka_unit_test_setup(test_too_many_places, fresh),
 		cmocka_unit_test_setup(test_foreign, fresh),
 		cmocka_unit_test_setup(test_super, fresh),
 		cmocka_unit_test_setup(test_large_buckets, fresh),

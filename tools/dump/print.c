@@ -552,6 +552,11 @@ void print_text(FILE *out, struct survey *s, unsigned int show,
 	if (s->im->in_use)
 		fputs("The device is in use: its journal may change while it is read.\n\n",
 		      out);
+	if (s->left_out && show & (SHOW_ENTRIES | SHOW_KEYS | SHOW_VERDICT))
+		fprintf(out,
+			"%llu entries or damaged places are too many: they are not listed, and keys in them\n"
+			"are not counted in what would be lost.\n\n",
+			s->left_out);
 	if (show & SHOW_SUPER) {
 		print_super(out, s);
 		more = true;

@@ -9,6 +9,8 @@
 #define SUPER_SECTOR 8
 #define PAGE_SECTORS 8 /* of amd64 */
 #define MIN_NBUCKETS 128
+/* Far more than anyone uses; it bounds the time that a hostile image takes. */
+#define MAX_BUCKET_SECTORS (1 << 19)
 
 #define VERSION_CDEV 0
 #define VERSION_BDEV 1
@@ -136,10 +138,19 @@ static bool power_of_2(u32 n)
 	return n && !(n & (n - 1));
 }
 
-static const char *refused_geometry(const struct super *sb, u64 device_sectors)
+/* The stock driver has never written or accepted anything else. */
+static bool in_sequence(const struct super *sb)
 {
 	unsigned int i;
 
+	for (i = 0; i < sb->njournal; i++)
+		if (sb->d[i] != sb->first_bucket + i)
+			return false;
+	return true;
+}
+
+static const char *refused_geometry(const struct super *sb, u64 device_sectors)
+{
 	if (sb->nbuckets > INT64_MAX)
 		return "too many buckets";
 	if (sb->nbuckets < MIN_NBUCKETS)
@@ -160,9 +171,8 @@ static const char *refused_geometry(const struct super *sb, u64 device_sectors)
 	if (!sb->nr_in_set || sb->nr_in_set <= sb->nr_this_dev ||
 	    sb->nr_in_set > JSET_CACHES)
 		return "the number of the cache in its set is impossible";
-	for (i = 0; i < sb->njournal; i++)
-		if (sb->d[i] != sb->first_bucket + i)
-			return "the journal buckets are not in sequence";
+	if (!in_sequence(sb))
+		return "the journal buckets are not in sequence";
 	if (sb->first_bucket + sb->njournal > sb->nbuckets)
 		return "the journal buckets don't fit on the device";
 	if ((u64)sb->first_bucket * sb->bucket_size < 2 * SUPER_SECTOR)
@@ -234,6 +244,10 @@ const char *super_unusable(const struct super *sb)
 		return "the superblock has an impossible block size";
 	if (!power_of_2(sb->bucket_size) || sb->bucket_size < PAGE_SECTORS)
 		return "the superblock has an impossible bucket size";
+	if (sb->bucket_size > MAX_BUCKET_SECTORS)
+		return "the superblock has buckets of more than 256 MiB, which this program does not read";
+	if (!in_sequence(sb))
+		return "the superblock has journal buckets that are not in sequence";
 	return NULL;
 }
 

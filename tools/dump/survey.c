@@ -42,6 +42,9 @@ const char *const series_names[NR_SERIES] = {
 	[SERIES_LATER] = "stock 7.3",
 };
 
+/* A journal of 256 buckets of 512 KiB has no more blocks. */
+#define MAX_PLACES (1 << 18)
+
 static u64 csum(const struct jset *j)
 {
 	return bcache_crc64(jset_csum_start(j), jset_csum_bytes(j));
@@ -164,16 +167,28 @@ static const struct ring_ops look_ops = {
 	.erase = never_erase,
 };
 
+static bool is_needless(enum place_state state)
+{
+	return state == PLACE_OLD || state == PLACE_STALE ||
+	       state == PLACE_FOREIGN;
+}
+
+/* The place is lost with the next call if there is no room for it. */
 static struct place *new_place(struct survey *s, const struct ring_spot *spot,
 			       enum place_state state)
 {
-	struct place *p;
+	struct place *p = &s->spare;
 
-	if (s->nr_places == s->room) {
-		s->room = s->room ? 2 * s->room : 256;
-		s->place = must(realloc(s->place, s->room * sizeof(*p)));
+	if (s->nr_places >= s->max_places >> is_needless(state)) {
+		s->left_out++;
+	} else {
+		if (s->nr_places == s->room) {
+			s->room = s->room ? 2 * s->room : 256;
+			s->place =
+				must(realloc(s->place, s->room * sizeof(*p)));
+		}
+		p = &s->place[s->nr_places++];
 	}
-	p = &s->place[s->nr_places++];
 	*p = (struct place){ .state = state, .spot = *spot };
 	return p;
 }
@@ -230,30 +245,6 @@ static void note_unreadable(struct survey *s, const struct ring_spot *spot)
 		new_place(s, spot, PLACE_UNREADABLE);
 }
 
-/*
- * The walk has seen all of an entry with a wrong checksum, unless its length is
- * impossible. The window that @j points into may hold only its first block.
- */
-static void note_damaged(struct survey *s, const struct ring_spot *spot)
-{
-	struct place *p = new_place(s, spot, PLACE_DAMAGED);
-	const struct jset *j = s->again;
-	u32 block = s->ring.geom.block_bytes >> 9;
-
-	if (read_place(s, spot->bucket, spot->offset, block, s->again))
-		return;
-	note_jset(p, j, &s->ring.geom, false);
-	if (jset_bytes(p->words) > s->ring.geom.max_bytes ||
-	    jset_blocks(p->words, &s->ring.geom) * block >
-		    s->sb.bucket_size - spot->offset)
-		return;
-	if (read_place(s, spot->bucket, spot->offset,
-		       jset_blocks(j->keys, &s->ring.geom) * block, s->again))
-		return;
-	if (j->keys == p->words)
-		note_jset(p, j, &s->ring.geom, true);
-}
-
 static int look_visit(struct ring *r, const struct ring_spot *spot,
 		      const struct jset *j)
 {
@@ -278,7 +269,9 @@ static int look_visit(struct ring *r, const struct ring_spot *spot,
 		break;
 	case RING_BAD:
 		b->damaged++;
-		note_damaged(s, spot);
+		/* All of it was read, unless its length is impossible. */
+		note_jset(new_place(s, spot, PLACE_DAMAGED), j, &r->geom,
+			  spot->verdict != JSET_TOO_BIG);
 		break;
 	case RING_UNREADABLE:
 		b->unreadable++;
@@ -519,6 +512,8 @@ enum surveyed survey_super(struct survey *s, struct image *im)
 	u64 sectors;
 
 	s->im = im;
+	if (!s->max_places)
+		s->max_places = MAX_PLACES;
 	s->buf = must(malloc(IMAGE_MAX_READ));
 	s->again = must(malloc(IMAGE_MAX_READ));
 	if (im->bytes < SUPER_AT + SUPER_BYTES) {

@@ -134,6 +134,10 @@ enum series {
  * @place: the places that are not blank, in the order of the ring
  * @nr_places: number of them
  * @room: room for so many
+ * @max_places: keep no more than that, and half as many that recovery does not need; the
+ *              caller may set it, otherwise survey_super() does
+ * @left_out: places that were not kept
+ * @spare: where those go
  * @by_seq: the places in the order of their seq
  * @replayed: keys in the entries that recovery uses
  * @replayed_sectors: the sum of their sizes
@@ -162,6 +166,9 @@ struct survey {
 	struct place *place;
 	size_t nr_places;
 	size_t room;
+	size_t max_places;
+	u64 left_out;
+	struct place spare;
 	const struct place **by_seq;
 	u64 replayed;
 	u64 replayed_sectors;
