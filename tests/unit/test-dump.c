@@ -25,6 +25,8 @@ static struct image im;
 static u32 logical_block; /* of a device; 0 for an image */
 static bool discards;
 static size_t max_places;
+static u64 short_by; /* bytes that the device lacks */
+static u64 disk_bytes;
 
 static ssize_t memory_pread(struct image *image, void *buf, size_t bytes,
 			    uint64_t at)
@@ -65,7 +67,8 @@ static void survey(void)
 		.name = "image",
 		.pread = memory_pread,
 		.fd = -1,
-		.bytes = TI_BYTES,
+		.bytes = TI_BYTES - short_by,
+		.disk_bytes = disk_bytes,
 		.logical_block = logical_block,
 		.discards = discards,
 	};
@@ -81,6 +84,8 @@ static int fresh(void **state)
 	logical_block = 0;
 	discards = false;
 	max_places = 0;
+	short_by = 0;
+	disk_bytes = 0;
 	ti_make(11, 13);
 	return 0;
 }
@@ -501,6 +506,34 @@ static void test_super(void **state)
 	}
 }
 
+/* The stock driver compares with the size of the whole disk. */
+static void test_partition(void **state)
+{
+	logical_block = 512;
+	survey();
+	assert_null(s->sb_refused);
+	assert_false(s->past_end);
+	short_by = TI_BLOCK;
+	survey();
+	assert_non_null(strstr(s->sb_refused, "too small"));
+	assert_true(s->past_end);
+	disk_bytes = TI_BYTES;
+	survey();
+	assert_null(s->sb_refused);
+	assert_true(survey_registers(s));
+	assert_true(s->past_end);
+	disk_bytes = TI_BYTES - TI_BLOCK;
+	survey();
+	assert_non_null(s->sb_refused);
+
+	logical_block = 0; /* an image */
+	disk_bytes = 0;
+	survey();
+	assert_null(s->sb_refused);
+	assert_true(s->partial);
+	assert_false(s->past_end);
+}
+
 /* Buckets of 2^n sectors, as a feature of version 5 */
 static void test_large_buckets(void **state)
 {
@@ -560,6 +593,7 @@ int main(void)
 		cmocka_unit_test_setup(test_too_many_places, fresh),
 		cmocka_unit_test_setup(test_foreign, fresh),
 		cmocka_unit_test_setup(test_super, fresh),
+		cmocka_unit_test_setup(test_partition, fresh),
 		cmocka_unit_test_setup(test_large_buckets, fresh),
 	};
 

@@ -45,31 +45,34 @@ static void in_sysfs(char *path, size_t size, dev_t dev, const char *file)
 		 file);
 }
 
+/* Reads a number from a file in sysfs of the block device. */
+static bool sysfs_number(dev_t dev, const char *file, unsigned long long *value)
+{
+	char path[PATH_MAX];
+	bool ok;
+	FILE *f;
+
+	in_sysfs(path, sizeof(path), dev, file);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	ok = fscanf(f, "%llu", value) == 1;
+	fclose(f);
+	return ok;
+}
+
 static bool device_discards(dev_t dev)
 {
-	static const char *const files[] = { "queue/discard_max_bytes",
-					     "../queue/discard_max_bytes" };
-	char path[PATH_MAX];
 	unsigned long long bytes = 0;
-	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
-		FILE *f;
-
-		in_sysfs(path, sizeof(path), dev, files[i]);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		if (fscanf(f, "%llu", &bytes) != 1)
-			bytes = 0;
-		fclose(f);
-		return bytes;
-	}
-	return false;
+	if (!sysfs_number(dev, "queue/discard_max_bytes", &bytes))
+		sysfs_number(dev, "../queue/discard_max_bytes", &bytes);
+	return bytes;
 }
 
 static int device_info(struct image *im, const struct stat *st)
 {
+	unsigned long long number;
 	char path[PATH_MAX];
 	uint64_t bytes;
 	int block;
@@ -79,6 +82,10 @@ static int device_info(struct image *im, const struct stat *st)
 		return -1;
 	im->bytes = bytes;
 	im->logical_block = block;
+	/* In sysfs, a partition is below its disk; sizes are in sectors of 512 bytes. */
+	if (sysfs_number(st->st_rdev, "partition", &number) &&
+	    sysfs_number(st->st_rdev, "../size", &number))
+		im->disk_bytes = number << 9;
 	in_sysfs(path, sizeof(path), st->st_rdev, "bcache");
 	im->in_use = !access(path, F_OK);
 	im->discards = device_discards(st->st_rdev);

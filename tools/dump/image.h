@@ -19,6 +19,7 @@
  * @fd: for the @pread of image_open()
  * @base: offset of the device in the file
  * @bytes: size, from @base on
+ * @disk_bytes: of a partition, the size of the whole disk; otherwise 0
  * @logical_block: of a block device, in bytes; 0 for a file
  * @in_use: bcache is using the device
  * @discards: a block device that can discard
@@ -35,6 +36,7 @@ struct image {
 	int fd;
 	uint64_t base;
 	uint64_t bytes;
+	uint64_t disk_bytes;
 	uint32_t logical_block;
 	bool in_use;
 	bool discards;

@@ -303,6 +303,8 @@ void print_json(FILE *out, struct survey *s, unsigned int show,
 
 	put_text(o, "device", s->im->name);
 	put_bool(o, "in_use", s->im->in_use);
+	if (s->past_end)
+		put_bool(o, "past_end", true);
 	if (s->left_out)
 		put_number(o, "left_out", s->left_out);
 	if (show & SHOW_SUPER)

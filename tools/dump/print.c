@@ -552,6 +552,9 @@ void print_text(FILE *out, struct survey *s, unsigned int show,
 	if (s->im->in_use)
 		fputs("The device is in use: its journal may change while it is read.\n\n",
 		      out);
+	if (s->past_end)
+		fputs("The buckets of the cache extend past the end of the device: I/O there fails.\n\n",
+		      out);
 	if (s->left_out && show & (SHOW_ENTRIES | SHOW_KEYS | SHOW_VERDICT))
 		fprintf(out,
 			"%llu entries or damaged places are too many: they are not listed, and keys in them\n"

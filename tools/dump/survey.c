@@ -509,6 +509,7 @@ static void ask_stock(struct survey *s)
  */
 enum surveyed survey_super(struct survey *s, struct image *im)
 {
+	bool too_short;
 	u64 sectors;
 
 	s->im = im;
@@ -531,13 +532,17 @@ enum surveyed survey_super(struct survey *s, struct image *im)
 		return NO_SUPER;
 	}
 
-	s->partial = !im->logical_block &&
-		     (__builtin_mul_overflow(s->sb.nbuckets, s->sb.bucket_size,
-					     &sectors) ||
-		      im->bytes >> 9 < sectors);
-	s->sb_refused = super_refused(
-		&s->sb, s->partial ? SECTORS_UNKNOWN : im->bytes >> 9,
-		im->logical_block);
+	too_short = __builtin_mul_overflow(s->sb.nbuckets, s->sb.bucket_size,
+					   &sectors) ||
+		    im->bytes >> 9 < sectors;
+	s->partial = too_short && !im->logical_block;
+	s->past_end = too_short && im->logical_block && !s->sb.backing;
+	/* For a partition, the stock driver looks at the size of the whole disk. */
+	if (s->partial)
+		sectors = SECTORS_UNKNOWN;
+	else
+		sectors = (im->disk_bytes ? im->disk_bytes : im->bytes) >> 9;
+	s->sb_refused = super_refused(&s->sb, sectors, im->logical_block);
 	s->sync = s->sb.flags & SUPER_SYNC;
 	explain_super(s->sb.njournal, s->sb.flags, &s->ours_refused);
 	return SURVEYED;

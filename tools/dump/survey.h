@@ -125,6 +125,8 @@ enum series {
  * @ours_refused: why bcache-journal refuses it, if not empty
  * @sync: the set has been in use; otherwise nothing reads its journal
  * @partial: the image is shorter than the device was
+ * @past_end: buckets lie past the end of the device, which the stock driver accepts if
+ *            this is a partition of a large enough disk
  * @ring: the ring as the judge left it
  * @error: the scan was given up with this errno, or 0
  * @verdict: of the judge
@@ -157,6 +159,7 @@ struct survey {
 	struct sentence ours_refused;
 	bool sync;
 	bool partial;
+	bool past_end;
 	struct ring ring;
 	int error;
 	enum ring_verdict verdict;
