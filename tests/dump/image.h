@@ -199,6 +199,7 @@ static inline u32 ti_before(u32 n)
  * discarded  the oldest needed bucket was discarded
  * start      the set discards, and the oldest needed entry has a wrong checksum
  * version    the newest entry has a format from the future
+ * far        the same, and its number is far ahead
  * later      the newest two entries are damaged
  * twice      an entry is there again, in the bucket behind
  * foreign    a bucket that recovery does not need has entries of another set
@@ -239,6 +240,10 @@ static inline bool ti_damage(const char *name)
 		ti_seal_super();
 	} else if (!strcmp(name, "version")) {
 		j->version = 7;
+		ti_seal(j);
+	} else if (!strcmp(name, "far")) {
+		j->version = 7;
+		j->seq += 1000000;
 		ti_seal(j);
 	} else if (!strcmp(name, "later")) {
 		j->csum ^= 1;
@@ -291,10 +296,10 @@ static inline bool ti_damage(const char *name)
 }
 
 static const char *const ti_names[] = {
-	"sound",     "torn",	 "middle",  "rollback", "bucket",
-	"discarded", "start",	 "version", "later",	"twice",
-	"foreign",   "unused",	 "flags",   "root",	"key",
-	"csum",	     "sequence", "backing", "none",	"empty",
+	"sound",   "torn",    "middle", "rollback", "bucket", "discarded",
+	"start",   "version", "far",	"later",    "twice",  "foreign",
+	"unused",  "flags",   "root",	"key",	    "csum",   "sequence",
+	"backing", "none",    "empty",
 };
 
 #endif

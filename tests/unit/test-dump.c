@@ -316,12 +316,28 @@ static void test_stock_seqs(void **state)
 	stock_is(STOCK_CRASHES, ~0ULL); /* it walks the gap */
 }
 
+/* Not all numbers up to a far one are looked at. */
+static void test_far(void **state)
+{
+	u64 seq = ti_newest;
+
+	assert_true(ti_damage("far"));
+	survey();
+	assert_int_equal(s->verdict, RING_REJECTED);
+	assert_true(s->lost.at_least);
+	assert_int_equal(s->lost.count, RING_MAX_OPEN);
+	assert_int_equal(s->lost.first, seq);
+	assert_int_equal(s->lost.last, seq + 1000000);
+	assert_true(survey_accepts(s));
+}
+
 static void test_root(void **state)
 {
 	assert_true(ti_damage("root"));
 	survey();
 	assert_int_equal(s->verdict, RING_OK);
 	assert_false(survey_registers(s));
+	assert_false(survey_accepts(s));
 	stock_is(STOCK_BAD_ROOT, ti_newest);
 }
 
@@ -583,6 +599,7 @@ int main(void)
 		cmocka_unit_test_setup(test_start, fresh),
 		cmocka_unit_test_setup(test_stock_keys, fresh),
 		cmocka_unit_test_setup(test_stock_seqs, fresh),
+		cmocka_unit_test_setup(test_far, fresh),
 		cmocka_unit_test_setup(test_root, fresh),
 		cmocka_unit_test_setup(test_unreadable_entry, fresh),
 		cmocka_unit_test_setup(test_unreadable_first_block, fresh),

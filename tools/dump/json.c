@@ -208,18 +208,24 @@ static struct json_object *entries(struct survey *s, bool keys,
 	return list;
 }
 
-static void put_loss(struct json_object *o, const struct loss *l)
+static void put_loss(struct json_object *o, const struct survey *s,
+		     const struct loss *l)
 {
 	struct json_object *lost = object();
 
 	put_number(lost, "entries", l->count);
 	if (l->count) {
+		put_bool(lost, "at_least", l->at_least);
 		put_number(lost, "first", l->first);
 		put_number(lost, "last", l->last);
 		put_number(lost, "keys", l->keys);
 		put_number(lost, "sectors", l->sectors);
 		put_number(lost, "entries_unreadable", l->unknown);
 	}
+	if (s->verdict == RING_HIDDEN)
+		put_number(lost, "unknown_from", s->ring.newest + 1);
+	if (s->verdict == RING_LATER)
+		put_number(lost, "unless_torn", s->ring.at.seq);
 	put(o, "lost", lost);
 }
 
@@ -266,8 +272,10 @@ static struct json_object *verdict(const struct survey *s)
 		put_number(of, "bucket", r->at.bucket);
 		put_number(of, "sector",
 			   survey_sector(s, r->at.bucket, r->at.offset));
-		put_loss(of, &s->lost);
 	}
+	put_bool(of, "accept_loss", survey_accepts(s));
+	if (survey_accepts(s))
+		put_loss(of, s, &s->lost);
 	if (!s->error && r->torn.kind != RING_BLANK)
 		put_number(of, "torn", r->newest + 1);
 	put(o, "bcache-journal", of);
@@ -281,7 +289,8 @@ static struct json_object *verdict(const struct survey *s)
 			put_number(of, "first", v->from);
 			put_number(of, "last", v->to);
 		}
-		put_loss(of, &s->stock_lost[n]);
+		if (s->sync && stock_outcome(s, n) == OUTCOME_REGISTERS)
+			put_loss(of, s, &s->stock_lost[n]);
 		put_bool(of, "sure", !s->stock_errors);
 		put(o, series_names[n], of);
 	}

@@ -398,7 +398,8 @@ static void print_loss(FILE *out, const struct survey *s, const struct loss *l)
 	if (l->count == 1)
 		fprintf(out, "entry %llu", l->first);
 	else
-		fprintf(out, "%llu entries, %llu-%llu", l->count, l->first,
+		fprintf(out, "%s%llu entries, %llu-%llu",
+			l->at_least ? "at least " : "", l->count, l->first,
 			l->last);
 	if (l->unknown == l->count)
 		fputs(" (keys unreadable)", out);
@@ -413,6 +414,9 @@ static void print_loss(FILE *out, const struct survey *s, const struct loss *l)
 		fprintf(out,
 			", and entry %llu unless it was being written when power was lost",
 			s->ring.at.seq);
+	if (s->verdict == RING_HIDDEN)
+		fprintf(out, ", and any entries from %llu on",
+			s->ring.newest + 1);
 	fputc('\n', out);
 }
 

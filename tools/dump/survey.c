@@ -413,12 +413,15 @@ static void lose(const struct survey *s, struct loss *l, u64 seq)
 static void lose_range(const struct survey *s, struct loss *l, u64 first,
 		       u64 last)
 {
-	u64 seq;
+	u64 seq, end = last;
 
-	if (last - first > RING_MAX_OPEN)
-		last = first + RING_MAX_OPEN;
-	for (seq = first; seq <= last; seq++)
+	if (last - first >= RING_MAX_OPEN) {
+		end = first + RING_MAX_OPEN - 1;
+		l->at_least = true;
+	}
+	for (seq = first; seq <= end; seq++)
 		lose(s, l, seq);
+	l->last = last;
 }
 
 static bool was_kept(const struct ring *r, u64 seq)
@@ -591,6 +594,19 @@ enum surveyed survey_ring(struct survey *s)
 	for (n = 0; n < NR_SERIES; n++)
 		find_stock_lost(s, n);
 	return SURVEYED;
+}
+
+/**
+ * survey_accepts() - does accept_loss decide whether the set is registered?
+ * @s: the survey
+ *
+ * Return: true if bcache-journal refuses the set, and would register it with accept_loss.
+ */
+bool survey_accepts(const struct survey *s)
+{
+	return s->sync && !s->sb_refused && !s->ours_refused.text[0] &&
+	       !s->error && s->verdict != RING_OK && s->verdict != RING_EMPTY &&
+	       s->root_ok;
 }
 
 /**

@@ -100,6 +100,7 @@ struct bucket {
  * @keys: keys in those that can be read, also in damaged ones as far as they make sense
  * @sectors: the sum of their sizes
  * @unknown: entries whose keys can't be read
+ * @at_least: there may be more than @count, between @first and @last
  */
 struct loss {
 	u64 count;
@@ -108,6 +109,7 @@ struct loss {
 	u64 keys;
 	u64 sectors;
 	u64 unknown;
+	bool at_least;
 };
 
 /* The series of stock drivers that differ in what they make of a journal. */
@@ -193,6 +195,7 @@ enum surveyed {
 enum surveyed survey_super(struct survey *s, struct image *im);
 enum surveyed survey_ring(struct survey *s);
 void survey_free(struct survey *s);
+bool survey_accepts(const struct survey *s);
 bool survey_registers(const struct survey *s);
 u64 survey_sector(const struct survey *s, u32 bucket, u32 offset);
 const struct jset *survey_jset(struct survey *s, const struct place *p);
