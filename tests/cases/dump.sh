@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: dump
-# about: bcache-journal-dump says beforehand what stock and ours do with a damaged journal
+# about: bcache-journal-dump says beforehand what stock and the module do with a damaged journal
 # disks: 192M 192M 192M 192M
 # timeout: 900
 # kernels: all
