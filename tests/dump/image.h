@@ -203,6 +203,7 @@ static inline u32 ti_before(u32 n)
  * later      the newest two entries are damaged
  * twice      an entry is there again, in the bucket behind
  * foreign    a bucket that recovery does not need has entries of another set
+ * label      the label has two characters of UTF-8, half a third one, and ESC
  * unused     the set was never in use
  * flags      the replacement policy is unknown
  * root       the newest entry leads to no root
@@ -257,6 +258,10 @@ static inline bool ti_damage(const char *name)
 		ti_write(5, 5, (ti_cur() + 1) % TI_JOURNAL, 0, 2);
 		ti_jset(5)->magic ^= 0xffff;
 		ti_seal(ti_jset(5));
+	} else if (!strcmp(name, "label")) {
+		strcpy((char *)ti_data + 4096 + 72,
+		       "caf\xc3\xa9 \xe2\x82\xac \xe2\x82 \x1b[m");
+		ti_seal_super();
 	} else if (!strcmp(name, "unused")) {
 		TI_FLAGS = 0;
 		ti_seal_super();
@@ -296,10 +301,10 @@ static inline bool ti_damage(const char *name)
 }
 
 static const char *const ti_names[] = {
-	"sound",   "torn",    "middle", "rollback", "bucket", "discarded",
-	"start",   "version", "far",	"later",    "twice",  "foreign",
-	"unused",  "flags",   "root",	"key",	    "csum",   "sequence",
-	"backing", "none",    "empty",
+	"sound",    "torn",    "middle", "rollback", "bucket", "discarded",
+	"start",    "version", "far",	 "later",    "twice",  "foreign",
+	"label",    "unused",  "flags",	 "root",     "key",    "csum",
+	"sequence", "backing", "none",	 "empty",
 };
 
 #endif

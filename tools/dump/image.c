@@ -102,14 +102,16 @@ static int device_info(struct image *im, const struct stat *st)
  */
 int image_open(struct image *im, const char *path, uint64_t offset)
 {
+	/* Neither wait for a writer of a FIFO nor take over a terminal, but refuse them. */
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct stat st;
 
 	*im = (struct image){ .name = path,
 			      .pread = file_pread,
 			      .base = offset };
-	im->fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	im->fd = open(path, flags | O_DIRECT);
 	if (im->fd < 0 && errno == EINVAL)
-		im->fd = open(path, O_RDONLY | O_CLOEXEC);
+		im->fd = open(path, flags);
 	if (im->fd < 0 || fstat(im->fd, &st)) {
 		complain("%s: %s", path, strerror(errno));
 		goto fail;

@@ -29,14 +29,46 @@ static void put_bool(struct json_object *o, const char *key, bool value)
 	put(o, key, must(json_object_new_boolean(value)));
 }
 
+/*
+ * Length of the character of UTF-8 at @p, which is neither too long an encoding, nor half
+ * of a surrogate pair, nor a control character; 0 if there is none.
+ */
+static unsigned int utf8_length(const unsigned char *p)
+{
+	static const u32 lowest[] = { 0, ' ', 0xa0, 0x800, 0x10000 };
+	unsigned int n, i;
+	u32 c;
+
+	if (*p < 0x80)
+		return *p >= ' ' && *p <= '~';
+	if (*p >= 0xf8 || *p < 0xc0)
+		return 0;
+	n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
+	c = *p & 0x7f >> n;
+	for (i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < lowest[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	return n;
+}
+
 /* Strings come from the device: JSON is UTF-8, so replace all other bytes. */
 static void put_text(struct json_object *o, const char *key, const char *value)
 {
-	char *copy = must(strdup(value)), *p;
+	char *copy = must(strdup(value)), *p = copy;
 
-	for (p = copy; *p; p++)
-		if (*p < ' ' || *p > '~')
+	while (*p) {
+		unsigned int n = utf8_length((unsigned char *)p);
+
+		if (!n) {
 			*p = '?';
+			n = 1;
+		}
+		p += n;
+	}
 	put(o, key, must(json_object_new_string(copy)));
 	free(copy);
 }

@@ -211,12 +211,13 @@ static int parse(struct options *o, int argc, char **argv)
 
 /* The superblock alone needs no journal. */
 static enum surveyed survey_all(struct survey *s, struct image *im,
-				unsigned int show)
+				const struct options *o)
 {
 	if (survey_super(s, im) != SURVEYED)
 		return NO_SUPER;
-	if (super_unusable(&s->sb) && show & SHOW_SUPER)
-		print_text(stdout, s, SHOW_SUPER, NULL);
+	if (super_unusable(&s->sb) && o->show & SHOW_SUPER)
+		(o->json ? print_json : print_text)(stdout, s, SHOW_SUPER,
+						    NULL);
 	return survey_ring(s);
 }
 
@@ -232,7 +233,7 @@ static int dump(const struct options *o)
 
 	s = zalloc(sizeof(*s));
 	s->progress = progress;
-	if (survey_all(s, &im, o->json ? 0 : o->show) == SURVEYED) {
+	if (survey_all(s, &im, o) == SURVEYED) {
 		progress(NULL, 0, 0);
 		filter_apply(&filter, s);
 		(o->json ? print_json : print_text)(stdout, s, o->show,

@@ -545,7 +545,9 @@ enum surveyed survey_super(struct survey *s, struct image *im)
 		sectors = SECTORS_UNKNOWN;
 	else
 		sectors = (im->disk_bytes ? im->disk_bytes : im->bytes) >> 9;
-	s->sb_refused = super_refused(&s->sb, sectors, im->logical_block);
+	if (!s->sb.backing)
+		s->sb_refused =
+			super_refused(&s->sb, sectors, im->logical_block);
 	s->sync = s->sb.flags & SUPER_SYNC;
 	explain_super(s->sb.njournal, s->sb.flags, &s->ours_refused);
 	return SURVEYED;
