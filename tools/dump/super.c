@@ -10,7 +10,7 @@
 #define PAGE_SECTORS 8 /* of amd64 */
 #define MIN_NBUCKETS 128
 /* Far more than anyone uses; it bounds the time that a hostile image takes. */
-#define MAX_BUCKET_SECTORS (1 << 19)
+#define MAX_BUCKET_SECTORS (256 << 11)
 
 #define VERSION_CDEV 0
 #define VERSION_BDEV 1
@@ -245,7 +245,7 @@ const char *super_unusable(const struct super *sb)
 	if (!power_of_2(sb->bucket_size) || sb->bucket_size < PAGE_SECTORS)
 		return "the superblock has an impossible bucket size";
 	if (sb->bucket_size > MAX_BUCKET_SECTORS)
-		return "the superblock has buckets of more than 256 MiB, which this program does not read";
+		return "the superblock has buckets of more than 256 MiB, which are not read";
 	if (!in_sequence(sb))
 		return "the superblock has journal buckets that are not in sequence";
 	return NULL;

@@ -43,7 +43,7 @@ const char *const series_names[NR_SERIES] = {
 };
 
 /* A journal of 256 buckets of 512 KiB has no more blocks. */
-#define MAX_PLACES (1 << 18)
+#define MAX_PLACES (256 << 10)
 
 static u64 csum(const struct jset *j)
 {
