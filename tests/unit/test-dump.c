@@ -4,6 +4,7 @@
  * the loss, over images in memory. What it prints is compared by tests/dump/run.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -381,6 +382,44 @@ static void test_unreadable_unneeded(void **state)
 			 BUCKET_UNREADABLE);
 }
 
+/* How often the verdict, as text or as JSON, has a text. */
+static unsigned int says(void (*print)(FILE *out, struct survey *s,
+				       unsigned int show,
+				       const struct filter *f),
+			 const char *text)
+{
+	unsigned int n = 0;
+	char *out, *p;
+	size_t size;
+	FILE *f;
+
+	f = open_memstream(&out, &size);
+	assert_non_null(f);
+	print(f, s, SHOW_VERDICT, NULL);
+	fclose(f);
+	for (p = strstr(out, text); p; p = strstr(p + 1, text))
+		n++;
+	free(out);
+	return n;
+}
+
+/* Any number of entries may be in an unreadable bucket. */
+static void test_hidden(void **state)
+{
+	char json[40], text[40];
+
+	snprintf(json, sizeof(json), "\"unknown_from\": %" PRIu64,
+		 (uint64_t)ti_newest + 1);
+	snprintf(text, sizeof(text), "any entries from %" PRIu64 " on",
+		 (uint64_t)ti_newest + 1);
+	lose_blocks((ti_cur() + 1) % TI_JOURNAL, 0, TI_BUCKET_BLOCKS);
+	survey();
+	assert_int_equal(s->verdict, RING_HIDDEN);
+	assert_int_equal(s->lost.count, 0);
+	assert_int_equal(says(print_text, text), 3); /* once for each driver */
+	assert_int_equal(says(print_json, json), 3);
+}
+
 static void test_all_unreadable(void **state)
 {
 	u32 b;
@@ -604,6 +643,7 @@ int main(void)
 		cmocka_unit_test_setup(test_unreadable_entry, fresh),
 		cmocka_unit_test_setup(test_unreadable_first_block, fresh),
 		cmocka_unit_test_setup(test_unreadable_unneeded, fresh),
+		cmocka_unit_test_setup(test_hidden, fresh),
 		cmocka_unit_test_setup(test_all_unreadable, fresh),
 		cmocka_unit_test_setup(test_unreadable_super, fresh),
 		cmocka_unit_test_setup(test_places, fresh),
