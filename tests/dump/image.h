@@ -213,6 +213,7 @@ static inline u32 ti_before(u32 n)
  * backing    a backing device
  * none       no superblock
  * empty      no entry anywhere
+ * noise      a long entry with a wrong checksum begins at each block
  */
 static inline bool ti_damage(const char *name)
 {
@@ -289,6 +290,19 @@ static inline bool ti_damage(const char *name)
 		ti_seal_super();
 	} else if (!strcmp(name, "none")) {
 		memset(ti_data + 4096, 0, 4096);
+	} else if (!strcmp(name, "noise")) {
+		u32 b, n;
+
+		for (b = 0; b < TI_JOURNAL; b++) {
+			for (n = 0; n < TI_BUCKET_BLOCKS; n++) {
+				ti_write(1, 1, b, n, 1);
+				j = (struct jset *)ti_block(b, n);
+				j->csum ^= 1;
+				j->keys = ((TI_BUCKET_BLOCKS - n) * TI_BLOCK -
+					   sizeof(*j)) /
+					  8;
+			}
+		}
 	} else if (!strcmp(name, "empty")) {
 		u32 b;
 
@@ -304,7 +318,7 @@ static const char *const ti_names[] = {
 	"sound",    "torn",    "middle", "rollback", "bucket", "discarded",
 	"start",    "version", "far",	 "later",    "twice",  "foreign",
 	"label",    "unused",  "flags",	 "root",     "key",    "csum",
-	"sequence", "backing", "none",	 "empty",
+	"sequence", "backing", "none",	 "noise",    "empty",
 };
 
 #endif

@@ -19,14 +19,24 @@ static void append(struct json_object *list, struct json_object *value)
 		die("out of memory");
 }
 
+static struct json_object *number(u64 value)
+{
+	return must(json_object_new_uint64(value));
+}
+
+static struct json_object *boolean(bool value)
+{
+	return must(json_object_new_boolean(value));
+}
+
 static void put_number(struct json_object *o, const char *key, u64 value)
 {
-	put(o, key, must(json_object_new_uint64(value)));
+	put(o, key, number(value));
 }
 
 static void put_bool(struct json_object *o, const char *key, bool value)
 {
-	put(o, key, must(json_object_new_boolean(value)));
+	put(o, key, boolean(value));
 }
 
 /*
@@ -56,9 +66,10 @@ static unsigned int utf8_length(const unsigned char *p)
 }
 
 /* Strings come from the device: JSON is UTF-8, so replace all other bytes. */
-static void put_text(struct json_object *o, const char *key, const char *value)
+static struct json_object *string(const char *value)
 {
 	char *copy = must(strdup(value)), *p = copy;
+	struct json_object *o;
 
 	while (*p) {
 		unsigned int n = utf8_length((unsigned char *)p);
@@ -69,8 +80,14 @@ static void put_text(struct json_object *o, const char *key, const char *value)
 		}
 		p += n;
 	}
-	put(o, key, must(json_object_new_string(copy)));
+	o = must(json_object_new_string(copy));
 	free(copy);
+	return o;
+}
+
+static void put_text(struct json_object *o, const char *key, const char *value)
+{
+	put(o, key, string(value));
 }
 
 static struct json_object *object(void)
@@ -190,7 +207,7 @@ static void put_keys(struct json_object *o, struct survey *s,
 	put(o, "uuid_bucket", key((const struct bkey *)j->uuid_bucket_pad));
 	prios = array();
 	for (i = 0; i < s->sb.nr_in_set && i < JSET_CACHES; i++)
-		append(prios, must(json_object_new_uint64(j->prio_bucket[i])));
+		append(prios, number(j->prio_bucket[i]));
 	put(o, "prio_bucket", prios);
 	list = array();
 	for (used = 0; used < j->keys; used += key_u64s(k)) {
@@ -226,18 +243,6 @@ static struct json_object *entry(struct survey *s, const struct place *p,
 	if (keys)
 		put_keys(o, s, p);
 	return o;
-}
-
-static struct json_object *entries(struct survey *s, bool keys,
-				   const struct filter *f)
-{
-	struct json_object *list = array();
-	size_t i;
-
-	for (i = 0; i < s->nr_places; i++)
-		if (filter_shows(f, &s->place[i]))
-			append(list, entry(s, &s->place[i], keys));
-	return list;
 }
 
 static void put_loss(struct json_object *o, const struct survey *s,
@@ -329,6 +334,48 @@ static struct json_object *verdict(const struct survey *s)
 	return o;
 }
 
+/* Writes @value, indented by @indent from its second line on, and frees it. */
+static void write_value(FILE *out, struct json_object *value, int indent)
+{
+	const char *text = json_object_to_json_string_ext(
+		value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+			       JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *end;
+
+	if (!text)
+		die("out of memory");
+	for (end = strchr(text, '\n'); end; end = strchr(text, '\n')) {
+		fprintf(out, "%.*s\n%*s", (int)(end - text), text, indent, "");
+		text = end + 1;
+	}
+	fputs(text, out);
+	json_object_put(value);
+}
+
+static void write_member(FILE *out, const char *key, struct json_object *value)
+{
+	fprintf(out, ",\n  \"%s\": ", key);
+	write_value(out, value, 2);
+}
+
+/* One by one: all keys of all entries can need a thousand times the size of an image. */
+static void write_entries(FILE *out, struct survey *s, bool keys,
+			  const struct filter *f)
+{
+	bool any = false;
+	size_t i;
+
+	fputs(",\n  \"entries\": [", out);
+	for (i = 0; i < s->nr_places; i++) {
+		if (!filter_shows(f, &s->place[i]))
+			continue;
+		fputs(any ? ",\n    " : "\n    ", out);
+		write_value(out, entry(s, &s->place[i], keys), 4);
+		any = true;
+	}
+	fputs(any ? "\n  ]" : "]", out);
+}
+
 /**
  * print_json() - print a survey as JSON
  * @out: where to
@@ -339,28 +386,20 @@ static struct json_object *verdict(const struct survey *s)
 void print_json(FILE *out, struct survey *s, unsigned int show,
 		const struct filter *f)
 {
-	struct json_object *o = object();
-	const char *text;
-
-	put_text(o, "device", s->im->name);
-	put_bool(o, "in_use", s->im->in_use);
+	fputs("{\n  \"device\": ", out);
+	write_value(out, string(s->im->name), 2);
+	write_member(out, "in_use", boolean(s->im->in_use));
 	if (s->past_end)
-		put_bool(o, "past_end", true);
+		write_member(out, "past_end", boolean(true));
 	if (s->left_out)
-		put_number(o, "left_out", s->left_out);
+		write_member(out, "left_out", number(s->left_out));
 	if (show & SHOW_SUPER)
-		put(o, "superblock", super(s));
+		write_member(out, "superblock", super(s));
 	if (show & SHOW_RING)
-		put(o, "journal", ring(s));
+		write_member(out, "journal", ring(s));
 	if (show & (SHOW_ENTRIES | SHOW_KEYS))
-		put(o, "entries", entries(s, show & SHOW_KEYS, f));
+		write_entries(out, s, show & SHOW_KEYS, f);
 	if (show & SHOW_VERDICT)
-		put(o, "verdict", verdict(s));
-	text = json_object_to_json_string_ext(
-		o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-			   JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (!text)
-		die("out of memory");
-	fprintf(out, "%s\n", text);
-	json_object_put(o);
+		write_member(out, "verdict", verdict(s));
+	fputs("\n}\n", out);
 }
