@@ -5,7 +5,7 @@
 # disks: 80M 3G
 # timeout: 1800
 # kernels: all
-# short: trixie
+# short: none
 # udev: no
 
 . /job/lib.sh
