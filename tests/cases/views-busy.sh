@@ -95,7 +95,8 @@ sets | sed 's|$|/stop|' | while read -r stop; do
 	echo 1 >"$stop"
 done
 stop_set
-dm remove cache
+# bcache closes the device a moment after the set has left sysfs
+wait_for 30 dmsetup remove cache || fail "the cache device is still held"
 rmmod_bcache
 sleep 3
 wait_for 30 rmmod "$MODULE" || fail "rmmod $MODULE"
