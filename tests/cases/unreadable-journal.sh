@@ -32,7 +32,12 @@ case $BOOT in
 	size=$(journal list "$(disk 1)" | sed -n 's/.* bucket \([0-9]*\) sectors.*/\1/p')
 
 	say "stock registers a set whose read errors are in an unneeded bucket"
-	trial whole "an unneeded bucket" bad unneeded 0 "$size"
+	# bucket 0 is where its search begins: if that is unreadable, it rolls back
+	if journal where "$(disk 1)" unneeded 0 | grep -q '^bucket=0 '; then
+		say "not tried: that bucket is bucket 0"
+	else
+		trial whole "an unneeded bucket" bad unneeded 0 "$size"
+	fi
 
 	attach
 	trial whole "an entry of an unneeded bucket" bad unneeded 3
