@@ -280,6 +280,9 @@ static int do_index(const char *dev, const char *file)
 		if (fwrite(&x, sizeof(x), 1, f) != 1)
 			err(2, "%s", file);
 	}
+	/* A log that is full stops without a word: its last mark is missing. */
+	if (!head.n || strcmp(e->mark, "dm-log-writes-end"))
+		errx(2, "%s: the log is not complete", dev);
 	rewind(f);
 	if (fwrite(&head, sizeof(head), 1, f) != 1 || fclose(f))
 		err(2, "%s", file);
