@@ -4,14 +4,14 @@
  * as a power cut would leave them, and checks that every acknowledged write is there.
  *
  *   crash write LOG PATTERN DEV...
- *                     write for ever: random, sequential, hot or fsync. LOG is the
+ *                     write for ever: random, sequential, hot, fsync or late. LOG is the
  *                     device-mapper name of the log-writes target below all disks of the
  *                     set; each acknowledgement becomes a mark in its log
  *   crash index LOGDEV INDEX
  *                     read the log from its device into the file INDEX and print
  *                     "points=N acks=N ambiguous=N discards='P P...'": the first points
  *                     after each discard, and the writes of unknown order, see below
- *   crash image INDEX LOGDEV BASE WORK POINT SEED
+ *   crash image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes]
  *                     make WORK what the disks hold after a power cut at POINT. BASE
  *                     follows, never backwards; it starts as the disks were when the log
  *                     began. If BASE and WORK are one device, it becomes the image itself
@@ -28,7 +28,8 @@
  *
  * There are three points for each flush and each write with FUA from the mark "begin" on:
  * before it, in the middle of it (some of its sectors; a flush has none, so that is another
- * image from before it), and after it.
+ * image from before it), and after it. A btree node is written as a whole or not at all,
+ * unless tear-nodes is given: the stock driver refuses a set with half a node.
  *
  * The log does not tell when a write without FUA completed. So
  *
@@ -60,6 +61,7 @@
 #define WRITERS 4 /* for each device */
 #define WRITERS_MAX (WRITERS * 4)
 #define BURST 16 /* writes before an fsync, at most */
+#define BURST_LATE 256 /* more than make the stock driver write a node */
 #define CHUNK (256u * BLOCK)
 #define SECTOR 512
 #define DISCARDS 256 /* that are listed: the last ones */
@@ -79,6 +81,15 @@ struct log_entry {
 	char mark[SECTOR - 32];
 };
 
+/*
+ * A btree node and a jset begin with a checksum and a magic number, which is that of the set
+ * and one of these; bcache_ondisk.h. The superblock, at the start of the disk, has that of
+ * the set.
+ */
+#define BSET_MAGIC 0x90135c78b99e07f5ull
+#define SUPER_SECTOR 8
+enum { BSET_MAGIC_WORD = 1, SET_MAGIC_WORD = 7 };
+
 /* An entry in the index. Of a mark with an acknowledgement, sector and nr are those. */
 struct entry {
 	uint64_t at; /* of its data in the log, in bytes */
@@ -90,6 +101,7 @@ struct index {
 	char pattern[16];
 	uint64_t blocks; /* of each device */
 	uint64_t devices;
+	uint64_t node; /* the magic number of the set's btree nodes */
 	uint64_t begin; /* the entry behind the mark "begin" */
 	uint64_t base; /* BASE has all entries before this one */
 	uint64_t n;
@@ -145,6 +157,14 @@ static void mark(int dm, const char *log, const char *text)
 		err(1, "mark in %s", log);
 }
 
+/* Writes between two acknowledgements of a writer, at most. */
+static unsigned int burst(const char *pattern)
+{
+	if (!strcmp(pattern, "late"))
+		return BURST_LATE;
+	return strcmp(pattern, "fsync") ? 1 : BURST;
+}
+
 /* The block of write @seq of writer @id; the device has @blocks. */
 static uint64_t block_of(const char *pattern, uint64_t id, uint64_t seq,
 			 uint64_t blocks)
@@ -161,9 +181,9 @@ static uint64_t block_of(const char *pattern, uint64_t id, uint64_t seq,
 static void writer(int dm, const char *log, const char *pattern,
 		   const char *dev, uint64_t id, uint64_t blocks)
 {
-	bool bursts = !strcmp(pattern, "fsync");
+	const unsigned int most = burst(pattern);
 	uint64_t *buf = buffer(BLOCK), seq, block;
-	int fd = open_dev(dev, O_WRONLY | (bursts ? 0 : O_SYNC));
+	int fd = open_dev(dev, O_WRONLY | (most > 1 ? 0 : O_SYNC));
 	char text[64];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -172,8 +192,9 @@ static void writer(int dm, const char *log, const char *pattern,
 		fill(buf, block, seq);
 		if (pwrite(fd, buf, BLOCK, block * BLOCK) != BLOCK)
 			err(1, "%s: block %" PRIu64, dev, block);
-		if (bursts) {
-			if (seq % BURST && mix(seq) >> 61)
+		if (most > 1) {
+			/* in bursts of random length, or all writers at once */
+			if (seq % most && (most > BURST || mix(seq) >> 61))
 				continue;
 			if (fsync(fd))
 				err(1, "%s: fsync", dev);
@@ -230,13 +251,14 @@ static bool overlaps(const struct entry *x, const struct entry *fua, uint64_t n)
 
 static int do_index(const char *dev, const char *file)
 {
-	struct index head = { "", 0, 0, 0, 0, 0 };
+	struct index head = { "", 0, 0, 0, 0, 0, 0 };
 	uint64_t at, points = 0, acks = 0, discards[DISCARDS], n = 0;
 	uint64_t ambiguous = 0, nfua = 0;
 	static struct entry fua[FUAS]; /* since the last flush */
 	int fd = open_dev(dev, O_RDONLY);
 	struct log_super *super = buffer(BLOCK);
 	struct log_entry *e = buffer(BLOCK);
+	uint64_t *words = buffer(BLOCK);
 	FILE *f = fopen(file, "w");
 
 	if (!f || fwrite(&head, sizeof(head), 1, f) != 1)
@@ -270,6 +292,11 @@ static int do_index(const char *dev, const char *file)
 			points += !!head.begin;
 		} else if (e->flags & LOG_DISCARD && head.begin) {
 			discards[n++ % DISCARDS] = points * 3;
+		}
+		if (!(e->flags & (LOG_DISCARD | LOG_MARK)) &&
+		    x.sector == SUPER_SECTOR && x.nr) {
+			read_at(fd, words, SECTOR, x.at);
+			head.node = words[SET_MAGIC_WORD] ^ BSET_MAGIC;
 		}
 		if (e->flags & LOG_FLUSH)
 			nfua = 0;
@@ -379,8 +406,20 @@ static void copy(const char *from_dev, const char *to_dev, int from, int to)
 	free(buf);
 }
 
+static bool is_node(struct image *m, const struct index *x,
+		    const struct entry *e)
+{
+	const uint64_t *words = m->buf;
+
+	if (e->flags & (LOG_DISCARD | LOG_MARK) || !e->nr)
+		return false;
+	read_at(m->log, m->buf, SECTOR, e->at);
+	return words[BSET_MAGIC_WORD] == x->node;
+}
+
 static int do_image(struct index *x, const char *log, const char *base_dev,
-		    const char *work_dev, uint64_t point, uint64_t seed)
+		    const char *work_dev, uint64_t point, uint64_t seed,
+		    bool tear_nodes)
 {
 	static const unsigned int percent[] = { 0, 50, 50, 90 };
 	struct image m = { open_dev(log, O_RDONLY), buffer(CHUNK),
@@ -409,8 +448,12 @@ static int do_image(struct index *x, const char *log, const char *base_dev,
 		else if (next_random(&m) % 100 < keep)
 			apply(&m, work, &x->e[i], !(next_random(&m) % 8));
 	}
-	if (kind == MIDDLE)
+	if (kind != MIDDLE)
+		return 0;
+	if (tear_nodes || !is_node(&m, x, &x->e[k]))
 		apply(&m, work, &x->e[k], true);
+	else if (next_random(&m) & 1)
+		apply(&m, work, &x->e[k], false);
 	return 0;
 }
 
@@ -440,9 +483,7 @@ static bool is_zero(const uint64_t *buf)
 static bool possible(const struct index *x, uint64_t id, uint64_t block,
 		     uint64_t seq, uint64_t last)
 {
-	unsigned int ahead = strcmp(x->pattern, "fsync") ? 1 : BURST;
-
-	return seq && seq <= last + ahead &&
+	return seq && seq <= last + burst(x->pattern) &&
 	       block_of(x->pattern, id, seq, x->blocks) == block;
 }
 
@@ -494,14 +535,15 @@ int main(int argc, char **argv)
 		return do_write(argv[2], argv[3], argv + 4, argc - 4);
 	if (argc == 4 && !strcmp(argv[1], "index"))
 		return do_index(argv[2], argv[3]);
-	if (argc == 8 && !strcmp(argv[1], "image"))
+	if ((argc == 8 || (argc == 9 && !strcmp(argv[8], "tear-nodes"))) &&
+	    !strcmp(argv[1], "image"))
 		return do_image(open_index(argv[2]), argv[3], argv[4], argv[5],
 				strtoull(argv[6], NULL, 0),
-				strtoull(argv[7], NULL, 0));
+				strtoull(argv[7], NULL, 0), argc == 9);
 	if (argc > 4 && !strcmp(argv[1], "verify"))
 		return do_verify(open_index(argv[2]),
 				 strtoull(argv[3], NULL, 0), argv + 4,
 				 argc - 4);
 	errx(2,
-	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | image INDEX LOGDEV BASE WORK POINT SEED | verify INDEX POINT DEV...");
+	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] | verify INDEX POINT DEV...");
 }
