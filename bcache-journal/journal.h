@@ -220,6 +220,9 @@ void journal_submit(struct journal_write *w, sector_t sector,
 		    unsigned int sectors);
 void bj_journal_write_endio(struct bio *bio);
 
+/* node.c */
+void bj_bio_map(struct bio *bio, void *base);
+
 /* reclaim.c */
 void bj_journal_space_reserve(struct journal *j);
 unsigned int journal_free_buckets(struct cache_set *c);
