@@ -158,17 +158,126 @@ __hook atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 	return pin;
 }
 
+/* Copy a key into a padded one, and zero the padding. */
+static void copy_padded(__u64 *to, const void *from)
+{
+	const struct bkey *k = from;
+	size_t n = min_t(size_t, key_u64s(k), KEY_PADDED_U64S);
+
+	memcpy(to, k, n * sizeof(*to));
+	memset(to + n, 0, (KEY_PADDED_U64S - n) * sizeof(*to));
+}
+
+/*
+ * Set the fields that recovery reads besides the keys. Called with journal.lock held.
+ *
+ * No lock keeps c->root from changing: bch_btree_set_root() stores it and then calls
+ * bch_journal_meta(). So read the pointer once: otherwise key and level may come from
+ * different nodes. The node itself does not change: its key and level are set before
+ * it becomes the root, and it is freed only after bch_journal_meta(), which takes
+ * journal.lock. (It does not if the set is shut down, but then this jset is not
+ * submitted.) New uuids and prios are likewise stored before bch_journal_meta().
+ */
+static void jset_fill(struct cache_set *c, struct jset *data)
+{
+	const struct btree *root = READ_ONCE(c->root);
+	struct cache *ca = c->cache;
+
+	data->magic = ca->sb.set_magic ^ JSET_MAGIC;
+	data->version = JSET_VERSION;
+	data->last_seq = journal_last_seq(&c->journal);
+	copy_padded(data->uuid_bucket_pad, c->uuid_bucket_pad);
+	copy_padded(data->btree_root_pad, root->key_pad);
+	data->btree_level = root->level;
+	memset(data->pad, 0, sizeof(data->pad));
+	memset(data->prio_bucket, 0, sizeof(data->prio_bucket));
+	data->prio_bucket[ca->sb.nr_this_dev] = ca->prio_buckets[0];
+}
+
+/*
+ * Two marks on a jset that has been taken for writing, in fields that mean something
+ * only while it is open: need_write is false if this module was attached everywhere when
+ * it was taken, dirty is false once it is on the disk. The stock driver leaves need_write
+ * true, and clears both fields when it opens the buffer again.
+ */
+static void bj_mark_taken(struct journal_write *w)
+{
+	w->dirty = true;
+	w->need_write = !sets_are_shown();
+}
+
+static void bj_mark_durable(struct journal_write *w)
+{
+	smp_store_release(&w->dirty, false); /* pairs with bj_is_durable() */
+}
+
+/* The buffers of a new journal are zero. */
+static bool bj_is_durable(const struct journal_write *w)
+{
+	if (!w->data->seq || w->need_write)
+		return false;
+	return !smp_load_acquire(&w->dirty); /* pairs with bj_mark_durable() */
+}
+
+/*
+ * Is everything that a jset written now would make durable on the disk already?
+ *
+ * A flush promises that every write which completed before it is durable. A write
+ * completes after bch_data_insert_keys() has appended its keys to a jset, and they were
+ * appended after its data had reached the device. If the open jset has no keys, those of
+ * all completed writes are in older jsets; if the last of these is on the disk, so are
+ * the others, since one is written at a time, and so is the data, since a flush preceded
+ * each of them. This holds for cached writes and for the invalidations of bypassed ones.
+ * The backing device has a flush of its own, which the stock driver sends after this.
+ *
+ * Keys that are not journalled move or clean data (op->replace, writeback): they promise
+ * nothing, and what they replace stays valid until its bucket is reused, after the next
+ * jset at the earliest. A flush precedes the node write that makes them durable (node.c);
+ * therefore the last jset counts only if this module was attached everywhere when it was
+ * taken.
+ *
+ * Called with journal.lock held, by a caller that adds no keys.
+ */
+static bool bj_all_durable(struct cache_set *c)
+{
+	struct journal *j = &c->journal;
+	const struct journal_write *w = journal_written(j);
+	struct jset now;
+
+	if (j->cur->data->keys || j->cur->dirty || j->cur->need_write ||
+	    !bj_is_durable(w))
+		return false;
+
+	jset_fill(c, &now);
+	return !memcmp(&now.uuid_bucket_pad, &w->data->uuid_bucket_pad,
+		       sizeof(now) - offsetof(struct jset, uuid_bucket_pad));
+}
+
 /**
  * bj_journal_meta - journal the root, uuid bucket and prio bucket
  * @c: the cache set
  * @cl: a closure that is put once they are on disk, or NULL not to wait
  *
- * Stands in for bch_journal_meta. Process context, may sleep.
+ * Stands in for bch_journal_meta, which the stock driver also calls for a flush. No jset
+ * is written if it would say nothing new. Process context, may sleep.
  */
 __hook void bj_journal_meta(struct cache_set *c, struct closure *cl)
 {
-	atomic_t *pin = bj_journal(c, NULL, cl);
+	struct journal *j = &c->journal;
+	bool durable = false;
+	atomic_t *pin;
 
+	/* Pairs with bj_journal_next(). */
+	if (cl && smp_load_acquire(&j->cur) && sets_are_shown() &&
+	    !test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
+		spin_lock(&j->lock);
+		durable = bj_all_durable(c);
+		spin_unlock(&j->lock);
+	}
+	if (durable)
+		return;
+
+	pin = bj_journal(c, NULL, cl);
 	if (pin)
 		atomic_dec(pin);
 }
@@ -225,42 +334,6 @@ __hook CLOSURE_CALLBACK(bj_journal_write)
 	bj_journal_write_unlocked(closure_arg(cl));
 }
 
-/* Copy a key into a padded one, and zero the padding. */
-static void copy_padded(__u64 *to, const void *from)
-{
-	const struct bkey *k = from;
-	size_t n = min_t(size_t, key_u64s(k), KEY_PADDED_U64S);
-
-	memcpy(to, k, n * sizeof(*to));
-	memset(to + n, 0, (KEY_PADDED_U64S - n) * sizeof(*to));
-}
-
-/*
- * Set the fields that recovery reads besides the keys. Called with journal.lock held.
- *
- * No lock keeps c->root from changing: bch_btree_set_root() stores it and then calls
- * bch_journal_meta(). So read the pointer once: otherwise key and level may come from
- * different nodes. The node itself does not change: its key and level are set before
- * it becomes the root, and it is freed only after bch_journal_meta(), which takes
- * journal.lock. (It does not if the set is shut down, but then this jset is not
- * submitted.) New uuids and prios are likewise stored before bch_journal_meta().
- */
-static void jset_fill(struct cache_set *c, struct jset *data)
-{
-	const struct btree *root = READ_ONCE(c->root);
-	struct cache *ca = c->cache;
-
-	data->magic = ca->sb.set_magic ^ JSET_MAGIC;
-	data->version = JSET_VERSION;
-	data->last_seq = journal_last_seq(&c->journal);
-	copy_padded(data->uuid_bucket_pad, c->uuid_bucket_pad);
-	copy_padded(data->btree_root_pad, root->key_pad);
-	data->btree_level = root->level;
-	memset(data->pad, 0, sizeof(data->pad));
-	memset(data->prio_bucket, 0, sizeof(data->prio_bucket));
-	data->prio_bucket[ca->sb.nr_this_dev] = ca->prio_buckets[0];
-}
-
 /*
  * Abandon the open jset: it will not be written, and its waiters get an error. Drops
  * journal.lock and takes it again.
@@ -294,6 +367,7 @@ static unsigned int bj_take_jset(struct cache_set *c, struct jset *data,
 	unsigned int sectors;
 
 	jset_fill(c, data);
+	bj_mark_taken(j->cur);
 
 	sectors = jset_sectors(c, data->keys);
 	*sector = ptr_offset(k, 0);
@@ -386,6 +460,8 @@ __hook CLOSURE_CALLBACK(bj_journal_write_done)
 	/* The stock endio may have run: it ignores errors of a set that is stopping. */
 	if (failed)
 		set_bit(CACHE_SET_IO_DISABLE, &c->flags);
+	else
+		bj_mark_durable(journal_written(j));
 	journal_wake(&journal_written(j)->wait, failed);
 	continue_at(cl, journal_write, bch_journal_wq);
 }
