@@ -11,13 +11,20 @@
  *                     read the log from its device into the file INDEX and print
  *                     "points=N acks=N ambiguous=N discards='P P...'": the first points
  *                     after each discard, and the writes of unknown order, see below
- *   crash image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes]
+ *   crash check INDEX LOGDEV
+ *                     after each write of metadata in the log, recovery would find every
+ *                     btree node: the newest jset and the priorities that it names agree
+ *                     on the generation of each bucket with a node. Prints
+ *                     "jsets=N early=N stale=N": the nodes that would be dropped, and how
+ *                     often the priorities were there only with the writes of some flushes
+ *                     more, see below; that must be rare
+ *   crash image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] [ahead]
  *                     make WORK what the disks hold after a power cut at POINT. BASE
  *                     follows, never backwards; it starts as the disks were when the log
  *                     began. If BASE and WORK are one device, it becomes the image itself
  *   crash verify INDEX POINT DEV...
  *                     every write acknowledged before POINT is there, whole, or a later
- *                     one; no block holds half a write
+ *                     one; no block holds half a write (except with the pattern late)
  *
  * The log is that of dm-log-writes: a write with FUA is in it when it has completed, any
  * other write just before the flush that made it durable. So at any entry
@@ -38,6 +45,11 @@
  *   a certain write with FUA is seen there in part, or not at all;
  * - if such a write and one with FUA, between the same two flushes, have sectors in common,
  *   the image has the former, which may be wrong. Those are counted as ambiguous.
+ *
+ * And a flush may be on its way while others are sent and complete. They cover the writes
+ * that completed before them, but the log has those behind them, in front of the slow flush.
+ * An image that fails may thus lack a write that was durable: with "ahead" it has all writes
+ * up to the fourth flush that follows.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -66,6 +78,7 @@
 #define SECTOR 512
 #define DISCARDS 256 /* that are listed: the last ones */
 #define FUAS 1024 /* between two flushes */
+#define FLUSHES_AHEAD 4
 
 /* Documentation/admin-guide/device-mapper/log-writes.rst */
 #define LOG_MAGIC 0x6a736677736872ull
@@ -87,8 +100,10 @@ struct log_entry {
  * the set.
  */
 #define BSET_MAGIC 0x90135c78b99e07f5ull
+#define JSET_MAGIC 0x245235c1a3625032ull
+#define PSET_MAGIC 0x6750e15f87337f91ull
 #define SUPER_SECTOR 8
-enum { BSET_MAGIC_WORD = 1, SET_MAGIC_WORD = 7 };
+enum { MAGIC_WORD = 1, SET_MAGIC_WORD = 7 };
 
 /* An entry in the index. Of a mark with an acknowledgement, sector and nr are those. */
 struct entry {
@@ -351,6 +366,241 @@ static uint64_t entry_of(const struct index *x, uint64_t point, enum kind *kind)
 	errx(2, "there is no point %" PRIu64, point);
 }
 
+/* --- check ------------------------------------------------------------------------ */
+
+/* bcache_ondisk.h: the parts of its structures that this needs */
+struct super_disk {
+	uint8_t before[184];
+	uint64_t nbuckets;
+	uint16_t block_size, bucket_size; /* sectors */
+};
+
+struct bset_disk {
+	uint64_t csum, magic, seq;
+	uint32_t version, keys;
+	uint64_t d[];
+};
+
+struct jset_disk {
+	uint64_t csum, magic, seq;
+	uint32_t version, keys;
+	uint64_t last_seq, uuid_bucket[8], btree_root[8];
+	uint16_t btree_level, pad[3];
+	uint64_t prio_bucket;
+};
+
+struct prio_disk {
+	uint64_t csum, magic, seq;
+	uint32_t version, pad;
+	uint64_t next_bucket;
+	struct __attribute__((packed)) {
+		uint16_t prio;
+		uint8_t gen;
+	} bucket[];
+};
+
+/* A key of an inner node: where its child ends, and the pointer to it. */
+struct child {
+	uint64_t inode, offset, ptr;
+};
+
+/* The cache device. */
+struct cache {
+	uint8_t *bytes;
+	uint64_t node; /* the magic number of its nodes */
+	struct super_disk super;
+	uint8_t *gens; /* that the newest jset names */
+	uint64_t entry, stale, early;
+};
+
+static uint8_t *bucket_of(const struct cache *c, uint64_t bucket)
+{
+	if (bucket >= c->super.nbuckets)
+		errx(2, "entry %" PRIu64 ": bucket %" PRIu64, c->entry, bucket);
+	return c->bytes + bucket * c->super.bucket_size * SECTOR;
+}
+
+static const struct prio_disk *prios_at(const struct cache *c, uint64_t bucket)
+{
+	const struct prio_disk *p = (void *)bucket_of(c, bucket);
+
+	return p->magic == (c->node ^ BSET_MAGIC ^ PSET_MAGIC) ? p : NULL;
+}
+
+/* Returns false if the priorities are not there. */
+static bool read_gens(struct cache *c, uint64_t bucket)
+{
+	const uint64_t bytes = c->super.bucket_size * SECTOR;
+	const struct prio_disk *p;
+	uint64_t b = 0, i;
+
+	while (b < c->super.nbuckets) {
+		p = prios_at(c, bucket);
+		if (!p)
+			return false;
+		i = 0;
+		while (sizeof(*p) + (i + 1) * 3 <= bytes &&
+		       b < c->super.nbuckets)
+			c->gens[b++] = p->bucket[i++].gen;
+		bucket = p->next_bucket;
+	}
+	return true;
+}
+
+/* The entry behind the fourth flush from @i on. */
+static uint64_t end_ahead(const struct index *x, uint64_t i)
+{
+	unsigned int flushes = 0;
+
+	while (i < x->n && flushes < FLUSHES_AHEAD) {
+		const struct entry *e = &x->e[i++];
+
+		flushes += !(e->flags & LOG_MARK) && e->flags & LOG_FLUSH;
+	}
+	return i;
+}
+
+static bool is_plain_write(const struct entry *e)
+{
+	return !(e->flags & (LOG_FUA | LOG_DISCARD | LOG_MARK)) && e->nr;
+}
+
+/* Have all writes without FUA from @i on that may be durable already. */
+static void look_ahead(struct cache *c, const struct index *x, int fd,
+		       uint64_t i, uint64_t size, void *buf)
+{
+	const uint64_t end = end_ahead(x, i);
+
+	for (; i < end; i++) {
+		const struct entry *e = &x->e[i];
+
+		if (!is_plain_write(e) || e->sector + e->nr > size)
+			continue;
+		read_at(fd, buf, e->nr * SECTOR, e->at);
+		memcpy(c->bytes + e->sector * SECTOR, buf, e->nr * SECTOR);
+	}
+}
+
+/* The children of an inner node: a later bset replaces keys of those before it. */
+static size_t children_of(const struct cache *c, uint64_t bucket,
+			  struct child **children)
+{
+	const uint64_t block = c->super.block_size * SECTOR;
+	const uint8_t *at = bucket_of(c, bucket), *end;
+	const struct bset_disk *first = (void *)at, *set;
+	size_t n = 0, i;
+
+	end = at + c->super.bucket_size * SECTOR;
+	*children = calloc((end - at) / sizeof(**children), sizeof(**children));
+	for (; at < end;
+	     at += (sizeof(*set) + set->keys * 8 + block - 1) / block * block) {
+		set = (void *)at;
+		if (set->magic != c->node || set->seq != first->seq)
+			break;
+		for (const uint64_t *k = set->d; k + 2 < set->d + set->keys;
+		     k += 2 + (k[0] >> 60 & 7)) {
+			struct child x = { k[0] & 0xfffff, k[1], k[2] };
+
+			for (i = 0; i < n; i++)
+				if ((*children)[i].inode == x.inode &&
+				    (*children)[i].offset == x.offset)
+					break;
+			if (!x.offset) /* the key that frees a node */
+				continue;
+			(*children)[i] = x;
+			n += i == n;
+		}
+	}
+	return n;
+}
+
+static void check_node(struct cache *c, uint64_t ptr, unsigned int level)
+{
+	uint64_t bucket =
+		(ptr >> 8 & ((1ull << 43) - 1)) / c->super.bucket_size;
+	struct child *children;
+	size_t n;
+
+	if ((int8_t)(c->gens[bucket] - (uint8_t)ptr) > 0) {
+		if (c->stale++ < 10)
+			printf("entry %" PRIu64 ": level %u: bucket %" PRIu64
+			       " has generation %u, its key %u\n",
+			       c->entry, level, bucket, c->gens[bucket],
+			       (uint8_t)ptr);
+		return;
+	}
+	if (!level)
+		return;
+	n = children_of(c, bucket, &children);
+	for (size_t i = 0; i < n; i++)
+		check_node(c, children[i].ptr, level - 1);
+	free(children);
+}
+
+static int do_check(struct index *x, const char *log)
+{
+	int fd = open_dev(log, O_RDONLY);
+	uint64_t size = 0, jsets = 0, i;
+	struct jset_disk newest = { 0 }, *j;
+	struct cache c = { .node = x->node };
+	struct super_disk *super = buffer(BLOCK);
+	uint8_t *buf = buffer(CHUNK);
+
+	for (i = 0; i < x->n; i++)
+		if (!(x->e[i].flags & (LOG_DISCARD | LOG_MARK)) &&
+		    x->e[i].sector == SUPER_SECTOR && x->e[i].nr) {
+			read_at(fd, super, SECTOR, x->e[i].at);
+			c.super = *super;
+		}
+	size = c.super.nbuckets * c.super.bucket_size;
+	c.bytes = calloc(size, SECTOR);
+	c.gens = calloc(c.super.nbuckets, 1);
+	if (!c.bytes || !c.gens || !size)
+		errx(2, "%s: no superblock, or no memory", log);
+
+	for (i = 0; i < x->n; i++) {
+		const struct entry *e = &x->e[i];
+
+		if (e->flags & LOG_MARK || !e->nr || e->sector + e->nr > size)
+			continue;
+		if (e->flags & LOG_DISCARD) {
+			memset(c.bytes + e->sector * SECTOR, 0, e->nr * SECTOR);
+			continue;
+		}
+		if (e->nr * SECTOR > CHUNK)
+			errx(2, "entry %" PRIu64 ": %" PRIu64 " sectors", i,
+			     e->nr);
+		read_at(fd, buf, e->nr * SECTOR, e->at);
+		memcpy(c.bytes + e->sector * SECTOR, buf, e->nr * SECTOR);
+		j = (void *)buf;
+		if (j->magic == (c.node ^ BSET_MAGIC ^ JSET_MAGIC)) {
+			newest = *j;
+			jsets++;
+		} else if (j->magic != c.node) {
+			continue;
+		}
+		if (i < x->begin || !newest.seq)
+			continue;
+		c.entry = i;
+		if (!read_gens(&c, newest.prio_bucket)) {
+			c.early++;
+			look_ahead(&c, x, fd, i + 1, size, buf);
+			if (!read_gens(&c, newest.prio_bucket)) {
+				c.stale++;
+				printf("entry %" PRIu64
+				       ": no priorities in bucket %" PRIu64
+				       "\n",
+				       i, newest.prio_bucket);
+				continue;
+			}
+		}
+		check_node(&c, newest.btree_root[2], newest.btree_level);
+	}
+	printf("jsets=%" PRIu64 " early=%" PRIu64 " stale=%" PRIu64 "\n", jsets,
+	       c.early, c.stale);
+	return c.stale || c.early * 10 > jsets;
+}
+
 /* --- image ------------------------------------------------------------------------ */
 
 struct image {
@@ -414,12 +664,12 @@ static bool is_node(struct image *m, const struct index *x,
 	if (e->flags & (LOG_DISCARD | LOG_MARK) || !e->nr)
 		return false;
 	read_at(m->log, m->buf, SECTOR, e->at);
-	return words[BSET_MAGIC_WORD] == x->node;
+	return words[MAGIC_WORD] == x->node;
 }
 
 static int do_image(struct index *x, const char *log, const char *base_dev,
 		    const char *work_dev, uint64_t point, uint64_t seed,
-		    bool tear_nodes)
+		    bool tear_nodes, bool ahead)
 {
 	static const unsigned int percent[] = { 0, 50, 50, 90 };
 	struct image m = { open_dev(log, O_RDONLY), buffer(CHUNK),
@@ -443,11 +693,14 @@ static int do_image(struct index *x, const char *log, const char *base_dev,
 		copy(base_dev, work_dev, base, work);
 	}
 	for (i = f; i < end; i++) {
-		if (x->e[i].flags & (LOG_FUA | LOG_MARK))
+		if (ahead || x->e[i].flags & (LOG_FUA | LOG_MARK))
 			apply(&m, work, &x->e[i], false);
 		else if (next_random(&m) % 100 < keep)
 			apply(&m, work, &x->e[i], !(next_random(&m) % 8));
 	}
+	for (i = end; ahead && i < end_ahead(x, end); i++)
+		if (is_plain_write(&x->e[i]))
+			apply(&m, work, &x->e[i], false);
 	if (kind != MIDDLE)
 		return 0;
 	if (tear_nodes || !is_node(&m, x, &x->e[k]))
@@ -487,6 +740,33 @@ static bool possible(const struct index *x, uint64_t id, uint64_t block,
 	       block_of(x->pattern, id, seq, x->blocks) == block;
 }
 
+/*
+ * Does each sector of @b come from the acknowledged write, or from one that may have
+ * followed? So many writes without a flush fill the cache until bcache writes through, in
+ * place on the backing device, where a power cut may leave part of such a write.
+ */
+static bool in_part(const struct index *x, uint64_t id, uint64_t block,
+		    const uint64_t *b, uint64_t acked, uint64_t last)
+{
+	const size_t words = SECTOR / sizeof(*b);
+	unsigned int left = (1u << BLOCK / SECTOR) - 1, i;
+	uint64_t *want = buffer(BLOCK), seq;
+
+	for (seq = acked; seq <= last + burst(x->pattern); seq++) {
+		if (seq == 0)
+			memset(want, 0, BLOCK);
+		else if (seq == acked || possible(x, id, block, seq, last))
+			fill(want, block, seq);
+		else
+			continue;
+		for (i = 0; i < BLOCK / SECTOR; i++)
+			if (!memcmp(b + i * words, want + i * words, SECTOR))
+				left &= ~(1u << i);
+	}
+	free(want);
+	return !left;
+}
+
 static int do_verify(struct index *x, uint64_t point, char **devs, int n)
 {
 	uint64_t last[WRITERS_MAX] = { 0 }, *want = buffer(BLOCK);
@@ -519,6 +799,9 @@ static int do_verify(struct index *x, uint64_t point, char **devs, int n)
 		if (!memcmp(b, want, BLOCK) && b[1] >= acked[i] &&
 		    possible(x, id, block, b[1], last[id]))
 			continue;
+		if (burst(x->pattern) > BURST &&
+		    in_part(x, id, block, b, acked[i], last[id]))
+			continue;
 		if (bad++ < 10)
 			printf("%s: block %" PRIu64 ": acknowledged %" PRIu64
 			       ", holds block %" PRIu64 " seq %" PRIu64 "%s\n",
@@ -529,21 +812,32 @@ static int do_verify(struct index *x, uint64_t point, char **devs, int n)
 	return bad != 0;
 }
 
+static bool option(char **options, const char *name)
+{
+	while (*options)
+		if (!strcmp(*options++, name))
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 4 && !strcmp(argv[1], "write"))
 		return do_write(argv[2], argv[3], argv + 4, argc - 4);
 	if (argc == 4 && !strcmp(argv[1], "index"))
 		return do_index(argv[2], argv[3]);
-	if ((argc == 8 || (argc == 9 && !strcmp(argv[8], "tear-nodes"))) &&
-	    !strcmp(argv[1], "image"))
+	if (argc >= 8 && !strcmp(argv[1], "image"))
 		return do_image(open_index(argv[2]), argv[3], argv[4], argv[5],
 				strtoull(argv[6], NULL, 0),
-				strtoull(argv[7], NULL, 0), argc == 9);
+				strtoull(argv[7], NULL, 0),
+				option(argv + 8, "tear-nodes"),
+				option(argv + 8, "ahead"));
+	if (argc == 4 && !strcmp(argv[1], "check"))
+		return do_check(open_index(argv[2]), argv[3]);
 	if (argc > 4 && !strcmp(argv[1], "verify"))
 		return do_verify(open_index(argv[2]),
 				 strtoull(argv[3], NULL, 0), argv + 4,
 				 argc - 4);
 	errx(2,
-	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] | verify INDEX POINT DEV...");
+	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | check INDEX LOGDEV | image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] [ahead] | verify INDEX POINT DEV...");
 }

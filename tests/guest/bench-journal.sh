@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# The journal without pressure, on the stock driver and attached in turn. Run by
+# tests/bench, in a machine whose clock counts instructions. Prints a line for each row,
+# side and pair.
+# udev: no
+
+. /job/lib.sh
+
+pairs=3 writes=1000 # settings, from tests/bench:
+. /job/bench.conf
+
+# null NAME MB NSEC CACHE: a disk in memory, each command of which takes NSEC; with CACHE,
+# it has a volatile write cache of so many MB
+null()
+{
+	local d=/sys/kernel/config/nullb/$1
+
+	mkdir "$d" && echo 1 >"$d/memory_backed" && echo "$2" >"$d/size" &&
+		echo 2 >"$d/irqmode" && echo 2 >"$d/queue_mode" && echo "$3" >"$d/completion_nsec" &&
+		echo 256 >"$d/hw_queue_depth" || fail "null_blk"
+	[ "$4" = 0 ] || echo "$4" >"$d/cache_size" || fail "cache_size"
+	[ ! -e "$d/fua" ] || echo 1 >"$d/fua"
+	echo 1 >"$d/power" || fail "null_blk: power"
+}
+
+# to SIDE
+to()
+{
+	[ "$(side)" != "$1" ] || return 0
+	if [ "$1" = ours ]; then attach; else detach; fi
+}
+
+# row DISK NAME OPTION...: a line with the figures of one run of fio
+row()
+{
+	local disk=$1 name=$2
+
+	shift 2
+	sync
+	sleep 0.5 # of what is still being written
+	fio --name=bench --filename=/dev/bcache0 --clocksource=clock_gettime --direct=1 \
+		--rw=randwrite --bs=4k --size=64M --number_ios="$writes" --randseed="$seed" \
+		--percentile_list=50:99 --output-format=json --output=/run/fio.json "$@" \
+		>/run/fio.err 2>&1 || fail "fio: $(cat /run/fio.err)"
+	sed -n '/"write" : {/,/"trim" : {/p' /run/fio.json >/run/fio.write
+	say "bench: disk=$disk row=$name side=$(side) iops=$(value iops) p50=$(value 50.000000)" \
+		"p99=$(value 99.000000)"
+}
+
+value()
+{
+	sed -n "s/^ *\"$1\" : \([0-9.]*\).*/\1/p" /run/fio.write | head -n 1
+}
+
+rows()
+{
+	row "$1" dsync --ioengine=psync --sync=dsync
+	row "$1" plain --ioengine=psync
+	row "$1" dsync-32 --ioengine=libaio --iodepth=32 --sync=dsync
+	row "$1" plain-32 --ioengine=libaio --iodepth=32
+	row "$1" fdatasync --ioengine=psync --direct=0 --fdatasync=1
+	row "$1" sequential-64k --ioengine=libaio --iodepth=4 --rw=write --bs=64k
+}
+
+disk()
+{
+	echo "/dev/nullb$(($1 - 1))"
+}
+
+modprobe bcache && modprobe null_blk nr_devices=0 || fail "no modules"
+mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config || fail "configfs"
+for kind in fast cached; do
+	case $kind in
+	fast) null nullb0 1024 20000 0 ;;
+	cached) null nullb0 1024 100000 64 ;;
+	esac
+	null nullb1 512 1000000 0
+	make_set --writeback
+	no_bypass
+	echo 0 >/sys/block/bcache0/bcache/writeback_running
+	seed=1
+	row "$kind" warm --ioengine=libaio --iodepth=32 --number_ios=8000
+	for ((seed = 2; seed < pairs + 2; seed++)); do
+		for s in stock ours; do
+			to "$s"
+			rows "$kind"
+		done
+	done
+	to stock
+	stop_set
+	for d in nullb0 nullb1; do
+		echo 0 >"/sys/kernel/config/nullb/$d/power" && rmdir "/sys/kernel/config/nullb/$d" ||
+			fail "null_blk: $d is busy"
+	done
+done
