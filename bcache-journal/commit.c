@@ -191,7 +191,7 @@ static void jset_fill(struct cache_set *c, struct jset *data)
 	data->btree_level = root->level;
 	memset(data->pad, 0, sizeof(data->pad));
 	memset(data->prio_bucket, 0, sizeof(data->prio_bucket));
-	data->prio_bucket[ca->sb.nr_this_dev] = ca->prio_buckets[0];
+	data->prio_bucket[ca->sb.nr_this_dev] = prios_of_jset(c);
 }
 
 /*
@@ -266,6 +266,10 @@ __hook void bj_journal_meta(struct cache_set *c, struct closure *cl)
 	struct journal *j = &c->journal;
 	bool durable = false;
 	atomic_t *pin;
+
+	/* First: until then, a jset would have the previous priorities. */
+	if (current == c->cache->alloc_thread)
+		prios_settle(c);
 
 	/* Pairs with bj_journal_next(). */
 	if (cl && smp_load_acquire(&j->cur) && sets_are_shown() &&

@@ -223,6 +223,11 @@ void bj_journal_write_endio(struct bio *bio);
 /* node.c */
 void bj_bio_map(struct bio *bio, void *base);
 
+/* prios.c */
+int bj_prio_write(struct cache *ca, bool wait);
+void prios_settle(struct cache_set *c);
+u64 prios_of_jset(const struct cache_set *c);
+
 /* reclaim.c */
 void bj_journal_space_reserve(struct journal *j);
 unsigned int journal_free_buckets(struct cache_set *c);

@@ -23,6 +23,7 @@ struct klp_func outrigger_hooks[] = {
 	OUTRIGGER_HOOK(bch_journal_space_reserve, bj_journal_space_reserve),
 	OUTRIGGER_HOOK(bch_bio_map, bj_bio_map),
 	OUTRIGGER_HOOK(bch_bucket_alloc, bj_bucket_alloc),
+	OUTRIGGER_HOOK(bch_prio_write, bj_prio_write),
 	OUTRIGGER_HOOK(btree_flush_write, bj_btree_flush_write),
 	OUTRIGGER_HOOK(journal_reclaim, bj_journal_reclaim),
 	OUTRIGGER_HOOK(journal_write, bj_journal_write),
