@@ -9,6 +9,7 @@
 #   make demo            run a demonstration in a virtual machine
 #   make check           run all tests; "make style" checks only the coding style
 #   make crash           try N= crash points for each kernel (1000): hours
+#   make bench           measure the journal against the stock driver: half an hour
 #   make format          run clang-format on all files
 #   make dist            make the tarball of a release in build/
 #   make clean           remove built files
@@ -228,8 +229,11 @@ demo:
 crash:
 	$(Q)tests/crash $(if $(N),--points $(N))
 
+bench:
+	$(Q)tests/bench
+
 .PHONY: all modules tools ctl dump kbuild clean fitting dkms-build dkms-source dkms-install \
 	install-boot install-tools uninstall deb rpm arch dist help check style format demo \
-	crash FORCE
+	crash bench FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

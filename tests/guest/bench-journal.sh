@@ -24,33 +24,48 @@ null()
 	echo 1 >"$d/power" || fail "null_blk: power"
 }
 
-# to SIDE
-to()
+writes_on_bcache()
 {
-	[ "$(side)" != "$1" ] || return 0
-	if [ "$1" = ours ]; then attach; else detach; fi
+	fio --name=bench --filename=/dev/bcache0 --clocksource=clock_gettime --direct=1 \
+		--rw=randwrite --bs=4k --size=64M --randseed="$seed" --percentile_list=50:99 \
+		--output-format=json --output=/run/fio.json "$@" >/run/fio.err 2>&1 ||
+		fail "fio: $(cat /run/fio.err)"
+}
+
+# stall DISK NAME COMMAND: the longest write while COMMAND runs
+stall()
+{
+	writes_on_bcache --ioengine=psync --time_based --runtime=2 &
+	sleep 0.5
+	"$3"
+	wait $! || fail "fio failed"
+	say "bench: disk=$1 row=$2 max=$(value write clat_ns max)"
 }
 
 # row DISK NAME OPTION...: a line with the figures of one run of fio
 row()
 {
-	local disk=$1 name=$2
+	local disk=$1 name=$2 what=write
 
 	shift 2
+	[ "$name" != fdatasync ] || what=sync
 	sync
 	sleep 0.5 # of what is still being written
-	fio --name=bench --filename=/dev/bcache0 --clocksource=clock_gettime --direct=1 \
-		--rw=randwrite --bs=4k --size=64M --number_ios="$writes" --randseed="$seed" \
-		--percentile_list=50:99 --output-format=json --output=/run/fio.json "$@" \
-		>/run/fio.err 2>&1 || fail "fio: $(cat /run/fio.err)"
-	sed -n '/"write" : {/,/"trim" : {/p' /run/fio.json >/run/fio.write
-	say "bench: disk=$disk row=$name side=$(side) iops=$(value iops) p50=$(value 50.000000)" \
-		"p99=$(value 99.000000)"
+	writes_on_bcache --number_ios="$writes" "$@"
+	say "bench: disk=$disk row=$name side=$(side) iops=$(value write iops) p50=$(value "$what" 50.000000)" \
+		"p99=$(value "$what" 99.000000)"
 }
 
+# value PART... NAME: the first figure of that name in a part of a part... of fio's output
 value()
 {
-	sed -n "s/^ *\"$1\" : \([0-9.]*\).*/\1/p" /run/fio.write | head -n 1
+	local text part
+
+	text=$(cat /run/fio.json)
+	for part in "${@:1:$#-1}"; do
+		text=$(sed -n "/^ *\"$part\" : {/,\$p" <<<"$text")
+	done
+	sed -n "s/^ *\"${!#}\" : \([0-9.]*\).*/\1/p" <<<"$text" | head -n 1
 }
 
 rows()
@@ -82,12 +97,12 @@ for kind in fast cached; do
 	seed=1
 	row "$kind" warm --ioengine=libaio --iodepth=32 --number_ios=8000
 	for ((seed = 2; seed < pairs + 2; seed++)); do
-		for s in stock ours; do
-			to "$s"
-			rows "$kind"
-		done
+		rows "$kind"
+		stall "$kind" stall-neither :
+		stall "$kind" stall-attaching attach
+		rows "$kind"
+		stall "$kind" stall-detaching detach
 	done
-	to stock
 	stop_set
 	for d in nullb0 nullb1; do
 		echo 0 >"/sys/kernel/config/nullb/$d/power" && rmdir "/sys/kernel/config/nullb/$d" ||
