@@ -17,6 +17,7 @@
 # Set these variables for files in unusual places: KDIR= (the headers), BCACHE_KO= and
 # XE_KO= (the stock modules), VMLINUX_BTF= (the kernel's BTF, or a vmlinux or vmlinuz
 # with it). The build leaves out a module if the kernel lacks its stock module.
+# KEEP_DEBUG=1 keeps the modules' debug information, with which they load more slowly.
 # WANTFLAGS=--allow-unvetted builds even for a kernel that has not been vetted.
 
 KVER ?= $(shell uname -r)
@@ -109,10 +110,14 @@ kbuild: $(MODULES:=/target.h) FORCE
 $(ALL:=.ko): kbuild
 	@:
 
-# After this, nothing may change the module's ELF structure, except a signature.
+# The larger a module is, the longer loading it takes, which can delay I/O: so strip the
+# debug information. After klp-link, nothing may change the module's ELF structure, except
+# a signature; the file may be one that has been linked before.
 .%.done: %.ko $(TOOLDIR)/klp-link $(TOOLDIR)/klp-check
 	$(say) KLP $<
-	$(Q)$(TOOLDIR)/klp-link $< && $(TOOLDIR)/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
+	$(Q)$(if $(KEEP_DEBUG),,! readelf -SW $< | grep -q ' \.debug_' || strip -g $<)
+	$(Q)$(TOOLDIR)/klp-link $< && \
+		$(TOOLDIR)/klp-check --kver $(KVER) --base $(VMLINUX_BTF) \
 		--symvers $(KDIR)/Module.symvers --target $(stock-$*)=$(ko-$*) \
 		--want $*/$(stock-$*).want $< || \
 		{ rm -f $<; exit 1; }
