@@ -22,9 +22,9 @@ boot <<'END'
 	ack_stop
 	find / -xdev -iname '*outrigger*' ! -path '/var/log/*' ! -path '/root/*' \
 		! -path '/var/cache/*' | grep . && fail "files were left behind"
-	initramfs_list >/run/initramfs
-	grep -q "/bcache[.]ko" /run/initramfs || fail "no bcache in the initramfs"
-	grep -E "bcache-journal|outrigger" /run/initramfs &&
+	initramfs_list >/run/image.list
+	grep -q "/bcache[.]ko" /run/image.list || fail "no bcache in the initramfs"
+	grep -E "bcache-journal|outrigger" /run/image.list &&
 		fail "the initramfs still contains Outrigger"
 	true
 END
