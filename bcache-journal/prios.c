@@ -45,6 +45,14 @@
 
 OUTRIGGER_STOCK_BODY(bcache, bch_prio_write);
 
+/* Under journal.lock, so that prios_of_jset() finds the flag and the buckets in step. */
+static void prios_ahead(struct cache_set *c, bool ahead)
+{
+	spin_lock(&c->journal.lock);
+	assign_bit(PRIOS_AHEAD, &c->flags, ahead);
+	spin_unlock(&c->journal.lock);
+}
+
 /**
  * bj_prio_write - write the priorities of a cache: stands in for bch_prio_write
  * @ca: the cache
@@ -59,10 +67,35 @@ __hook int bj_prio_write(struct cache *ca, bool wait)
 {
 	int ret;
 
-	set_bit(PRIOS_AHEAD, &ca->set->flags);
+	/*
+	 * Only the allocator does not wait. It may run before bch_cache_allocator_start()
+	 * has stored alloc_thread, by which bj_journal_meta() recognises it.
+	 */
+	if (!wait)
+		WRITE_ONCE(ca->alloc_thread, current);
+
+	prios_ahead(ca->set, true);
 	ret = stock_bch_prio_write(ca, wait);
-	clear_bit(PRIOS_AHEAD, &ca->set->flags);
+	prios_ahead(ca->set, false);
 	return ret;
+}
+
+/*
+ * Does the task that held the lock of the root for writing still have it? btree.seq changes
+ * when a writer has the lock, before it does anything, and when it is done. Garbage
+ * collection has the lock for a whole pass; there gc_done changes between replacements.
+ */
+static bool prios_may_lead(const struct cache_set *c, const struct btree *root,
+			   unsigned long seq, const struct bkey *gc_done)
+{
+	const struct bkey *now = &c->gc_done;
+	u64 high = READ_ONCE(now->high), low = READ_ONCE(now->low);
+
+	if ((high || low) && (high != gc_done->high || low != gc_done->low))
+		return false;
+	return atomic_long_read(&root->lock.count) & RWSEM_WRITER_LOCKED &&
+	       READ_ONCE(root->seq) == seq && READ_ONCE(c->root) == root &&
+	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags);
 }
 
 /**
@@ -81,12 +114,24 @@ void prios_settle(struct cache_set *c)
 	 * A struct btree is freed only with its set. A root without children is locked
 	 * for each key, and its replacement increments no generation.
 	 */
-	while (root && root->level &&
-	       atomic_long_read(&root->lock.count) & RWSEM_WRITER_LOCKED &&
-	       READ_ONCE(c->root) == root && time_before(jiffies, end) &&
-	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags))
-		fsleep(USEC_PER_MSEC);
-	clear_bit(PRIOS_AHEAD, &c->flags);
+	if (!IS_ERR_OR_NULL(root) && root->level) {
+		const struct bkey gc_done = {
+			.high = READ_ONCE(c->gc_done.high),
+			.low = READ_ONCE(c->gc_done.low)
+		};
+		unsigned long seq = READ_ONCE(root->seq);
+
+		while (prios_may_lead(c, root, seq, &gc_done)) {
+			if (time_after(jiffies, end)) {
+				pr_warn_ratelimited(
+					"%pU: the btree root has been locked for a second; if the power fails before it is released, a btree node may be lost\n",
+					c->set_uuid);
+				break;
+			}
+			fsleep(USEC_PER_MSEC);
+		}
+	}
+	prios_ahead(c, false);
 }
 
 /**

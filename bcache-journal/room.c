@@ -142,7 +142,7 @@ static enum holds what_is_held(const struct cache_set *c, size_t nkeys,
 {
 	if (nkeys || (parent && !object_is_on_stack(parent)))
 		return HOLDS_NOTHING;
-	if (parent && current != c->cache->alloc_thread)
+	if (parent && current != READ_ONCE(c->cache->alloc_thread))
 		return HOLDS_ROOT;
 	return HOLDS_BUCKETS;
 }
