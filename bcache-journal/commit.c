@@ -18,7 +18,9 @@
  * write is released.
  */
 
+#include <linux/bio.h>
 #include <linux/delay.h>
+#include <linux/sched/task_stack.h>
 
 #include "journal.h"
 #include "trace.h"
@@ -196,14 +198,14 @@ static void jset_fill(struct cache_set *c, struct jset *data)
 
 /*
  * Two marks on a jset that has been taken for writing, in fields that mean something
- * only while it is open: need_write is false if this module was attached everywhere when
- * it was taken, dirty is false once it is on the disk. The stock driver leaves need_write
- * true, and clears both fields when it opens the buffer again.
+ * only while it is open: need_write is false if this module took it, dirty is false once
+ * it is on the disk. The stock driver leaves need_write true, and clears both fields when
+ * it opens the buffer again.
  */
 static void bj_mark_taken(struct journal_write *w)
 {
 	w->dirty = true;
-	w->need_write = !sets_are_shown();
+	w->need_write = false;
 }
 
 static void bj_mark_durable(struct journal_write *w)
@@ -211,41 +213,46 @@ static void bj_mark_durable(struct journal_write *w)
 	smp_store_release(&w->dirty, false); /* pairs with bj_is_durable() */
 }
 
-/* The buffers of a new journal are zero. */
 static bool bj_is_durable(const struct journal_write *w)
 {
-	if (!w->data->seq || w->need_write)
-		return false;
-	return !smp_load_acquire(&w->dirty); /* pairs with bj_mark_durable() */
+	/* Pairs with bj_mark_durable(). */
+	return !w->need_write && !smp_load_acquire(&w->dirty);
+}
+
+/* Was this the last jset that was taken? The buffers of a new journal may hold anything. */
+static bool bj_is_last(const struct cache_set *c, const struct jset *data)
+{
+	return data->magic == (c->cache->sb.set_magic ^ JSET_MAGIC) &&
+	       data->seq + 1 == c->journal.seq;
 }
 
 /*
- * Is everything that a jset written now would make durable on the disk already?
+ * Would a jset written now say nothing that the last one does not say?
  *
  * A flush promises that every write which completed before it is durable. A write
  * completes after bch_data_insert_keys() has appended its keys to a jset, and they were
  * appended after its data had reached the device. If the open jset has no keys, those of
  * all completed writes are in older jsets; if the last of these is on the disk, so are
- * the others, since one is written at a time, and so is the data, since a flush preceded
- * each of them. This holds for cached writes and for the invalidations of bypassed ones.
- * The backing device has a flush of its own, which the stock driver sends after this.
+ * the others, since one is written at a time. This holds for cached writes and for the
+ * invalidations of bypassed ones. Keys that are not journalled fill the cache on a miss,
+ * move data, or clean it: they promise nothing, and what they replace stays valid until
+ * its bucket is reused, after the next jset at the earliest.
  *
- * Keys that are not journalled move or clean data (op->replace, writeback): they promise
- * nothing, and what they replace stays valid until its bucket is reused, after the next
- * jset at the earliest. A flush precedes the node write that makes them durable (node.c);
- * therefore the last jset counts only if this module was attached everywhere when it was
- * taken.
+ * So no jset is needed, only what precedes it: a flush of the cache device. It is needed
+ * although one preceded the last jset too. Since then, data may have been filled in or
+ * moved that is still volatile. If the module is then detached, the stock driver writes
+ * the nodes with those keys without a flush. The superblock may be volatile as well.
  *
  * Called with journal.lock held, by a caller that adds no keys.
  */
-static bool bj_all_durable(struct cache_set *c)
+static bool bj_nothing_new(struct cache_set *c)
 {
 	struct journal *j = &c->journal;
 	const struct journal_write *w = journal_written(j);
 	struct jset now;
 
 	if (j->cur->data->keys || j->cur->dirty || j->cur->need_write ||
-	    !bj_is_durable(w))
+	    !bj_is_durable(w) || !bj_is_last(c, w->data))
 		return false;
 
 	jset_fill(c, &now);
@@ -253,33 +260,52 @@ static bool bj_all_durable(struct cache_set *c)
 		       sizeof(now) - offsetof(struct jset, uuid_bucket_pad));
 }
 
+/*
+ * Flush the cache device for the closure of a struct search, while the caller goes on to
+ * flush the backing device. The endio belongs to the stock driver, since it may run after
+ * this module is gone; if the flush fails, it passes the error on.
+ */
+static void bj_flush(struct cache_set *c, struct closure *cl)
+{
+	struct bio *bio = bio_alloc(c->cache->bdev, 0,
+				    REQ_OP_WRITE | REQ_PREFLUSH, GFP_NOIO);
+
+	bio->bi_end_io = request_endio;
+	bio->bi_private = cl;
+	closure_get(cl);
+	submit_bio(bio);
+}
+
 /**
  * bj_journal_meta - journal the root, uuid bucket and prio bucket
  * @c: the cache set
  * @cl: a closure that is put once they are on disk, or NULL not to wait
  *
- * Stands in for bch_journal_meta, which the stock driver also calls for a flush. No jset
- * is written if it would say nothing new. Process context, may sleep.
+ * Stands in for bch_journal_meta, which the stock driver also calls for a flush, with the
+ * closure of a struct search. If a jset would say nothing new then, the cache device is
+ * flushed instead. Process context, may sleep.
  */
 __hook void bj_journal_meta(struct cache_set *c, struct closure *cl)
 {
 	struct journal *j = &c->journal;
-	bool durable = false;
+	bool flush = false;
 	atomic_t *pin;
 
 	/* First: until then, a jset would have the previous priorities. */
-	if (current == c->cache->alloc_thread)
+	if (current == READ_ONCE(c->cache->alloc_thread))
 		prios_settle(c);
 
 	/* Pairs with bj_journal_next(). */
-	if (cl && smp_load_acquire(&j->cur) && sets_are_shown() &&
+	if (cl && !object_is_on_stack(cl) && smp_load_acquire(&j->cur) &&
 	    !test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {
 		spin_lock(&j->lock);
-		durable = bj_all_durable(c);
+		flush = bj_nothing_new(c);
 		spin_unlock(&j->lock);
 	}
-	if (durable)
+	if (flush) {
+		bj_flush(c, cl);
 		return;
+	}
 
 	pin = bj_journal(c, NULL, cl);
 	if (pin)

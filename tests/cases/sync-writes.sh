@@ -22,6 +22,12 @@ entries()
 	grep -c bcache_journal_write: "$tracing/trace"
 }
 
+# flushed: how often the cache device has been flushed so far
+flushed()
+{
+	awk '{ print $16 }' "/sys/block/$(basename "$(disk 1)")/stat"
+}
+
 # writes: each is durable when it returns
 writes() # N
 {
@@ -49,13 +55,18 @@ written_flushes() # N
 	done
 }
 
-# figures: how many entries 256 O_DSYNC writes, 64 flushes, and 64 writes with a flush make
+# figures: how many entries 256 O_DSYNC writes, 64 flushes, and 64 writes with a flush make;
+# each flush must reach the cache device
 figures()
 {
 	writes=$(entries writes 256)
+	device=$(flushed)
 	flushes=$(entries flushes 64)
+	device=$(($(flushed) - device))
 	both=$(entries written_flushes 64)
-	say "$(side): 256 writes: $writes entries; 64 flushes: $flushes; 64 of each: $both"
+	say "$(side): 256 writes: $writes entries; 64 flushes: $flushes, $device of the device;" \
+		"64 of each: $both"
+	((device >= 64)) || fail "64 flushes flushed the cache device $device times"
 }
 
 # Anything else that bcache journals, such as priorities, is a few entries.
