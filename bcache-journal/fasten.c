@@ -20,6 +20,7 @@ static int __init bcache_journal_init(void)
 	if (ret)
 		return ret;
 
+	csum_init();
 	journal_retries_init();
 	ret = outrigger_arm();
 	if (ret)

@@ -19,7 +19,6 @@
  * race.
  */
 
-#include <linux/crc64.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -40,7 +39,7 @@ OUTRIGGER_STOCK_BODY(bcache, bch_journal_alloc);
  */
 u64 jset_csum(const struct jset *j)
 {
-	return ~crc64_be(~0ULL, jset_csum_start(j), jset_csum_bytes(j));
+	return ~bj_crc64(~0ULL, jset_csum_start(j), jset_csum_bytes(j));
 }
 
 /**

@@ -10,6 +10,7 @@
  *   room.c     decides which callers may use a journal that is nearly full
  *   reclaim.c  releases unused pins, then buckets; writes btree nodes to free pins
  *   discard.c  discards free buckets, where the stock driver does
+ *   csum.c     computes its checksum with crc64.c, where the kernel's is slow
  *   write.c    writes a jset, and retries a write that failed
  *
  * and at registration:
@@ -41,6 +42,7 @@
 #ifndef BCACHE_JOURNAL_H
 #define BCACHE_JOURNAL_H
 
+#include <linux/crc64.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
@@ -164,6 +166,15 @@ static inline unsigned int jset_sectors(const struct cache_set *c, u32 keys)
 
 	return jset_blocks(keys, &g) * c->cache->sb.block_size;
 }
+
+/* csum.c */
+#ifdef CONFIG_CRC64_ARCH
+#define csum_init()
+#define bj_crc64 crc64_be
+#else
+void csum_init(void);
+u64 bj_crc64(u64 crc, const void *data, size_t bytes);
+#endif
 
 /* journal.c */
 u64 jset_csum(const struct jset *j);

@@ -9,20 +9,20 @@
 #define CRC64_ECMA182 0x42f0e1eba9ea3693ULL
 
 /**
- * bcache_crc64() - what bcache writes into the first field of its structures
- * @data: behind that field
- * @bytes: up to the structure's end
+ * crc64_bytewise() - CRC-64, as crc64_be() of kernels up to 6.14 computes it
+ * @crc: seed, or the CRC of the data before
+ * @data: the data
+ * @bytes: its length
  *
- * CRC-64 with the ECMA-182 polynomial, most significant bit first, seeded with
- * ones and inverted at the end.
+ * The polynomial is that of ECMA-182, most significant bit first.
  *
- * Return: the checksum.
+ * Return: the CRC.
  */
-static inline uint64_t bcache_crc64(const void *data, size_t bytes)
+static inline uint64_t crc64_bytewise(uint64_t crc, const void *data,
+				      size_t bytes)
 {
 	static uint64_t table[256];
 	const unsigned char *p = data;
-	uint64_t crc = ~0ULL;
 
 	if (!table[1]) {
 		/* from the end: entry 1 is the mark that all are there */
@@ -38,7 +38,19 @@ static inline uint64_t bcache_crc64(const void *data, size_t bytes)
 	while (bytes--)
 		crc = crc << 8 ^ table[(crc >> 56 ^ *p++) & 0xff];
 
-	return ~crc;
+	return crc;
+}
+
+/**
+ * bcache_crc64() - what bcache writes into the first field of its structures
+ * @data: behind that field
+ * @bytes: up to the structure's end
+ *
+ * Return: the checksum: a CRC-64 that is seeded with ones and inverted at the end.
+ */
+static inline uint64_t bcache_crc64(const void *data, size_t bytes)
+{
+	return ~crc64_bytewise(~0ULL, data, bytes);
 }
 
 #endif
