@@ -232,7 +232,7 @@ void journal_submit(struct journal_write *w, sector_t sector,
 void bj_journal_write_endio(struct bio *bio);
 
 /* node.c */
-void bj_bio_map(struct bio *bio, void *base);
+void bj_btree_node_write(struct btree *b, struct closure *parent);
 
 /* prios.c */
 int bj_prio_write(struct cache *ca, bool wait);

@@ -226,7 +226,7 @@ static void bj_node_write(struct btree *b)
 {
 	mutex_lock(&b->write_lock);
 	if (test_bit(BTREE_NODE_dirty, &b->flags) && current_write(b)->journal)
-		__bch_btree_node_write(b, NULL);
+		bj_btree_node_write(b, NULL);
 	clear_bit(BTREE_NODE_journal_flush, &b->flags);
 	mutex_unlock(&b->write_lock);
 }

@@ -112,6 +112,7 @@ static inline void stock_trace_##event(proto)				\
 
 STOCK_TRACE(journal_replay_key, struct bkey *k, k)
 STOCK_TRACE(journal_full, struct cache_set *c, c)
+STOCK_TRACE(btree_write, struct btree *b, b)
 STOCK_TRACE(journal_entry_full, struct cache_set *c, c)
 
 #define BIO_AND_KEYS struct bio *bio, u32 keys
