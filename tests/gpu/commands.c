@@ -213,6 +213,7 @@ static void do_stat(struct words *w)
 
 	if (!right(w))
 		return;
+	judge_settle(gpu);
 	for (i = 0; i < GTS; i++)
 		open += guc_open_faults(gpu->gt[i]);
 	say(w, "ok outstanding=%u", open);
@@ -450,6 +451,7 @@ static void do_hold(struct words *w)
 
 	if (!right(w))
 		return;
+	judge_settle(w->gpu);
 	if (!strcmp(what, "irq")) {
 		w->gpu->irq.hold = hold;
 		irq_kick(&w->gpu->irq);
@@ -475,6 +477,7 @@ static void do_rate(struct words *w)
 		fail(w, "needs h2g=N, or off");
 	if (!right(w))
 		return;
+	judge_settle(w->gpu);
 	w->gpu->opt.rate = rate;
 	for (u32 i = 0; i < GTS; i++) {
 		w->gpu->gt[i]->guc.due = 0;
@@ -534,11 +537,16 @@ static void do_falsify(struct words *w)
 	const char *what = get(w, "what") ?: "";
 	bool falsify = on(w);
 
-	if (strcmp(what, "page-fault-reply"))
-		fail(w, "what must be page-fault-reply");
 	if (!right(w))
 		return;
-	w->gpu->falsify_reply = falsify;
+	if (!strcmp(what, "page-fault-reply")) {
+		w->gpu->falsify_reply = falsify;
+	} else if (!strcmp(what, "refusal")) {
+		w->gpu->falsify_refusal = falsify;
+	} else {
+		fail(w, "what must be page-fault-reply or refusal");
+		return;
+	}
 	say(w, "ok");
 }
 

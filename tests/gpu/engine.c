@@ -584,6 +584,7 @@ enum run engine_run(struct context *c, struct lrc *lrc)
 	ggtt_read(m, regs, reg, sizeof(reg));
 	c->root = make64(reg[CTX_PDP0_LDW], reg[CTX_PDP0_UDW]) & PTE_ADDRESS;
 	c->asid = reg[CTX_ASID] & 0xfffff;
+	judge_space(c->gt->gpu, c->asid, c->root);
 	c->timestamp = make64(reg[CTX_TIMESTAMP], reg[CTX_TIMESTAMP_UDW]);
 	c->started = now_ns();
 	c->ran = true;

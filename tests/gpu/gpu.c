@@ -201,6 +201,7 @@ void gpu_free(struct gpu *gpu)
 		if (gpu->gt[i])
 			guc_free(gpu->gt[i]);
 		free(gpu->gt[i]);
+		gpu->gt[i] = NULL;
 	}
 	memory_unmap_all(&gpu->mem);
 	if (gpu->bar0)

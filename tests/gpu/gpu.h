@@ -226,10 +226,10 @@ enum slot_state {
 };
 
 struct slot {
-	u64 sent;
+	u64 sent, va;
 	struct context *context;
 	u32 asid;
-	u8 state, class, instance, vfid;
+	u8 state, access, class, instance, vfid;
 };
 
 enum verdict {
@@ -262,6 +262,7 @@ enum counter {
 	COUNT_MALFORMED,
 	COUNT_MISSING,
 	COUNT_STALE,
+	COUNT_UNFOUNDED,
 	COUNT_GGTT_FAULTS,
 	COUNT_DMA_ERRORS,
 	COUNT_BROKEN_RINGS,
@@ -285,6 +286,45 @@ enum counter {
 };
 
 extern const char *const counter_name[COUNTERS];
+
+/* judge.c */
+
+#define INVALIDATIONS 4096u
+#define DOUBTS 4096u
+#define SPACES 4096u
+#define JUDGE_NS 5000000000ull
+
+struct invalidation {
+	u64 when, from, size;
+	u32 asid;
+};
+
+/* A reply "successful" to an access that the page tables do not allow. */
+struct doubt {
+	u64 when, va;
+	u32 asid;
+	u8 access;
+	bool proven; /* counted; kept so that it is counted only once */
+};
+
+struct space {
+	u32 asid;
+	u64 root;
+};
+
+struct judge {
+	struct invalidation invalidation[INVALIDATIONS];
+	u32 next;
+	struct doubt doubt[DOUBTS];
+	u32 doubts;
+	struct space space[SPACES];
+};
+
+void judge_settle(struct gpu *gpu);
+void judge_space(struct gpu *gpu, u32 asid, u64 root);
+void judge_invalidation(struct gpu *gpu, u32 asid, u64 from, u64 size);
+void judge_success(struct gt *gt, const struct slot *slot);
+void judge_forget(struct gpu *gpu);
 
 /* guc.c */
 
@@ -466,6 +506,7 @@ struct gpu {
 	struct pci pci;
 	struct irq irq;
 	struct gt *gt[GTS];
+	struct judge judge;
 
 	struct context *run, **run_tail;
 	pthread_cond_t runnable;
@@ -474,7 +515,7 @@ struct gpu {
 	u64 count[COUNTERS], expected[COUNT_RULES];
 	u32 *latency, latencies; /* in us, since the mark */
 	u32 delay_resume, delay_event; /* upper bounds, in us */
-	bool ignore_reply, falsify_reply;
+	bool ignore_reply, falsify_reply, falsify_refusal;
 	u64 random;
 
 	FILE *log;

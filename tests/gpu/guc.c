@@ -142,6 +142,7 @@ static void stop(struct gt *gt)
 	forget_messages(guc);
 	forget_faults(gt);
 	tlb_invalidate(&gt->tlb, TLB_ALL_SPACES, 0, UINT64_MAX);
+	judge_forget(gt->gpu);
 	pthread_cond_broadcast(&gt->gpu->changed);
 }
 
@@ -480,24 +481,28 @@ static void slpc(struct gt *gt, const u32 *dw)
 /* Payload: seqno, operation; for ranges also ASID, address, order of the size. */
 static void invalidate(struct gt *gt, const u32 *dw, u32 n)
 {
-	u32 asid = dw[3] & 0xfffff, order = dw[6] & 0x3f;
+	u32 asid = TLB_ALL_SPACES, order = dw[6] & 0x3f;
+	u64 from = 0, size = UINT64_MAX;
 
 	switch (n < 3 ? 0 : dw[2] & 0xff) {
 	case 0:
-		tlb_invalidate(&gt->tlb, TLB_ALL_SPACES, 0, UINT64_MAX);
 		break;
 	case 2: /* the translations of a context */
-		asid = dw[3] < CONTEXTS && gt->context[dw[3]] ?
-			       gt->context[dw[3]]->asid :
-			       TLB_ALL_SPACES;
-		__attribute__((fallthrough));
 	case 1:
-		tlb_invalidate(&gt->tlb, asid, make64(dw[4], dw[5]),
-			       order > 51 ? UINT64_MAX : BIT64(12 + order));
+		if ((dw[2] & 0xff) == 1)
+			asid = dw[3] & 0xfffff;
+		else if (dw[3] < CONTEXTS && gt->context[dw[3]])
+			asid = gt->context[dw[3]]->asid;
+		from = make64(dw[4], dw[5]);
+		if (order <= 51)
+			size = BIT64(12 + order);
 		break;
 	default: /* the GuC's own TLB: the model does not cache the GGTT */
+		size = 0;
 		break;
 	}
+	tlb_invalidate(&gt->tlb, asid, from, size);
+	judge_invalidation(gt->gpu, asid, from, size);
 	guc_event(gt, TLB_INVALIDATION_DONE, dw + 1, 1);
 }
 
@@ -520,6 +525,7 @@ static void page_fault_reply(struct gt *gt, u32 dw0, u32 dw1)
 		return;
 	if (gpu->falsify_reply)
 		dw1 ^= BIT(31);
+	success |= gpu->falsify_refusal;
 	v = ledger_reply(&gt->ledger, dw0, dw1, &slot);
 	gpu->count[counter[v]]++;
 	gt->ledger.last_reply = now_ns();
@@ -529,7 +535,9 @@ static void page_fault_reply(struct gt *gt, u32 dw0, u32 dw1)
 		      counter_name[counter[v]], dw0, dw1);
 		return;
 	}
-	if (!success)
+	if (success)
+		judge_success(gt, slot);
+	else
 		gpu->count[COUNT_UNSUCCESSFUL]++;
 	if (gpu->latencies < LATENCIES)
 		gpu->latency[gpu->latencies++] =

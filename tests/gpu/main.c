@@ -48,6 +48,7 @@ static bool report(struct gpu *gpu)
 	unsigned int i;
 	FILE *f;
 
+	judge_settle(gpu);
 	/* Faults that are still open never got their reply. */
 	for (i = 0; i < GTS; i++)
 		gpu->count[COUNT_MISSING] += gpu->gt[i]->ledger.open;
@@ -216,6 +217,7 @@ int main(int argc, char **argv)
 	clean = report(gpu);
 	if (gpu->log)
 		fclose(gpu->log);
+	gpu->log = NULL;
 	gpu_free(gpu);
 	return served ? 2 : !clean;
 }

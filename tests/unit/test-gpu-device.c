@@ -578,6 +578,127 @@ static void negative_controls(void **state)
 	send_reply(0);
 	assert_int_equal(guc_open_faults(gpu->gt[0]), 0);
 	assert_int_equal(gpu->count[COUNT_REPLIES], 1);
+	command("falsify what=refusal on");
+	command("fault asid=1 va=0");
+	next_fault(0);
+	dw[1] |= 2;
+	send_reply(0);
+	assert_int_equal(gpu->count[COUNT_REPLIES], 2);
+	assert_int_equal(gpu->count[COUNT_UNSUCCESSFUL], 0);
+}
+
+/* Answer a fault with "successful". */
+static void succeed(const char *fault)
+{
+	while (guest_receive(0, dw))
+		;
+	command(fault);
+	next_fault(0);
+	send_reply(0);
+}
+
+static u64 unfounded_replies(u64 seconds)
+{
+	machine.clock += seconds * 1000000000;
+	command("stat");
+	return gpu->count[COUNT_UNFOUNDED];
+}
+
+/* a reply "successful" is unfounded if the page tables don't allow the access */
+static void unfounded(void **state)
+{
+	static const struct {
+		const char *fault;
+		bool founded;
+	} t[] = {
+		{ "fault asid=7 va=0x5000", true },
+		{ "fault asid=7 va=0x5000 access=write", true },
+		{ "fault asid=7 va=0x6000", true }, /* read-only */
+		{ "fault asid=7 va=0x6000 access=write", false },
+		{ "fault asid=7 va=0x6000 access=write", true }, /* counted */
+		{ "fault asid=7 va=0x7000", false },
+		{ "fault asid=7 va=0x7123 access=atomic", false },
+		{ "fault asid=7 va=0xffff000000007000 access=atomic", true },
+		{ "fault asid=8 va=0x7000", true }, /* has not run */
+	};
+	u64 n = 0;
+
+	machine_register(0, 1, 4, 7);
+	guest_map(&gpu->mem, 0x5000, DATA | 3, 0);
+	guest_map(&gpu->mem, 0x6000, DATA | 1, 0);
+	machine_run_anew();
+	machine.clock += 6000000000ull; /* after the resets at the start */
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++) {
+		succeed(t[i].fault);
+		assert_int_equal(unfounded_replies(4), n);
+		n += !t[i].founded;
+		assert_int_equal(unfounded_replies(2), n);
+	}
+	assert_int_equal(gpu->mem.dma_errors, 0);
+	assert_false(clean());
+	command("expect what=unfounded n=3");
+	assert_true(clean());
+}
+
+/* ... unless the driver invalidates the translations, before or after the reply */
+static void unfounded_or_removed(void **state)
+{
+	static const struct {
+		const char *fault;
+		u32 before, after; /* seconds */
+		u32 message[6];
+		bool founded;
+	} t[] = {
+		{ "fault asid=7 va=0x20000", 1, 0, { 1, 7, 0x20000 }, true },
+		{ "fault asid=7 va=0x21000", 6, 0, { 1, 7, 0x21000 }, false },
+		{ "fault asid=7 va=0x22000", 0, 4, { 1, 7, 0x22000 }, true },
+		{ "fault asid=7 va=0x23000", 0, 6, { 1, 7, 0x23000 }, false },
+		{ "fault asid=7 va=0x24000", 0, 1, { 1, 8, 0x24000 }, false },
+		{ "fault asid=7 va=0x25000", 0, 1, { 1, 7, 0x26000 }, false },
+		{ "fault asid=7 va=0x27000", 0, 1, { 0 }, true },
+		{ "fault asid=7 va=0x28000", 0, 1, { 2, 1, 0, 0, 51 }, true },
+		{ "fault asid=7 va=0x29000", 0, 1, { 3 }, false },
+	};
+	u64 n = 0;
+
+	machine_register(0, 1, 4, 7);
+	machine_run_anew();
+	machine.clock += 6000000000ull;
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++) {
+		const u32 *m = t[i].message;
+
+		if (t[i].after)
+			succeed(t[i].fault);
+		machine.clock += t[i].after * 1000000000ull;
+		machine_h2g(1, 0x7000, 5, m[0], m[1], m[2], m[3], m[4]);
+		machine_run_anew();
+		machine.clock += t[i].before * 1000000000ull;
+		if (!t[i].after)
+			succeed(t[i].fault);
+		n += !t[i].founded;
+		assert_int_equal(unfounded_replies(6), n);
+	}
+	/* a reset does it too */
+	succeed("fault asid=7 va=0x2a000");
+	wr(0x941c, 8);
+	assert_int_equal(unfounded_replies(6), n);
+	machine_boot(0);
+	succeed("fault asid=7 va=0x2a000"); /* the page tables are not known */
+	assert_int_equal(unfounded_replies(6), n);
+	/* and time stands still while the driver's messages are not read */
+	machine_register(0, 1, 4, 7);
+	machine_run_anew();
+	machine.clock += 6000000000ull;
+	succeed("fault asid=7 va=0x2b000");
+	command("hold what=h2g on");
+	machine.clock += 6000000000ull;
+	command("hold what=h2g off");
+	assert_int_equal(unfounded_replies(4), n);
+	command("rate h2g=1000");
+	machine.clock += 6000000000ull;
+	command("rate off");
+	assert_int_equal(unfounded_replies(4), n);
+	assert_int_equal(unfounded_replies(2), n + 1);
 }
 
 /* the H2G message drops the named translations before it is acknowledged */
@@ -1187,6 +1308,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ledger_and_reset, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(negative_controls, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(unfounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(unfounded_or_removed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(invalidation, setup, teardown),
 		cmocka_unit_test_setup_teardown(access_counter, setup,
