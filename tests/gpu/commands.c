@@ -227,6 +227,7 @@ static void do_stat(struct words *w)
 		fills += tlb->fills;
 		late += tlb->late;
 	}
+	say(w, " retries_max=%u", gpu->retries);
 	say(w, " tlb_hits=%llu tlb_fills=%llu tlb_stale=%llu tlb_late=%llu",
 	    (unsigned long long)hits, (unsigned long long)fills,
 	    (unsigned long long)gpu_count(gpu, COUNT_STALE),

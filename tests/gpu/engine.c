@@ -82,8 +82,10 @@ static void raise_fault(struct context *c, u64 va, enum access access,
 	      "GuC%u: context %u asid %u faults at %#llx, access %u type %u level %u",
 	      c->gt->id, c->id, c->asid, (unsigned long long)f.va, f.access,
 	      f.type, f.level);
-	if (guc_fault(c->gt, &f))
-		c->faults++;
+	if (!guc_fault(c->gt, &f))
+		return;
+	if (!c->faults++)
+		judge_retry(c->gt->gpu, &c->retry, va, access);
 }
 
 /* Translate an address. If it is not accessible, raise a fault and return false. */
@@ -549,6 +551,7 @@ static enum run slice(struct context *c, struct lrc *lrc,
 		step = one(c, lrc, ring);
 		if (step == STEP_FAULT)
 			return c->faults ? RUN_FAULTED : RUN_YIELDED;
+		c->retry.n = 0;
 		if (!live(c))
 			return RUN_STOPPED;
 		if (!lrc->level)

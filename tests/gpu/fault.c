@@ -22,6 +22,7 @@ const char *const counter_name[COUNTERS] = {
 	[COUNT_MISSING] = "missing",
 	[COUNT_STALE] = "stale",
 	[COUNT_UNFOUNDED] = "unfounded",
+	[COUNT_LIVELOCK] = "livelock",
 	[COUNT_GGTT_FAULTS] = "ggtt_faults",
 	[COUNT_DMA_ERRORS] = "dma_errors",
 	[COUNT_BROKEN_RINGS] = "broken_rings",

@@ -263,6 +263,7 @@ enum counter {
 	COUNT_MISSING,
 	COUNT_STALE,
 	COUNT_UNFOUNDED,
+	COUNT_LIVELOCK,
 	COUNT_GGTT_FAULTS,
 	COUNT_DMA_ERRORS,
 	COUNT_BROKEN_RINGS,
@@ -325,6 +326,17 @@ void judge_space(struct gpu *gpu, u32 asid, u64 root);
 void judge_invalidation(struct gpu *gpu, u32 asid, u64 from, u64 size);
 void judge_success(struct gt *gt, const struct slot *slot);
 void judge_forget(struct gpu *gpu);
+
+#define LIVELOCK_RETRIES 1000u
+
+/* An access that faults again after each reply. */
+struct retry {
+	u64 va;
+	u32 n;
+	u8 access;
+};
+
+void judge_retry(struct gpu *gpu, struct retry *r, u64 va, enum access access);
 
 /* guc.c */
 
@@ -416,6 +428,7 @@ struct context {
 	bool registered, enabled, queued, running, again, disabling, ran,
 		resumed;
 	u32 faults; /* number of faults it waits for */
+	struct retry retry; /* of the instruction that faulted last */
 	bool failed; /* one of them was refused */
 };
 
@@ -514,6 +527,7 @@ struct gpu {
 
 	u64 count[COUNTERS], expected[COUNT_RULES];
 	u32 *latency, latencies; /* in us, since the mark */
+	u32 retries; /* the most that an access needed */
 	u32 delay_resume, delay_event; /* upper bounds, in us */
 	bool ignore_reply, falsify_reply, falsify_refusal;
 	u64 random;

@@ -10,6 +10,9 @@
  * page tables. It can also be earlier than the fault: until the driver learns that the
  * invalidation is done, it may consider the mapping valid (stock 6.12 does). A busy
  * host can take seconds for either, so the judge waits for JUDGE_NS.
+ *
+ * The GPU repeats an access after such a reply. If the repetitions of one access fault
+ * LIVELOCK_RETRIES times in a row, whatever the reason, that is a livelock.
  */
 #include "gpu.h"
 
@@ -154,4 +157,26 @@ void judge_forget(struct gpu *gpu)
 	judge_invalidation(gpu, TLB_ALL_SPACES, 0, UINT64_MAX);
 	for (u32 i = 0; i < SPACES; i++)
 		gpu->judge.space[i].root = 0;
+}
+
+/**
+ * judge_retry() - an access faults; "unsuccessful" replies end its repetitions
+ * @gpu: the device, locked
+ * @r: the access of this kind that faulted last; r->n is 0 if it has succeeded since
+ * @va: the address
+ * @access: kind of access
+ */
+void judge_retry(struct gpu *gpu, struct retry *r, u64 va, enum access access)
+{
+	va &= VA_MASK;
+	if (!r->n || r->va != va || r->access != access)
+		*r = (struct retry){ .va = va, .access = access };
+	r->n++;
+	if (r->n > gpu->retries)
+		gpu->retries = r->n;
+	if (r->n != LIVELOCK_RETRIES)
+		return;
+	gpu->count[COUNT_LIVELOCK]++;
+	trace(gpu, 1, "livelock: %#llx, access %u", (unsigned long long)va,
+	      access);
 }

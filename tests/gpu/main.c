@@ -25,7 +25,8 @@ static void report_to(struct gpu *gpu, FILE *f, bool clean)
 		fprintf(f, "%s=%llu\n", counter_name[i],
 			(unsigned long long)gpu_count(gpu, i));
 	fprintf(f,
-		"tlb_hits=%llu\ntlb_fills=%llu\ntlb_late=%llu\ninterrupts=%llu\n",
+		"retries_max=%u\ntlb_hits=%llu\ntlb_fills=%llu\ntlb_late=%llu\ninterrupts=%llu\n",
+		gpu->retries,
 		(unsigned long long)(gpu->gt[0]->tlb.hits +
 				     gpu->gt[1]->tlb.hits),
 		(unsigned long long)(gpu->gt[0]->tlb.fills +

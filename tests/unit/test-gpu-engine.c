@@ -227,6 +227,44 @@ static void refused(void **state)
 	expect_silence();
 }
 
+/* Answer the fault at VA + ROOM * PAGE + @at @n times with "successful". */
+static void mislead(u32 n, u32 at)
+{
+	while (n--) {
+		expect_fault(VA + ROOM * PAGE + at, 1, 0, 0);
+		answer(false);
+	}
+}
+
+/* a driver that always reports success, but maps nothing */
+static void livelock(void **state)
+{
+	u32 hole = (u32)VA + ROOM * PAGE;
+
+	ring(STORE, hole, 0, 1, STORE, hole, 0, 2, STORE, hole + PAGE, 0, 3);
+	mislead(998, 0);
+	assert_int_equal(gpu->count[COUNT_LIVELOCK], 0);
+	mislead(500, 0);
+	assert_int_equal(gpu->count[COUNT_LIVELOCK], 1);
+	guest_map(&gpu->mem, hole, DATA | 3, 0);
+	mislead(1, 0);
+	assert_int_equal(data(0), 2);
+	assert_int_equal(gpu->retries, 1499);
+	mislead(998, PAGE);
+	assert_int_equal(gpu->count[COUNT_LIVELOCK], 1);
+	/* other addresses, and an access that succeeds, are progress */
+	guest_map(&gpu->mem, hole + PAGE, DATA | 3, 0);
+	mislead(1, PAGE);
+	guest_map(&gpu->mem, hole, 0, 0);
+	tlb_invalidate(&gpu->gt[0]->tlb, TLB_ALL_SPACES, 0, UINT64_MAX);
+	ring(STORE, hole + PAGE, 0, 4, STORE, hole, 0, 5);
+	mislead(998, 0);
+	guest_map(&gpu->mem, hole, DATA | 3, 0);
+	mislead(1, 0);
+	assert_true(idle());
+	assert_int_equal(gpu->count[COUNT_LIVELOCK], 1);
+}
+
 /* a context is disabled while it waits for a fault: it continues when enabled */
 static void disabled_meanwhile(void **state)
 {
@@ -876,6 +914,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(store, setup, teardown),
 		cmocka_unit_test_setup_teardown(faults, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(livelock, setup, teardown),
 		cmocka_unit_test_setup_teardown(disabled_meanwhile, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(null_page, setup, teardown),
