@@ -37,6 +37,10 @@ if [ "$SIDE" = stock ]; then
 	client stalled a 0
 	dmesg | grep -E 'ull, shouldn|G2H action' | head -n 4
 	lost "$n"
+	# Keep the client until the end: its context can't be disabled any more, and after 5 s
+	# the driver would reset the GT.
+	exec {keep}>&"${CLIENT[1]}"
+	sleep 600 >&"$keep" &
 	exit 0
 fi
 client wait a

@@ -5,8 +5,9 @@
  * H2G messages register, enable and submit contexts (see guc.c). A context has one
  * LRC, or several in parallel, which get their ring tails through a work queue (see
  * drivers/gpu/drm/xe/abi/guc_scheduler_abi.h and xe_guc_submit.c). Any engine thread
- * can run any context, but only one thread at a time. If a running context is
- * disabled, it stops before its next instruction, and only then is that reported.
+ * can run any context, but only one thread at a time. If a context is disabled, it stops
+ * before its next instruction and after the last reply to its faults: an engine cannot
+ * be preempted while it waits for a fault. Only then is that reported.
  */
 #include <stdlib.h>
 
@@ -148,6 +149,16 @@ static void mode_done(struct context *c)
 	guc_event(c->gt, SCHED_CONTEXT_MODE_DONE, payload, 2);
 }
 
+/* Complete the disabling of a context once nothing prevents it. */
+static void disabled(struct context *c)
+{
+	if (!c->disabling || c->running || c->faults)
+		return;
+	c->disabling = false;
+	if (c->registered)
+		mode_done(c);
+}
+
 /**
  * context_set_mode() - handle SCHED_CONTEXT_MODE_SET
  * @gt: the GT
@@ -163,8 +174,9 @@ void context_set_mode(struct gt *gt, u32 id, bool enable)
 		return;
 	}
 	c->enabled = enable;
-	if (!enable && c->running) {
-		c->disabling = true; /* reported once it has stopped */
+	if (!enable) {
+		c->disabling = true;
+		disabled(c);
 		return;
 	}
 	mode_done(c);
@@ -213,8 +225,8 @@ void context_answered(struct context *c, bool success)
 		c->enabled = false;
 		c->gt->gpu->count[COUNT_CAT_ERRORS]++;
 		guc_event(c->gt, NOTIFY_MEMORY_CAT_ERROR, &c->id, 1);
-		return;
 	}
+	disabled(c);
 	c->resumed = true;
 	context_schedule(c);
 }
@@ -338,11 +350,7 @@ static void run_one(struct context *c)
 	if (c->registered && c->enabled && !c->faults)
 		result = run(c);
 	c->running = false;
-	if (c->disabling) {
-		c->disabling = false;
-		if (c->registered)
-			mode_done(c);
-	}
+	disabled(c);
 	if (result == RUN_YIELDED || c->again)
 		context_schedule(c);
 	if (result == RUN_YIELDED)

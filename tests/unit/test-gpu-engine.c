@@ -265,28 +265,58 @@ static void livelock(void **state)
 	assert_int_equal(gpu->count[COUNT_LIVELOCK], 1);
 }
 
-/* a context is disabled while it waits for a fault: it continues when enabled */
+/* The next message says that context 1 is disabled. */
+static void expect_disabled(void)
+{
+	assert_int_equal(guest_receive(0, dw), 3);
+	assert_int_equal(dw[0], 0x90001002);
+	assert_int_equal(dw[1], 1);
+	assert_int_equal(dw[2], 0);
+}
+
+/*
+ * a context is disabled while it waits for faults: that is complete after the last
+ * reply, and it continues when enabled
+ */
 static void disabled_meanwhile(void **state)
 {
-	u32 fault[5];
+	u32 first[CTB_MESSAGE], second[CTB_MESSAGE];
 
-	ring(STORE, 0x30000000, 0, 1);
+	batch(MI(0x3eu, 7), 2, 0x30000000, 0, PAGE, 0, 1);
 	expect_fault(0x30000000, 1, 0, 1);
-	memcpy(fault, dw, sizeof(fault));
+	memcpy(first, dw, sizeof(first));
+	guest_receive(0, second);
 	machine_h2g(0, 0x1001, 1, 0);
 	machine_run_anew();
-	guest_receive(0, dw);
-	assert_int_equal(dw[0], 0x90001002);
-	assert_int_equal(dw[2], 0);
+	expect_silence();
 	guest_map(&gpu->mem, 0x30000000, DATA | 3, 0);
-	memcpy(dw, fault, sizeof(fault));
+	guest_map(&gpu->mem, 0x30001000, (DATA + PAGE) | 3, 0);
+	memcpy(dw, first, sizeof(dw));
 	answer(false);
+	expect_silence();
+	memcpy(dw, second, sizeof(dw));
+	answer(false);
+	expect_disabled();
 	assert_int_equal(data(0), 0);
 	expect_silence();
 	machine_h2g(0, 0x1001, 1, 1);
 	machine_run_anew();
 	assert_int_equal(data(0), 1);
 	assert_true(idle());
+	/* the same if the fault is refused, after the error */
+	ring(STORE, 0x30002000, 0, 1);
+	guest_receive(0, dw); /* enabled */
+	expect_fault(0x30002000, 1, 0, 0);
+	memcpy(first, dw, sizeof(first));
+	machine_h2g(0, 0x1001, 1, 0);
+	machine_run_anew();
+	expect_silence();
+	memcpy(dw, first, sizeof(dw));
+	answer(true);
+	guest_receive(0, dw);
+	assert_int_equal(dw[0], 0x90006000);
+	expect_disabled();
+	expect_silence();
 }
 
 static void null_page(void **state)
