@@ -37,9 +37,14 @@ else
 fi
 
 # Spaces created in a row have consecutive ASIDs, and every fourth ASID shares a queue: the
-# faults of b, f and j go to the same one.
+# faults of b, f and j go to the same one. They use different engines, because an engine
+# that waits for a fault runs nothing else.
 say "real: one bad fault, and good ones in unrelated address spaces"
 for s in b c d e f g h i j; do
+	case $s in
+	f) client engine rcs 0 0 ;;
+	j) client engine bcs 0 0 ;;
+	esac
 	client vm "$s"
 	client bo "$s" 0x100000000 64K
 	client write "$s" 0x100001000 1

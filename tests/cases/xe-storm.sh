@@ -27,11 +27,14 @@ exactly()
 }
 
 say "as many faults at once as stock can handle"
+gpu block what=none # many more address spaces fault at once than the GPU has engines
 exactly 10240 --media
 if [ "$SIDE" = ours ]; then
 	say "all faults at once"
 	exactly 10240 --media --parallel 160 --rounds 1
 fi
+
+gpu block what=engine
 
 say "while the protection of the memory changes"
 # Stock 6.12 occasionally refuses a good fault because of such a change.

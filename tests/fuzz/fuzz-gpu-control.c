@@ -90,6 +90,7 @@ int main(int argc, char **argv)
 		"ignore what=tlb-invalidation on\nignore what=page-fault-reply on\n!stat\n",
 		"falsify what=page-fault-reply on\nfault asid=1 va=0\n!falsify what=page-fault-reply off\n!stat",
 		"falsify what=refusal on\nfault asid=5 va=0\n!wait\n!stat\nfalsify what=refusal off\n",
+		"block what=group\nfault asid=5 va=0\n!block what=none\nblock what=engine\n",
 		"expect what=stray n=1\nexpect what=missing n=2\nexpect what=3 n=3\ncontext-reset id=1 gt=0\ncontexts\n",
 	};
 

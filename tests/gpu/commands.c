@@ -551,6 +551,24 @@ static void do_falsify(struct words *w)
 	say(w, "ok");
 }
 
+static void do_block(struct words *w)
+{
+	static const char *const names[] = {
+		[BLOCK_ENGINE] = "engine",
+		[BLOCK_GROUP] = "group",
+		[BLOCK_NONE] = "none",
+	};
+	u32 what = choice(w, "what", names, ARRAY_SIZE(names), BLOCK_NONE + 1);
+
+	if (what > BLOCK_NONE)
+		fail(w, "what must be engine, group or none");
+	if (!right(w))
+		return;
+	w->gpu->blocking = what;
+	pthread_cond_broadcast(&w->gpu->runnable);
+	say(w, "ok");
+}
+
 static void do_expect(struct words *w)
 {
 	u64 n = number(w, "n", 0);
@@ -607,6 +625,7 @@ static const struct {
 	{ "ignore", do_ignore },     { "falsify", do_falsify },
 	{ "expect", do_expect },     { "context-reset", do_context_reset },
 	{ "contexts", do_contexts }, { "rate", do_rate },
+	{ "block", do_block },
 };
 
 /**

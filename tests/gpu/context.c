@@ -7,7 +7,8 @@
  * drivers/gpu/drm/xe/abi/guc_scheduler_abi.h and xe_guc_submit.c). Any engine thread
  * can run any context, but only one thread at a time. If a context is disabled, it stops
  * before its next instruction and after the last reply to its faults: an engine cannot
- * be preempted while it waits for a fault. Only then is that reported.
+ * be preempted while it waits for a fault. Only then is that reported. Until then, the
+ * other contexts of the engine wait.
  */
 #include <stdlib.h>
 
@@ -58,6 +59,64 @@ void context_put(struct context *c)
 		free(c);
 }
 
+static struct context **occupant(const struct context *c)
+{
+	unsigned int bank, bit, instance;
+	enum engine_class class;
+
+	context_engine(c, &bank, &bit, &class, &instance);
+	return &c->gt->occupant[bank][bit];
+}
+
+/*
+ * Engines in a group share hardware, see xe_hw_engine_group_types.h. The copy engine
+ * that serves the driver itself is in none.
+ */
+static u32 group(const struct context *c)
+{
+	switch (c->guc_class) {
+	case GUC_RENDER:
+	case GUC_COMPUTE:
+		return 1;
+	case GUC_VIDEO:
+	case GUC_ENHANCE:
+		return 2;
+	case GUC_COPY:
+		return c->mask & 1 ? 3 : 0;
+	}
+	return 0;
+}
+
+/* Does a context have to wait for another one? */
+static bool blocked(const struct context *c)
+{
+	struct context *const *o = &c->gt->occupant[0][0];
+	u32 i;
+
+	if (!c->registered || c->gt->gpu->blocking == BLOCK_NONE)
+		return false;
+	if (*occupant(c) && *occupant(c) != c)
+		return true;
+	if (c->gt->gpu->blocking == BLOCK_ENGINE || !group(c))
+		return false;
+	for (i = 0; i < IRQ_BANKS * 32; i++)
+		if (o[i] && o[i] != c && o[i]->faults &&
+		    group(o[i]) == group(c))
+			return true;
+	return false;
+}
+
+/* Free the engine of a context, unless the context still needs it. */
+static void leave_engine(struct context *c)
+{
+	struct context **o = occupant(c);
+
+	if (*o != c || (c->registered && (c->running || c->faults)))
+		return;
+	*o = NULL;
+	pthread_cond_broadcast(&c->gt->gpu->runnable);
+}
+
 static void forget(struct gt *gt, u32 id)
 {
 	struct context *c = gt->context[id];
@@ -67,6 +126,7 @@ static void forget(struct gt *gt, u32 id)
 	gt->context[id] = NULL;
 	c->registered = false;
 	c->enabled = false;
+	leave_engine(c);
 	context_put(c);
 }
 
@@ -220,6 +280,7 @@ void context_answered(struct context *c, bool success)
 		c->failed = true;
 	if (c->faults || !c->registered)
 		return;
+	leave_engine(c);
 	if (c->failed) {
 		c->failed = false;
 		c->enabled = false;
@@ -341,6 +402,7 @@ static void run_one(struct context *c)
 	enum run result = RUN_STOPPED;
 	u32 delay = gpu->opt.delay_us;
 
+	*occupant(c) = c;
 	c->running = true;
 	c->again = false;
 	if (c->resumed && gpu->delay_resume > delay)
@@ -350,11 +412,29 @@ static void run_one(struct context *c)
 	if (c->registered && c->enabled && !c->faults)
 		result = run(c);
 	c->running = false;
+	leave_engine(c);
 	disabled(c);
 	if (result == RUN_YIELDED || c->again)
 		context_schedule(c);
 	if (result == RUN_YIELDED)
 		gpu_delay(gpu, YIELD_US);
+}
+
+/* Take a context that can run out of the queue. */
+static struct context *next_to_run(struct gpu *gpu)
+{
+	struct context **p, *c;
+
+	for (p = &gpu->run; (c = *p); p = &c->next) {
+		if (blocked(c))
+			continue;
+		*p = c->next;
+		if (!c->next)
+			gpu->run_tail = p;
+		c->queued = false;
+		return c;
+	}
+	return NULL;
 }
 
 /**
@@ -370,15 +450,11 @@ void *context_thread(void *arg)
 
 	gpu_lock(gpu);
 	while (!gpu->quit) {
-		c = gpu->run;
+		c = next_to_run(gpu);
 		if (!c) {
 			gpu_wait(gpu, &gpu->runnable, 0);
 			continue;
 		}
-		gpu->run = c->next;
-		if (!gpu->run)
-			gpu->run_tail = &gpu->run;
-		c->queued = false;
 		if (c->registered && c->enabled && !c->faults)
 			run_one(c);
 		context_put(c);

@@ -499,6 +499,15 @@ struct gt {
 	struct tlb tlb;
 	struct ledger ledger;
 	struct context *context[CONTEXTS];
+	/* what each engine runs, or which faults it waits for; by interrupt */
+	struct context *occupant[IRQ_BANKS][32];
+};
+
+/* Which other contexts have to wait while one waits for its faults */
+enum blocking {
+	BLOCK_ENGINE, /* those of its engine */
+	BLOCK_GROUP, /* those of its group of engines too */
+	BLOCK_NONE, /* as if each context had an engine of its own */
 };
 
 #define GTS 2
@@ -521,6 +530,7 @@ struct gpu {
 	struct gt *gt[GTS];
 	struct judge judge;
 
+	enum blocking blocking;
 	struct context *run, **run_tail;
 	pthread_cond_t runnable;
 	pthread_t engine[ENGINE_THREADS];

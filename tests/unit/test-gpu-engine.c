@@ -126,7 +126,8 @@ static void answer(bool failed)
 	u32 pdata = dw[1] >> 28 | (dw[2] & 0xfff) << 4;
 
 	machine_h2g(0, 0x6003, (dw[2] & ~0xfffu) | 0x401 | failed << 1,
-		    3 << 13 | pdata << 16);
+		    (dw[1] >> 25 & 7) << 13 | (dw[1] >> 19 & 0x3f) << 7 |
+			    pdata << 16);
 	machine_run_anew();
 }
 
@@ -317,6 +318,70 @@ static void disabled_meanwhile(void **state)
 	assert_int_equal(dw[0], 0x90006000);
 	expect_disabled();
 	expect_silence();
+}
+
+/* Submit a store of @value to context @id. */
+static void submit_store(u32 id, u32 va, u32 value)
+{
+	machine_submit(0, id, ARGS(STORE, va, 0, value));
+	machine_run_anew();
+}
+
+/*
+ * while a context waits for a fault, others wait for its engine: 1 and 2 are on BCS0, 3
+ * is on BCS8, 4 on CCS0, 5 on RCS0
+ */
+static void engine_waits(void **state)
+{
+	static const struct {
+		const char *what;
+		u32 fault, runs; /* ID; mask of the IDs of contexts that run */
+	} t[] = {
+		{ "engine", 1, 0x38 }, { "engine", 2, 0x38 },
+		{ "engine", 3, 0x36 }, { "engine", 4, 0x2e },
+		{ "group", 1, 0x38 },  { "group", 3, 0x36 },
+		{ "group", 4, 0x0e },  { "none", 1, 0x3c },
+	};
+	static const u32 class[] = { 3, 3, 3, 4, 0 };
+	char line[64], said[64];
+	u32 i, id, runs;
+
+	for (id = 2; id <= 5; id++)
+		machine_register(0, id, class[id - 1], ASID);
+	machine_run_anew();
+	gpu->gt[0]->context[3]->mask = 2;
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		u64 hole = 0x30000000 + i * PAGE;
+
+		while (guest_receive(0, dw))
+			;
+		snprintf(line, sizeof(line), "block what=%s", t[i].what);
+		assert_int_equal(control_line(gpu, line, said, sizeof(said)),
+				 0);
+		submit_store(t[i].fault, hole, 1);
+		assert_int_equal(guest_receive(0, dw), 5);
+		for (id = runs = 0; id <= 5; id++)
+			set_data(4 * id, 0);
+		for (id = 1; id <= 5; id++)
+			if (id != t[i].fault)
+				submit_store(id, VA + 4 * id, 1);
+		for (id = 1; id <= 5; id++)
+			runs |= data(4 * id) << id;
+		assert_int_equal(runs, t[i].runs);
+		guest_map(&gpu->mem, hole, (DATA + PAGE) | 3, 0);
+		answer(false);
+		for (id = 1; id <= 5; id++)
+			assert_int_equal(data(4 * id), id != t[i].fault);
+	}
+	/* a context that goes away, or is gone, blocks nothing */
+	control_line(gpu, strcpy(line, "block what=engine"), said,
+		     sizeof(said));
+	submit_store(1, 0x31000000, 1);
+	submit_store(2, VA, 7);
+	assert_int_equal(data(0), 0);
+	machine_h2g(0, 0x4503, 1);
+	machine_run_anew();
+	assert_int_equal(data(0), 7);
 }
 
 static void null_page(void **state)
@@ -947,6 +1012,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(livelock, setup, teardown),
 		cmocka_unit_test_setup_teardown(disabled_meanwhile, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(engine_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(null_page, setup, teardown),
 		cmocka_unit_test_setup_teardown(flush, setup, teardown),
 		cmocka_unit_test_setup_teardown(pipe_control, setup, teardown),
