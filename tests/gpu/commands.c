@@ -544,8 +544,10 @@ static void do_falsify(struct words *w)
 		w->gpu->falsify_reply = falsify;
 	} else if (!strcmp(what, "refusal")) {
 		w->gpu->falsify_refusal = falsify;
+	} else if (!strcmp(what, "request")) {
+		w->gpu->falsify_request = falsify;
 	} else {
-		fail(w, "what must be page-fault-reply or refusal");
+		fail(w, "what must be page-fault-reply, refusal or request");
 		return;
 	}
 	say(w, "ok");

@@ -136,19 +136,19 @@ static void forget(struct gt *gt, u32 id)
  * @dw: the message
  * @n: its length
  * @parallel: whether it has several LRCs
+ *
+ * Return: whether the message is valid.
  */
-void context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel)
+bool context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel)
 {
 	struct context *c;
 	u32 i;
 
-	if (n < 12 || dw[2] >= CONTEXTS) {
-		gt->gpu->count[COUNT_UNKNOWN]++;
-		return;
-	}
+	if (n < 12 || dw[2] >= CONTEXTS)
+		return false;
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		return;
+		return true;
 	c->gt = gt;
 	c->refs = 1;
 	c->id = dw[2];
@@ -162,9 +162,8 @@ void context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel)
 		c->width = dw[10];
 		if (!c->width || c->width > WIDTH_MAX ||
 		    n < 11 + 2 * c->width) {
-			gt->gpu->count[COUNT_UNKNOWN]++;
 			free(c);
-			return;
+			return false;
 		}
 	}
 	for (i = 0; i < c->width; i++)
@@ -173,21 +172,23 @@ void context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel)
 	forget(gt, c->id);
 	gt->context[c->id] = c;
 	gt->gpu->count[COUNT_CONTEXTS]++;
+	return true;
 }
 
 /**
  * context_deregister() - handle DEREGISTER_CONTEXT
  * @gt: the GT
  * @id: the context
+ *
+ * Return: whether there is such a context.
  */
-void context_deregister(struct gt *gt, u32 id)
+bool context_deregister(struct gt *gt, u32 id)
 {
-	if (id >= CONTEXTS || !gt->context[id]) {
-		gt->gpu->count[COUNT_UNKNOWN]++;
-		return;
-	}
+	if (id >= CONTEXTS || !gt->context[id])
+		return false;
 	forget(gt, id);
 	guc_event(gt, DEREGISTER_CONTEXT_DONE, &id, 1);
+	return true;
 }
 
 /**
@@ -224,23 +225,24 @@ static void disabled(struct context *c)
  * @gt: the GT
  * @id: the context
  * @enable: whether it may run
+ *
+ * Return: whether there is such a context.
  */
-void context_set_mode(struct gt *gt, u32 id, bool enable)
+bool context_set_mode(struct gt *gt, u32 id, bool enable)
 {
 	struct context *c = id < CONTEXTS ? gt->context[id] : NULL;
 
-	if (!c) {
-		gt->gpu->count[COUNT_UNKNOWN]++;
-		return;
-	}
+	if (!c)
+		return false;
 	c->enabled = enable;
 	if (!enable) {
 		c->disabling = true;
 		disabled(c);
-		return;
+	} else {
+		mode_done(c);
+		context_schedule(c);
 	}
-	mode_done(c);
-	context_schedule(c);
+	return true;
 }
 
 /**

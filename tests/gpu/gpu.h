@@ -434,9 +434,9 @@ struct context {
 
 struct context *context_get(struct context *c);
 void context_put(struct context *c);
-void context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel);
-void context_deregister(struct gt *gt, u32 id);
-void context_set_mode(struct gt *gt, u32 id, bool enable);
+bool context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel);
+bool context_deregister(struct gt *gt, u32 id);
+bool context_set_mode(struct gt *gt, u32 id, bool enable);
 void context_schedule(struct context *c);
 void context_answered(struct context *c, bool success);
 void context_forget_all(struct gt *gt);
@@ -539,7 +539,7 @@ struct gpu {
 	u32 *latency, latencies; /* in us, since the mark */
 	u32 retries; /* the most that an access needed */
 	u32 delay_resume, delay_event; /* upper bounds, in us */
-	bool ignore_reply, falsify_reply, falsify_refusal;
+	bool ignore_reply, falsify_reply, falsify_refusal, falsify_request;
 	u64 random;
 
 	FILE *log;

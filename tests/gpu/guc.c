@@ -3,8 +3,8 @@
  * The GuC of a GT: its start, its mailbox, and the actions it supports.
  *
  * The headers are in drivers/gpu/drm/xe/abi: guc_actions_abi.h and guc_actions_slpc_abi.h
- * for actions, guc_communication_mmio_abi.h for the mailbox, guc_klvs_abi.h for keys, and
- * guc_messages_abi.h for messages.
+ * for actions, guc_communication_mmio_abi.h for the mailbox, guc_klvs_abi.h for keys,
+ * guc_messages_abi.h for messages, and guc_errors_abi.h for errors.
  *
  * Each GuC has a thread that reads the H2G ring when the doorbell rings, and fills the
  * G2H ring. Messages that do not fit wait in two queues: answers and events in one,
@@ -19,7 +19,11 @@
 #define ORIGIN_GUC BIT(31)
 #define TYPE_REQUEST 0
 #define TYPE_EVENT 1
+#define TYPE_FAST_REQUEST 2
+#define TYPE_RESPONSE_FAILURE 6
 #define TYPE_RESPONSE_SUCCESS 7
+
+#define ERROR_INVALID_PARAMS 0x60
 
 #define STATUS_IN_RESET 0x1
 #define STATUS_RUNNING (2u << 30 | 0xf0 << 8 | 0x76 << 1)
@@ -549,48 +553,39 @@ static void page_fault_reply(struct gt *gt, u32 dw0, u32 dw1)
 	context_put(c);
 }
 
-static void handle(struct gt *gt, const u32 *dw, u32 n, u16 fence)
+/* Perform an action. Return whether it is valid. */
+static bool perform(struct gt *gt, u32 action, const u32 *dw, u32 n)
 {
-	struct gpu *gpu = gt->gpu;
-	u32 response = ORIGIN_GUC | (u32)TYPE_RESPONSE_SUCCESS << 28;
-
-	gpu->count[COUNT_H2G]++;
-	trace(gpu, 2, "GuC%u H2G %04x %08x %08x %08x %08x %08x (%u)", gt->id,
-	      fence, dw[0], dw[1], dw[2], dw[3], dw[4], n);
-	switch (dw[0] & 0xffff) {
+	switch (action) {
 	case REGISTER_CONTEXT:
 	case REGISTER_CONTEXT_MULTI_LRC:
-		context_register(gt, dw, n,
-				 (dw[0] & 0xffff) ==
-					 REGISTER_CONTEXT_MULTI_LRC);
-		break;
+		return context_register(gt, dw, n,
+					action == REGISTER_CONTEXT_MULTI_LRC);
 	case DEREGISTER_CONTEXT:
-		context_deregister(gt, dw[1]);
-		break;
+		return context_deregister(gt, dw[1]);
 	case SCHED_CONTEXT_MODE_SET:
-		context_set_mode(gt, dw[1], dw[2] == 1);
-		break;
+		return context_set_mode(gt, dw[1], dw[2] == 1);
 	case SCHED_CONTEXT:
-		if (dw[1] < CONTEXTS && gt->context[dw[1]])
-			context_schedule(gt->context[dw[1]]);
-		break;
+		if (dw[1] >= CONTEXTS || !gt->context[dw[1]])
+			return false;
+		context_schedule(gt->context[dw[1]]);
+		return true;
 	case SLPC_REQUEST:
 		slpc(gt, dw);
-		break;
+		return true;
 	case TLB_INVALIDATION_ALL:
 	case TLB_INVALIDATION:
-		invalidate(gt, dw,
-			   (dw[0] & 0xffff) == TLB_INVALIDATION ? n : 0);
-		break;
+		invalidate(gt, dw, action == TLB_INVALIDATION ? n : 0);
+		return true;
 	case PAGE_RECLAMATION:
 		guc_event(gt, PAGE_RECLAMATION_DONE, dw + 1, 1);
-		break;
+		return true;
 	case PAGE_FAULT_RES_DESC:
 		if (n == 3)
 			page_fault_reply(gt, dw[1], dw[2]);
 		else
-			gpu->count[COUNT_MALFORMED]++;
-		break;
+			gt->gpu->count[COUNT_MALFORMED]++;
+		return true;
 	case GLOBAL_SCHED_POLICY_CHANGE:
 	case UPDATE_SCHEDULING_POLICIES:
 	case UPDATE_CONTEXT_POLICIES:
@@ -599,12 +594,36 @@ static void handle(struct gt *gt, const u32 *dw, u32 n, u16 fence)
 	case SET_DEVICE_ENGINE_ACTIVITY_BUFFER:
 	case SET_FUNCTION_ENGINE_ACTIVITY_BUFFER:
 	case OPT_IN_FEATURE:
-		break;
-	default:
-		gpu->count[COUNT_UNKNOWN]++;
-		trace(gpu, 1, "GuC%u: unknown action %08x", gt->id, dw[0]);
+		return true;
 	}
-	if (bits(dw[0], 30, 28) == TYPE_REQUEST)
+	return false;
+}
+
+/*
+ * A request is answered. A fast request is answered only if it fails, which the driver
+ * takes for a fatal error.
+ */
+static void handle(struct gt *gt, const u32 *dw, u32 n, u16 fence)
+{
+	struct gpu *gpu = gt->gpu;
+	u32 response = ORIGIN_GUC | (u32)TYPE_RESPONSE_SUCCESS << 28;
+	u32 action = dw[0] & 0xffff, type = bits(dw[0], 30, 28);
+
+	gpu->count[COUNT_H2G]++;
+	trace(gpu, 2, "GuC%u H2G %04x %08x %08x %08x %08x %08x (%u)", gt->id,
+	      fence, dw[0], dw[1], dw[2], dw[3], dw[4], n);
+	if (gpu->falsify_request && type == TYPE_FAST_REQUEST)
+		action = 0;
+	if (!perform(gt, action, dw, n)) {
+		gpu->count[COUNT_UNKNOWN]++;
+		trace(gpu, 1, "GuC%u: invalid request %08x %08x", gt->id, dw[0],
+		      dw[1]);
+		response = ORIGIN_GUC | (u32)TYPE_RESPONSE_FAILURE << 28 |
+			   ERROR_INVALID_PARAMS;
+		if (type == TYPE_FAST_REQUEST)
+			enqueue(gt, fence, &response, 1);
+	}
+	if (type == TYPE_REQUEST)
 		enqueue(gt, fence, &response, 1);
 }
 

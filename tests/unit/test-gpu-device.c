@@ -263,12 +263,7 @@ static void requests(void **state)
 		assert_int_equal(guest_receive(gt, dw), 1);
 		assert_int_equal(dw[0], 0xf0000000);
 		assert_int_equal(guest.fence, 0x77);
-		machine_h2g(gt, 0x550e, 0); /* the same, without an answer */
-		machine_h2g(gt, 0x1234, 0); /* an unknown action */
-		machine_run_anew();
-		assert_int_equal(guest_receive(gt, dw), 0);
 	}
-	assert_int_equal(gpu->count[COUNT_UNKNOWN], 2);
 	/* frequencies */
 	machine_h2g(0, 0x3003, 0 << 8 | 2, DATA, 0);
 	machine_run_anew();
@@ -285,8 +280,12 @@ static void requests(void **state)
 	machine_h2g(0, 0x4601, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0);
 	machine_h2g(0, 0x4601, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0);
 	machine_run_anew();
-	assert_int_equal(gpu->count[COUNT_UNKNOWN], 9);
+	assert_int_equal(gpu->count[COUNT_UNKNOWN], 8);
 	assert_int_equal(gpu->count[COUNT_CONTEXTS], 0);
+	for (u32 i = 0; i < 8; i++) {
+		assert_int_equal(guest_receive(0, dw), 1);
+		assert_int_equal(dw[0], 0xe0000060);
+	}
 	assert_int_equal(guest_receive(0, dw), 0);
 }
 
@@ -315,6 +314,42 @@ static void unknown_request(void **state)
 	assert_false(clean());
 	command("expect what=unknown n=1");
 	assert_true(clean());
+}
+
+/* a request gets a response, a fast request only if it fails, an event never */
+static void responses(void **state)
+{
+	static const struct {
+		u32 message[4], n, response;
+	} t[] = {
+		{ { 0x0000550e, 0 }, 2, 0xf0000000 },
+		{ { 0x2000550e, 0 }, 2, 0 },
+		{ { 0x1000550e, 0 }, 2, 0 },
+		{ { 0x00001234, 0 }, 2, 0xe0000060 },
+		{ { 0x20001234, 0 }, 2, 0xe0000060 },
+		{ { 0x10001234, 0 }, 2, 0 },
+		{ { 0x20001000, 9 }, 2, 0xe0000060 }, /* no such context */
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++) {
+		gpu->count[COUNT_UNKNOWN] = 0;
+		guest_send(0, 0x8000 | i, t[i].message, t[i].n);
+		machine_doorbell(0);
+		machine_run_anew();
+		assert_int_equal(guest_receive(0, dw), !!t[i].response);
+		assert_int_equal(dw[0], t[i].response);
+		if (t[i].response)
+			assert_int_equal(guest.fence, 0x8000 | i);
+		assert_int_equal(gpu->count[COUNT_UNKNOWN],
+				 t[i].response == 0xe0000060 ||
+					 t[i].message[0] == 0x10001234);
+	}
+	command("falsify what=request on");
+	machine_h2g(0, 0x6003, 0, 0);
+	machine_run_anew();
+	assert_int_equal(guest_receive(0, dw), 1);
+	assert_int_equal(dw[0], 0xe0000060);
+	assert_int_equal(gpu->count[COUNT_MALFORMED], 0);
 }
 
 /* a driver that overwrites messages is caught before they are read */
@@ -1297,6 +1332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(broken_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_request, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(responses, setup, teardown),
 		cmocka_unit_test_setup_teardown(overwritten_ring, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(slow_reader, setup, teardown),
