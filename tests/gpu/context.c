@@ -55,8 +55,10 @@ struct context *context_get(struct context *c)
  */
 void context_put(struct context *c)
 {
-	if (c && !--c->refs)
-		free(c);
+	if (!c || --c->refs)
+		return;
+	free(c->touch);
+	free(c);
 }
 
 static struct context **occupant(const struct context *c)
@@ -151,6 +153,7 @@ bool context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel)
 		return true;
 	c->gt = gt;
 	c->refs = 1;
+	c->eu = NO_EU;
 	c->id = dw[2];
 	c->guc_class = dw[3];
 	c->mask = dw[4];
@@ -245,6 +248,12 @@ bool context_set_mode(struct gt *gt, u32 id, bool enable)
 	return true;
 }
 
+static bool can_run(const struct context *c)
+{
+	return c->registered && c->enabled && !c->failed &&
+	       (!c->faults || (c->touch && c->answered));
+}
+
 /**
  * context_schedule() - queue a context that may have work
  * @c: the context
@@ -253,7 +262,7 @@ void context_schedule(struct context *c)
 {
 	struct gpu *gpu = c->gt->gpu;
 
-	if (!c->registered || !c->enabled || c->faults)
+	if (!can_run(c))
 		return;
 	if (c->running) {
 		c->again = true;
@@ -272,18 +281,24 @@ void context_schedule(struct context *c)
 /**
  * context_answered() - handle the reply to a fault that a context waits for
  * @c: the context
+ * @eu: which of its EUs waits, or NO_EU
  * @success: whether the reply was "successful"
+ *
+ * An EU continues at once. A context with a refused fault fails after the last reply.
  */
-void context_answered(struct context *c, bool success)
+void context_answered(struct context *c, u32 eu, bool success)
 {
 	if (c->faults)
 		c->faults--;
+	c->answered++;
+	if (c->touch && eu < EUS)
+		c->touch->state[eu] = EU_READY;
 	if (!success)
 		c->failed = true;
-	if (c->faults || !c->registered)
+	if (!c->registered)
 		return;
 	leave_engine(c);
-	if (c->failed) {
+	if (c->failed && !c->faults) {
 		c->failed = false;
 		c->enabled = false;
 		c->gt->gpu->count[COUNT_CAT_ERRORS]++;
@@ -411,8 +426,10 @@ static void run_one(struct context *c)
 		delay = gpu->delay_resume;
 	c->resumed = false;
 	gpu_delay(gpu, delay);
-	if (c->registered && c->enabled && !c->faults)
+	if (can_run(c)) {
+		c->answered = 0;
 		result = run(c);
+	}
 	c->running = false;
 	leave_engine(c);
 	disabled(c);
@@ -457,7 +474,7 @@ void *context_thread(void *arg)
 			gpu_wait(gpu, &gpu->runnable, 0);
 			continue;
 		}
-		if (c->registered && c->enabled && !c->faults)
+		if (can_run(c))
 			run_one(c);
 		context_put(c);
 	}

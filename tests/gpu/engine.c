@@ -10,9 +10,11 @@
  *
  * One instruction exists only in the model, to test many faults at once: MI opcode
  * 0x3e, seven dwords: header, n (up to 4096), address (low, high), stride (low, high),
- * value. For all i < n it stores value + i at address + i * stride. It first touches
- * all the addresses, and raises a fault for each that is not mapped.
+ * value. For all i < n, an EU stores value + i at address + i * stride. Each EU whose
+ * address is not mapped raises a fault, and continues after the reply to it, whether or
+ * not the others still wait.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "gpu.h"
@@ -43,7 +45,6 @@
 #define MI_BATCH_BUFFER_START 0x31
 #define MI_CONDITIONAL_BATCH_BUFFER_END 0x36
 #define MI_TOUCH_MANY 0x3e
-#define TOUCH_MAX 4096
 
 #define PIPE_CONTROL 0x7a
 
@@ -68,6 +69,7 @@ static void raise_fault(struct context *c, u64 va, enum access access,
 		.context = c,
 		.va = va & VA_MASK,
 		.asid = c->asid,
+		.eu = c->eu,
 		.access = access,
 		.type = !t->present  ? FAULT_NOT_PRESENT :
 			!t->writable ? FAULT_WRITE :
@@ -84,8 +86,10 @@ static void raise_fault(struct context *c, u64 va, enum access access,
 	      f.type, f.level);
 	if (!guc_fault(c->gt, &f))
 		return;
-	if (!c->faults++)
-		judge_retry(c->gt->gpu, &c->retry, va, access);
+	c->faults++;
+	judge_retry(c->gt->gpu,
+		    c->eu < EUS ? &c->touch->retry[c->eu] : &c->retry, va,
+		    access);
 }
 
 /* Translate an address. If it is not accessible, raise a fault and return false. */
@@ -331,19 +335,49 @@ static enum step atomic(struct context *c, const u32 *ins)
 	return STEP_NEXT;
 }
 
-static enum step touch_many(struct context *c, const u32 *ins)
+/* Let the EUs that are ready execute. */
+static enum step touch_more(struct context *c)
 {
-	u64 va = make64(ins[2], ins[3]), stride = make64(ins[4], ins[5]);
-	u32 n = ins[1] < TOUCH_MAX ? ins[1] : TOUCH_MAX, i, value;
-	bool ok = true;
+	struct touch *t = c->touch;
+	u32 i, value, faults;
 
-	for (i = 0; i < n; i++)
-		ok &= engine_probe(c, va + i * stride, 4, ACCESS_WRITE);
-	for (i = 0; i < n && ok; i++) {
-		value = ins[6] + i;
-		ok = engine_write(c, va + i * stride, &value, 4);
+	for (i = 0; i < t->n; i++) {
+		if (t->state[i] != EU_READY)
+			continue;
+		c->eu = i;
+		value = t->value + i;
+		faults = c->faults;
+		if (engine_write(c, t->va + i * t->stride, &value, 4)) {
+			t->state[i] = EU_DONE;
+			t->done++;
+		} else if (c->faults > faults) {
+			t->state[i] = EU_WAITS;
+		}
 	}
-	return done(ok);
+	c->eu = NO_EU;
+	if (t->done < t->n)
+		return STEP_FAULT;
+	t->lrc->pc[t->lrc->level] = t->next;
+	c->touch = NULL;
+	free(t);
+	return STEP_JUMPED;
+}
+
+static enum step touch_many(struct context *c, struct lrc *lrc, const u32 *ins,
+			    u64 next)
+{
+	struct touch *t = c->touch ? NULL : calloc(1, sizeof(*t));
+
+	if (!t)
+		return STEP_YIELD;
+	t->lrc = lrc;
+	t->n = ins[1] < EUS ? ins[1] : EUS;
+	t->va = make64(ins[2], ins[3]);
+	t->stride = make64(ins[4], ins[5]);
+	t->value = ins[6];
+	t->next = next;
+	c->touch = t;
+	return touch_more(c);
 }
 
 static void flush_tlb(struct context *c)
@@ -458,7 +492,7 @@ static enum step mi(struct context *c, struct lrc *lrc, const u32 *ins, u32 n,
 	case MI_ATOMIC:
 		return atomic(c, ins);
 	case MI_TOUCH_MANY:
-		return touch_many(c, ins);
+		return touch_many(c, lrc, ins, next);
 	}
 	return STEP_NEXT;
 }
@@ -507,6 +541,8 @@ static enum step one(struct context *c, struct lrc *lrc,
 	u64 pc = lrc->pc[level], next;
 	enum step step = STEP_NEXT;
 
+	if (c->touch && c->touch->lrc == lrc)
+		return touch_more(c);
 	if (!fetch(c, lrc, ring, pc, ins, 1))
 		return STEP_FAULT;
 	n = length(ins[0]);

@@ -212,6 +212,7 @@ struct fault {
 	struct context *context; /* waits for it; holds a reference, or NULL */
 	u64 va;
 	u32 asid;
+	u16 eu; /* of the context */
 	u8 access, type, level, class, instance, source, vfid;
 	bool trva, prefetch;
 	bool raw; /* send the four dwords below unchanged */
@@ -229,6 +230,7 @@ struct slot {
 	u64 sent, va;
 	struct context *context;
 	u32 asid;
+	u16 eu;
 	u8 state, access, class, instance, vfid;
 };
 
@@ -414,6 +416,22 @@ struct lrc {
 	u8 level;
 };
 
+#define EUS 4096u
+#define NO_EU EUS /* the command streamer itself */
+
+/* An instruction that many EUs execute, each for itself. */
+struct touch {
+	struct lrc *lrc;
+	u64 va, stride, next; /* next: address of the next instruction */
+	u32 n, value, done;
+	enum eu_state {
+		EU_READY,
+		EU_WAITS, /* for a reply */
+		EU_DONE,
+	} state[EUS];
+	struct retry retry[EUS];
+};
+
 struct context {
 	struct gt *gt;
 	struct context *next; /* next in the run queue */
@@ -428,7 +446,10 @@ struct context {
 	bool registered, enabled, queued, running, again, disabling, ran,
 		resumed;
 	u32 faults; /* number of faults it waits for */
-	struct retry retry; /* of the instruction that faulted last */
+	u32 answered; /* number of replies since it ran last */
+	u32 eu; /* that executes now */
+	struct touch *touch;
+	struct retry retry; /* of the command streamer */
 	bool failed; /* one of them was refused */
 };
 
@@ -438,7 +459,7 @@ bool context_register(struct gt *gt, const u32 *dw, u32 n, bool parallel);
 bool context_deregister(struct gt *gt, u32 id);
 bool context_set_mode(struct gt *gt, u32 id, bool enable);
 void context_schedule(struct context *c);
-void context_answered(struct context *c, bool success);
+void context_answered(struct context *c, u32 eu, bool success);
 void context_forget_all(struct gt *gt);
 void context_engine(const struct context *c, unsigned int *bank,
 		    unsigned int *bit, enum engine_class *class,

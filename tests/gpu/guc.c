@@ -549,7 +549,7 @@ static void page_fault_reply(struct gt *gt, u32 dw0, u32 dw1)
 	c = slot->context;
 	slot->context = NULL;
 	if (c)
-		context_answered(c, success);
+		context_answered(c, slot->eu, success);
 	context_put(c);
 }
 

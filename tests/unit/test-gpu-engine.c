@@ -693,7 +693,7 @@ static void user_interrupt(void **state)
 
 static void touch_many(void **state)
 {
-	u32 fault[3][5], va = 0x30000000, i;
+	u32 fault[3][CTB_MESSAGE], va = 0x30000000, i;
 
 	batch(MI(0x3eu, 7), 3, va, 0, 0x2000, 0, 100);
 	for (i = 0; i < 3; i++) {
@@ -702,14 +702,39 @@ static void touch_many(void **state)
 		guest_map(&gpu->mem, va + i * 0x2000, (DATA + i * PAGE) | 3, 0);
 	}
 	expect_silence();
-	for (i = 3; i--;) { /* it continues only after the last reply */
-		assert_int_equal(data(0), 0);
+	for (i = 3;
+	     i--;) { /* each store is done once its own fault is answered */
+		assert_false(idle());
+		assert_int_equal(data(i * PAGE), 0);
 		memcpy(dw, fault[i], sizeof(fault[i]));
 		answer(false);
+		assert_int_equal(data(i * PAGE), 100 + i);
 	}
 	assert_true(idle());
-	for (i = 0; i < 3; i++)
-		assert_int_equal(data(i * PAGE), 100 + i);
+	/* and only once */
+	assert_int_equal(gpu->count[COUNT_FAULTS], 3);
+	/* an EU faults again and again, while the others proceed */
+	va = 0x30010000;
+	batch(MI(0x3eu, 7), 2, va, 0, PAGE, 0, 200, STORE, (u32)VA, 0, 202);
+	expect_fault(va, 1, 0, 0);
+	guest_receive(0, fault[0]);
+	for (i = 1; i < 1000; i++) {
+		assert_int_equal(gpu->count[COUNT_LIVELOCK], 0);
+		answer(false);
+		expect_fault(va, 1, 0, 0);
+	}
+	assert_int_equal(gpu->count[COUNT_LIVELOCK], 1);
+	memcpy(fault[1], dw, sizeof(fault[1]));
+	guest_map(&gpu->mem, va + PAGE, (DATA + PAGE) | 3, 0);
+	memcpy(dw, fault[0], sizeof(fault[0]));
+	answer(false);
+	assert_int_equal(data(PAGE), 201);
+	assert_int_equal(data(0), 100);
+	guest_map(&gpu->mem, va, DATA | 3, 0);
+	memcpy(dw, fault[1], sizeof(fault[1]));
+	answer(false);
+	assert_int_equal(data(0), 202);
+	assert_true(idle());
 	/* never more than 4096 */
 	batch(MI(0x3eu, 7), ~0u, 0x31000000, 0, PAGE, 0, 0);
 	assert_int_equal(gpu->gt[0]->context[1]->faults, 4096);
