@@ -96,8 +96,10 @@ static void raise_fault(struct context *c, u64 va, enum access access,
 static bool translate(struct context *c, u64 va, enum access access,
 		      struct translation *t)
 {
-	ppgtt_walk(&c->gt->gpu->mem, c->root, va, t);
-	if (tlb_use(&c->gt->tlb, c->asid, c->root, va, access, t, now_ns()))
+	u64 now = now_ns();
+
+	tlb_walk(&c->gt->tlb, &c->gt->gpu->mem, c->asid, c->root, va, t, now);
+	if (tlb_use(&c->gt->tlb, c->asid, c->root, va, access, t, now))
 		return true;
 	raise_fault(c, va, access, t);
 	return false;

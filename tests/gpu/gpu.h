@@ -103,13 +103,18 @@ enum fault_type {
 	FAULT_ATOMIC,
 };
 
+#define LEVELS 5
+
 struct translation {
 	struct phys page; /* of 4 KiB */
+	u64 table[LEVELS]; /* the entries of each level that point to a table */
 	u8 level; /* at which the walk ended */
 	bool present, null, writable, atomic;
 };
 
 void ppgtt_walk(struct memory *m, u64 root, u64 va, struct translation *t);
+void ppgtt_resume(struct memory *m, u64 entry, unsigned int level, u64 va,
+		  struct translation *t);
 
 static inline bool translation_allows(const struct translation *t,
 				      enum access access)
@@ -121,6 +126,7 @@ static inline bool translation_allows(const struct translation *t,
 /* tlb.c */
 
 #define TLB_ENTRIES 4096u
+#define TLB_TABLES 1024u
 #define TLB_ALL_SPACES UINT32_MAX
 #define TLB_SUSPECT_NS 5000000000ull
 
@@ -131,12 +137,23 @@ struct tlb_entry {
 	struct translation t;
 };
 
+/* An entry above the last level, which points to a table. */
+struct tlb_table {
+	u64 root, va, entry, since; /* va: the first address it covers */
+	u32 asid;
+	u8 level;
+	bool used, acknowledged;
+};
+
 struct tlb {
 	struct tlb_entry entry[TLB_ENTRIES];
+	struct tlb_table table[TLB_TABLES];
 	bool ignore; /* keep invalidated entries: a negative control */
 	u64 hits, fills, late, stale;
 };
 
+void tlb_walk(struct tlb *tlb, struct memory *m, u32 asid, u64 root, u64 va,
+	      struct translation *t, u64 now);
 bool tlb_use(struct tlb *tlb, u32 asid, u64 root, u64 va, enum access access,
 	     struct translation *t, u64 now);
 void tlb_invalidate(struct tlb *tlb, u32 asid, u64 from, u64 size);

@@ -18,7 +18,6 @@
 #define ATOMIC BIT64(10)
 #define DEVICE_MEMORY BIT64(11)
 
-#define ROOT_LEVEL 4
 #define HUGE_LEVEL 2
 
 static u64 entry(struct memory *m, u64 table, u64 index)
@@ -48,6 +47,40 @@ static void leaf(const struct memory *m, u64 pte, unsigned int shift, u64 va,
 }
 
 /**
+ * ppgtt_resume() - translate an address, beginning below an entry
+ * @m: the memory
+ * @table: the entry, which points to a table; or the address of the root table
+ * @level: the level of the entry, or LEVELS
+ * @va: the virtual address
+ * @t: returns the translation
+ */
+void ppgtt_resume(struct memory *m, u64 table, unsigned int level, u64 va,
+		  struct translation *t)
+{
+	unsigned int shift;
+	bool compact;
+	u64 pte;
+
+	*t = (struct translation){ 0 };
+	va &= VA_MASK;
+	while (level--) {
+		compact = !level && (table & COMPACT);
+		shift = compact ? 16 : 12 + 9 * level;
+		t->level = level;
+		pte = entry(m, table,
+			    bits(va, compact ? 20 : shift + 8, shift));
+		if (!(pte & PRESENT))
+			return;
+		if (!level || (level <= HUGE_LEVEL && (pte & LEAF))) {
+			leaf(m, pte, shift, va, t);
+			return;
+		}
+		t->table[level] = pte;
+		table = pte;
+	}
+}
+
+/**
  * ppgtt_walk() - translate an address
  * @m: the memory
  * @root: the address of the root table
@@ -56,28 +89,5 @@ static void leaf(const struct memory *m, u64 pte, unsigned int shift, u64 va,
  */
 void ppgtt_walk(struct memory *m, u64 root, u64 va, struct translation *t)
 {
-	unsigned int level, shift;
-	u64 table = root, pte;
-
-	*t = (struct translation){ 0 };
-	va &= VA_MASK;
-	for (level = ROOT_LEVEL;; level--) {
-		shift = 12 + 9 * level;
-		t->level = level;
-		pte = entry(m, table, bits(va, shift + 8, shift));
-		if (!(pte & PRESENT))
-			return;
-		if (!level || (level <= HUGE_LEVEL && (pte & LEAF))) {
-			leaf(m, pte, shift, va, t);
-			return;
-		}
-		table = pte;
-		if (level == 1 && (pte & COMPACT)) {
-			t->level = 0;
-			pte = entry(m, table, bits(va, 20, 16));
-			if (pte & PRESENT)
-				leaf(m, pte, 16, va, t);
-			return;
-		}
-	}
+	ppgtt_resume(m, root, LEVELS, va, t);
 }

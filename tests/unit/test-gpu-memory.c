@@ -508,6 +508,86 @@ static void tlb_rights(void **state)
 }
 
 /* the TLB is too small for all entries, but never mixes them up */
+#define WALK_VA 0x123456789000ull
+#define OTHER_TABLES (TABLES_END - 5 * PAGE) /* a second tree */
+
+/* The page to which a walk leads, or 0. */
+static u64 walk(u64 now)
+{
+	struct translation t;
+
+	tlb_walk(&tlb, &mem, 1, TABLES, WALK_VA, &t, now);
+	return t.present ? t.page.addr : 0;
+}
+
+/* Write the entry of an address in a table. */
+static void point(u64 table, unsigned int level, u64 value)
+{
+	*(guest_table(&mem, table) + (WALK_VA >> (12 + 9 * level) & 511)) =
+		value;
+}
+
+/*
+ * the entry of a level leads to another table, and that one to another page: the old
+ * table is used until the invalidation
+ */
+static void tlb_tables(void **state)
+{
+	u64 since = 10000000000ull;
+
+	for (unsigned int level = 1; level < LEVELS; level++) {
+		struct translation t;
+		u64 old;
+
+		/* a second tree for the levels below */
+		for (unsigned int l = 0; l < level; l++)
+			point(OTHER_TABLES + l * PAGE, l,
+			      l ? (OTHER_TABLES + (l - 1) * PAGE) | 3 :
+				  (DATA + PAGE) | 3);
+		memset(&tlb, 0, sizeof(tlb));
+		guest_map(&mem, WALK_VA, DATA | 3, 0);
+		assert_int_equal(walk(since), DATA);
+		ppgtt_walk(&mem, TABLES, WALK_VA, &t);
+		old = t.table[level];
+		guest_map(&mem, WALK_VA,
+			  (OTHER_TABLES + (level - 1) * PAGE) | 3, level);
+		assert_int_equal(walk(since), DATA);
+		assert_int_equal(tlb.late, 1);
+		guest_map(&mem, WALK_VA, 0, level);
+		assert_int_equal(walk(since + 1), DATA);
+		assert_int_equal(tlb.late, 2);
+		/* another page, or address space, keeps the entry */
+		tlb_invalidate(&tlb, 2, 0, UINT64_MAX);
+		tlb_invalidate(&tlb, 1,
+			       (WALK_VA & ~(BIT64(12 + 9 * level) - 1)) - PAGE,
+			       PAGE);
+		assert_int_equal(walk(since + 2), DATA);
+		/* a page that it covers does not */
+		tlb_invalidate(&tlb, 1,
+			       level == 1 ? WALK_VA & ~(BIT64(21) - 1) :
+					    WALK_VA,
+			       PAGE);
+		assert_int_equal(walk(since + 3), 0);
+		guest_map(&mem, WALK_VA,
+			  (OTHER_TABLES + (level - 1) * PAGE) | 3, level);
+		assert_int_equal(walk(since + 4), DATA + PAGE);
+		assert_int_equal(tlb.late, 3);
+		assert_int_equal(tlb.stale, 0);
+		/* an invalidation that does nothing, and one that never comes */
+		tlb.ignore = true;
+		tlb_invalidate(&tlb, 1, WALK_VA, PAGE);
+		guest_map(&mem, WALK_VA, old, level);
+		assert_int_equal(walk(since + 5), DATA);
+		assert_true(tlb.stale > 0);
+		tlb.stale = 0;
+		guest_map(&mem, WALK_VA, 0, level);
+		assert_int_equal(walk(since + 6), DATA);
+		walk(since + 6000000000);
+		assert_int_equal(tlb.stale, 1);
+		guest_map(&mem, WALK_VA, old, level);
+	}
+}
+
 static void tlb_collisions(void **state)
 {
 	for (u32 round = 0; round < 2; round++)
@@ -547,6 +627,7 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(tlb_ranges, setup, teardown),
 		cmocka_unit_test_setup_teardown(tlb_rights, setup, teardown),
+		cmocka_unit_test_setup_teardown(tlb_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(tlb_collisions, setup,
 						teardown),
 	};
