@@ -128,12 +128,12 @@ end_with_script()
 	' sh $$ "$me" >/dev/null 2>&1 </dev/null &
 }
 
-# debian SUITE PREFER TARGET OPTION...: run mmdebstrap with the Debian mirrors that this
-# system uses. If SUITE is a backports suite, packages that match PREFER come from
+# debian SUITE PREFER TARGET OPTION...: run mmdebstrap with the Debian mirrors, the proxy and
+# the patience with outdated mirrors that this system has. If SUITE is a backports suite, packages that match PREFER come from
 # there, and all others from its base suite.
 debian()
 {
-	local suite=$1 base=${1%-backports} prefer=$2 target=$3 mirror security='' proxy
+	local suite=$1 base=${1%-backports} prefer=$2 target=$3 mirror security='' key value
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg sources
 
 	shift 3
@@ -157,8 +157,10 @@ debian()
 			printf 'Package: $prefer\nPin: release n=$suite\nPin-Priority: 900\n' \
 				>\"\$1/etc/apt/preferences.d/backports\""
 	fi
-	proxy=$(apt-config dump --format '%v%n' Acquire::http::Proxy)
-	[ -z "$proxy" ] || set -- "$@" --aptopt="Acquire::http::Proxy \"$proxy\""
+	for key in Acquire::http::Proxy Acquire::Check-Valid-Until; do
+		value=$(apt-config dump --format '%v%n' $key)
+		[ -z "$value" ] || set -- "$@" --aptopt="$key \"$value\""
+	done
 	mmdebstrap --dpkgopt=force-unsafe-io "$@" "$base" "$target" - <<<"$sources"
 }
 
