@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # case: cross-kernel
 # about: dirty journals from every kernel, stock or attached, with and without discard: all recover
-# disks: 2G 2G 256M 256M
+# disks: 3G 3G 256M 256M
 # timeout: 600
 # kernels: all
 # short: none
-# boots: 7
-# on: bookworm bookworm trixie trixie trixie-backports trixie-backports -
-# stock: 1 3 5
+# boots: 9
+# on: bookworm bookworm trixie trixie forky forky trixie-backports trixie-backports -
+# stock: 1 3 5 7
 # udev: no
 
 . /job/lib.sh
@@ -57,22 +57,22 @@ make_dirty()	# N DISCARD
 modprobe dm_mod
 modprobe bcache
 case $BOOT in
-[1-6])
+[1-8])
 	[ $((BOOT % 2)) = 1 ] || attach # without udev, which would register the devices first
 	make_dirty $((BOOT * 2 - 2)) 0
 	make_dirty $((BOOT * 2 - 1)) 1
 	crash_now
 	;;
-7)
+9)
 	modprobe dm_snapshot
-	for ((n = 0; n < 12; n++)); do
+	for ((n = 0; n < 16; n++)); do
 		set_of $n
 		sed -n "s/^set$n //p" /job/acks >"/run/acks.$n"
 		origins[n]=$ORIGINS
 	done
 	for side in stock ours; do
 		[ $side = stock ] || attach
-		for ((n = 0; n < 12; n++)); do
+		for ((n = 0; n < 16; n++)); do
 			# shellcheck disable=SC2034 # used by trial
 			ORIGINS=${origins[n]} ACKS=/run/acks.$n
 			journal list "${ORIGINS%% *}" | grep '^# [bn][le]'

@@ -4,7 +4,7 @@
 # about: crash with discard enabled, then boot a newer kernel whose bcache has no discard
 # disks: 192M 192M 192M 192M
 # timeout: 600
-# kernels: trixie trixie-backports
+# kernels: trixie forky trixie-backports
 # short: none
 # boots: 2
 # on: bookworm -

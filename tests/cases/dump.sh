@@ -15,7 +15,7 @@
 # The series whose behaviour this kernel has, as the program names it
 case $(uname -r) in
 6.*) series="stock 6.1, 6.12" ;;
-*) series="stock 7.3" ;;
+*) series="stock 7.2, 7.3" ;;
 esac
 
 # registers WHOSE: does the program say so? It says "true" or "false".

@@ -4,7 +4,7 @@
 # about: kernel.ftrace_enabled=0 and a kprobe with a post handler, before and after an attach
 # disks: 512M 512M
 # timeout: 500
-# kernels: bookworm trixie
+# kernels: bookworm trixie forky
 # short: trixie
 # udev: no
 
@@ -54,8 +54,12 @@ ctl 0 attach --timeout 240 bcache_journal
 say "the kernel refuses to switch ftrace off while attached"
 ftrace 0 2>/dev/null && fail "ftrace was switched off"
 [ "$(cat /proc/sys/kernel/ftrace_enabled)" = 1 ] || fail "ftrace is off"
-insmod "$klp/probe.ko" on=bcache:bch_journal 2>/dev/null &&
-	fail "a post handler was added to a replaced function"
+if insmod "$klp/probe.ko" on=bcache:bch_journal 2>/dev/null; then
+	# register_kprobe() of 7.2 and 7.3 succeeds even if it could not arm the kprobe
+	[[ $(uname -r) = 7.* ]] || fail "a post handler was added to a replaced function"
+	! grep bch_journal /sys/kernel/debug/kprobes/list || fail "such a kprobe is armed"
+	rmmod probe
+fi
 detach
 
 say "a kprobe with a post handler is there first"

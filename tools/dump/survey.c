@@ -39,7 +39,7 @@ const char *const bucket_names[] = {
 
 const char *const series_names[NR_SERIES] = {
 	[SERIES_DISCARD] = "stock 6.1, 6.12",
-	[SERIES_LATER] = "stock 7.3",
+	[SERIES_LATER] = "stock 7.2, 7.3",
 };
 
 /* A journal of 256 buckets of 512 KiB has no more blocks. */
