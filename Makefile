@@ -11,6 +11,8 @@
 #   make crash           try N= crash points for each kernel (1000): hours
 #   make bench           measure the journal against the stock driver: half an hour
 #   make format          run clang-format on all files
+#   make vet SRC=...     print what to read before a kernel series is vetted, whose source
+#                        SRC is, and check the types of KVER
 #   make dist            make the tarball of a release in build/
 #   make clean           remove built files
 #
@@ -224,6 +226,14 @@ check:
 style:
 	$(Q)tests/style
 
+# Without --allow-unvetted, btf-want would refuse the kernel before it looks at the types.
+vet: tools/btf-want
+	@[ "$(SRC)" ] || { echo "outrigger: name the kernel's source with SRC=" >&2; exit 2; }
+	@$(foreach m,$(MODULES),! $(call want,$(m)) --allow-unvetted \
+		$(m)/$(stock-$(m)).want >/dev/null || \
+		echo "$(stock-$(m)): $(KVER) has all types that $(m)/$(stock-$(m)).want lists";)
+	@tests/vet $(OLD:%=--old %) $(SRC) || [ $$? = 1 ]
+
 format:
 	$(Q)clang-format -i $(filter-out %/target.h %/trace.h, \
 		$(wildcard */*.[ch] */*/*.[ch] tests/*/*.[ch]))
@@ -238,7 +248,7 @@ bench:
 	$(Q)tests/bench
 
 .PHONY: all modules tools ctl dump kbuild clean fitting dkms-build dkms-source dkms-install \
-	install-boot install-tools uninstall deb rpm arch dist help check style format demo \
-	crash bench FORCE
+	install-boot install-tools uninstall deb rpm arch dist help check style vet format \
+	demo crash bench FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -3,7 +3,9 @@
  * DOC: The grammar of want files
  *
  *	target bcache
- *	vetted 6.1 6.12			series whose source was read
+ *	vetted 6.1 6.12			series that were vetted
+ *	read PATH[?]...			source that tests/vet compares as a whole
+ *	skim PATH[?]...			source in which it looks for the names below
  *	const NAME[?] VALUE [on SERIES...]
  *	include <linux/bio.h>
  *	struct NAME[?] [from HEADER[?]] [{ MEMBER... }];	(or union)
@@ -15,7 +17,7 @@
  *
  * MEMBER is a C declaration of one name, `struct { MEMBER... } NAME;` for a
  * member of an anonymous type, or `union { MEMBER... };` which only groups.  `?`
- * marks items that a kernel may lack.  A `#` begins a comment.  The first four
+ * marks items that a kernel may lack.  A `#` begins a comment.  The first six
  * statements end with the line.
  */
 #define _GNU_SOURCE
@@ -558,6 +560,8 @@ void want_parse(struct want *want, const char *path)
 			want->target = rest_of_line();
 		} else if (at("vetted")) {
 			want->vetted = words(rest_of_line());
+		} else if (at("read") || at("skim")) {
+			rest_of_line();
 		} else if (at("const")) {
 			*c = zalloc(sizeof(**c));
 			parse_const(*c);
