@@ -17,6 +17,7 @@
 
 static struct dentry *root;
 
+#define XPF_SHOWN 16 /* services under way: those that began first */
 #define NAME_LEN 64 /* "<PCI address>-gt<N>", with room to spare */
 
 /* A copy of the statistics, made under the lock. */
@@ -25,6 +26,14 @@ struct xpf_snapshot {
 	struct xpf_refused refused[XPF_REFUSED];
 	unsigned int nr_refused;
 	u32 generation;
+	unsigned int nr_serving;
+	unsigned int nr_parked;
+	struct xpf_serving {
+		struct xpf_owner owner;
+		u32 asid;
+		u64 addr;
+		unsigned long since;
+	} serving[XPF_SHOWN];
 };
 
 static void xpf_show_faults(struct seq_file *m, const struct xpf_stats *s)
@@ -77,7 +86,7 @@ static void xpf_show_refused(struct seq_file *m,
 
 	seq_printf(
 		m,
-		"\nrefused: the last %u of %u\n      time (s)    ASID             address  access   engine  errno  cause\n",
+		"\nrefused: the last %u of %u\n      time (s)    ASID             address  access   engine  errno  cause, process\n",
 		n, snap->nr_refused);
 	for (i = 0; i < n; i++) {
 		const struct xpf_refused *f =
@@ -85,13 +94,48 @@ static void xpf_show_refused(struct seq_file *m,
 		u32 ns;
 		u64 s = div_u64_rem(f->when, NSEC_PER_SEC, &ns);
 
-		seq_printf(m,
-			   "  %5llu.%06u  %6u  %18llx  %-8s %3u:%-3u %5d  %s\n",
-			   s, ns / (u32)NSEC_PER_USEC, f->pf.asid, f->pf.addr,
-			   xpf_accesses[f->pf.access], f->pf.engine_class,
-			   f->pf.engine_instance, f->err,
-			   xpf_verdict_name(f->verdict));
+		seq_printf(
+			m,
+			"  %5llu.%06u  %6u  %18llx  %-8s %3u:%-3u %5d  %s, %s[%d]\n",
+			s, ns / (u32)NSEC_PER_USEC, f->pf.asid, f->pf.addr,
+			xpf_accesses[f->pf.access], f->pf.engine_class,
+			f->pf.engine_instance, f->err,
+			xpf_verdict_name(f->verdict), f->owner.comm,
+			f->owner.pid);
 	}
+}
+
+/* Called with gt->lock held. */
+static void xpf_copy_serving(struct xpf_snapshot *snap, const struct xpf_gt *gt)
+{
+	const struct xpf_queue *q;
+
+	snap->nr_serving = 0;
+	list_for_each_entry(q, &gt->serving, link)
+		if (snap->nr_serving++ < XPF_SHOWN)
+			snap->serving[snap->nr_serving - 1] =
+				(struct xpf_serving){ q->owner, q->asid,
+						      q->addr, q->since };
+	snap->nr_parked = list_count_nodes((struct list_head *)&gt->parked);
+}
+
+static void xpf_show_serving(struct seq_file *m,
+			     const struct xpf_snapshot *snap)
+{
+	const struct xpf_serving *s = snap->serving;
+
+	seq_printf(
+		m,
+		"\nunder way: %u, waiting for another of their process: %u\n",
+		snap->nr_serving, snap->nr_parked);
+	if (!snap->nr_serving)
+		return;
+	seq_puts(m, "    since (s)    ASID             address  process\n");
+	for (; s < snap->serving + min(snap->nr_serving, XPF_SHOWN); s++)
+		seq_printf(m, "  %9u.%01u  %6u  %18llx  %s[%d]\n",
+			   jiffies_to_msecs(jiffies - s->since) / 1000,
+			   jiffies_to_msecs(jiffies - s->since) / 100 % 10,
+			   s->asid, s->addr, s->owner.comm, s->owner.pid);
 }
 
 static int xpf_gt_show(struct seq_file *m, void *unused)
@@ -108,18 +152,23 @@ static int xpf_gt_show(struct seq_file *m, void *unused)
 	snap->stats = gt->stats;
 	snap->nr_refused = gt->nr_refused;
 	snap->generation = gt->generation;
+	xpf_copy_serving(snap, gt);
 	memcpy(snap->refused, gt->refused, sizeof(snap->refused));
 	spin_unlock_irq(&gt->lock);
 
 	seq_printf(m, "%s GT%u, generation %u of its GuC\n",
 		   dev_name(gt->drm->dev), gt->id, snap->generation);
-	seq_printf(m, "queued %u of %u, at most %u; time slices used up %llu\n",
-		   s->queued, PFD_PDATA_SPACE, s->queued_max, s->slices);
+	seq_printf(
+		m,
+		"queued %u of %u, at most %u; time slices used up %llu, tried again %llu, waited for another of the process %llu\n",
+		s->queued, PFD_PDATA_SPACE, s->queued_max, s->slices,
+		s->retries, s->parked);
 	seq_printf(
 		m,
 		"access counters: %llu, migrated %llu, ignored %llu, refused %llu, dropped %llu\n",
 		s->acc, s->acc_migrated, s->acc_ignored, s->acc_refused,
 		s->acc_dropped);
+	xpf_show_serving(m, snap);
 	xpf_show_faults(m, s);
 	xpf_show_latency(m, s);
 	xpf_show_refused(m, snap);

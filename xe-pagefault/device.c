@@ -11,7 +11,6 @@
  * A reference on the drm_device keeps the stock driver's structures in memory.
  */
 
-#include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
@@ -35,16 +34,10 @@ static bool stopping = true; /* add no GTs; written under xpf_gts_lock */
 static bool listening; /* the notifier is registered */
 
 /*
- * Number of workers of a GT that may run at the same time. The stock driver has
- * four; more workers than CPUs only contend.
+ * Number of workers of a GT that may run at the same time; the kernel divides them among
+ * the NUMA nodes. Workers mostly sleep, and share.c limits those of each process.
  */
-#define WORKERS_MIN 4
-#define WORKERS_MAX 16
-
-static int xpf_workers(void)
-{
-	return clamp(num_online_cpus(), WORKERS_MIN, WORKERS_MAX);
-}
+#define WORKERS 512
 
 static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 {
@@ -65,7 +58,8 @@ static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 	kobject_init(&gt->kobj, &xpf_gt_ktype);
 
 	gt->pool = vzalloc(array_size(PFD_PDATA_SPACE, sizeof(*gt->pool)));
-	if (!gt->pool) {
+	gt->queues = kvcalloc(XPF_QUEUES, sizeof(*gt->queues), GFP_KERNEL);
+	if (!gt->pool || !gt->queues) {
 		kobject_put(&gt->kobj);
 		return NULL;
 	}
@@ -89,7 +83,7 @@ static int xpf_gt_add(struct xe_gt *stock)
 		return ret;
 
 	gt->wq = alloc_workqueue("xe-pagefault-%s-gt%u",
-				 WQ_UNBOUND | WQ_HIGHPRI, xpf_workers(),
+				 WQ_UNBOUND | WQ_HIGHPRI, WORKERS,
 				 dev_name(dev), gt->id);
 	if (!gt->wq)
 		goto put;
@@ -122,10 +116,11 @@ static void xpf_remove_gts(const struct device *dev)
 	list_for_each_entry_safe(gt, next, &xpf_gts, node) {
 		if (dev && gt->drm->dev != dev)
 			continue;
-		xpf_debugfs_remove(gt);
 		kobject_del(&gt->kobj);
 		list_del_rcu(&gt->node);
 		synchronize_rcu(); /* from here on the stock driver serves the GT */
+		xpf_share_wait(gt);
+		xpf_debugfs_remove(gt);
 		destroy_workqueue(gt->wq);
 		kobject_put(&gt->kobj);
 	}

@@ -99,6 +99,7 @@ u32 xpf_note_guc_start(struct xpf_gt *gt)
 void xpf_gt_release(struct xpf_gt *gt)
 {
 	vfree(gt->pool);
+	kvfree(gt->queues);
 	drm_dev_put(gt->drm);
 	kfree(gt);
 }

@@ -8,6 +8,7 @@
 #include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/ratelimit.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -28,6 +29,7 @@
  * queue.c	the pool of faults and the queues
  * access_counter.c  serves access counters, which get no reply
  * service.c	finds the VM and the VMA, and lets port/ make the page present
+ * share.c	limits the services that one process may have under way
  * refuse.c	remembers and reports refused faults
  * port/	makes pages present: one file per generation of xe, and common.c
  * reply.c	sends exactly one PAGE_FAULT_RES_DESC to the GuC
@@ -52,12 +54,16 @@
  * - the CT does not accept the reply, which is logged and counted.
  */
 
-#define XPF_QUEUES 64 /* by ASID; one worker at a time serves each */
+/*
+ * ASIDs with faults, before some share a queue. A context that waits for a fault blocks
+ * its engine, so there can't be nearly as many.
+ */
+#define XPF_QUEUES 1024
+#define XPF_BUSY_BITS 8 /* of the hash of an ASID */
 #define XPF_BATCH 32 /* faults that share one service */
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* buckets: powers of two of a microsecond */
 #define XPF_REFUSED 32 /* number of refused faults to remember */
-#define XPF_PATIENCE (3 * HZ) /* time to retry while memory changes */
 #define XPF_ACCESS_COUNTERS 256 /* notifications in the ring */
 
 /*
@@ -81,6 +87,8 @@ enum xpf_verdict {
 	XPF_BIND,
 	XPF_VERDICTS, /* number of verdicts that lead to a reply */
 	XPF_NO_REPLY = XPF_VERDICTS, /* the GuC has since been reset */
+	XPF_AGAIN, /* the pages changed meanwhile: try again */
+	XPF_PARKED, /* wait until another service of the process has ended */
 };
 
 static inline bool xpf_is_refused(enum xpf_verdict verdict)
@@ -108,16 +116,50 @@ struct xpf_list {
 	u32 tail;
 };
 
+/* The process that created a VM; pid is 0 if it is not known. */
+struct xpf_owner {
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+};
+
+/**
+ * struct xpf_queue - the faults of an address space
+ * @gt:		its GT
+ * @asid:	the address space, unless @idle
+ * @idle:	no faults, and no address space
+ * @node:	in xpf_gt.busy, or in xpf_gt.idle
+ * @faults:	the faults
+ * @work:	serves them; only one worker at a time does
+ * @until:	jiffies until which faults are tried again, or 0 if none had to be since
+ *		one was served. Of the worker
+ * @serving:	has a part of the share of its process, share.c
+ * @link:	in xpf_gt.serving or xpf_gt.parked, or empty
+ * @owner:	whose faults they are; set by the worker under xpf_gt.lock
+ * @addr:	address of the last fault that was served, or is
+ * @since:	when its service began, or the wait for it, jiffies
+ *
+ * Guarded by xpf_gt.lock, unless noted.
+ */
 struct xpf_queue {
 	struct xpf_gt *gt;
+	u32 asid;
+	bool idle;
+	struct hlist_node node;
 	struct xpf_list faults;
 	struct work_struct work;
+	unsigned long until;
+	bool serving;
+	struct list_head link;
+	struct xpf_owner owner;
+	u64 addr;
+	unsigned long since;
 };
 
 /* A fault that was refused. */
 struct xpf_refused {
 	u64 when; /* ns, CLOCK_MONOTONIC */
 	struct pagefault pf;
+	struct xpf_owner owner;
 	enum xpf_verdict verdict;
 	int err;
 };
@@ -136,6 +178,8 @@ struct xpf_stats {
 	u32 queued; /* currently */
 	u32 queued_max;
 	u64 slices; /* time slices that ended with faults left */
+	u64 retries; /* services that were tried again */
+	u64 parked; /* services that had to wait for another of the process */
 	u64 latency[XPF_HISTOGRAM];
 	u64 guc_starts;
 	u64 acc; /* access-counter notifications */
@@ -158,7 +202,11 @@ struct xpf_stats {
  * @generation:	counts the starts of the GuC, see xpf_note_guc_start()
  * @pool:	as many faults as the GuC can distinguish, so always enough
  * @free:	list of the unused faults of the pool
- * @queues:	by ASID
+ * @queues:	one for each ASID with faults
+ * @busy:	those with an ASID, hashed by it
+ * @idle:	the others
+ * @serving:	queues whose faults are being served
+ * @parked:	queues that wait until their process has fewer services under way
  * @acc:	ring of access-counter notifications
  * @acc_head: index for the next notification
  * @acc_used: number of notifications in the ring
@@ -182,7 +230,11 @@ struct xpf_gt {
 	u32 generation;
 	struct xpf_fault *pool;
 	u32 free;
-	struct xpf_queue queues[XPF_QUEUES];
+	struct xpf_queue *queues;
+	struct hlist_head busy[1 << XPF_BUSY_BITS];
+	struct hlist_head idle;
+	struct list_head serving;
+	struct list_head parked;
 	u32 acc[XPF_ACCESS_COUNTERS][ACC_DWORDS];
 	unsigned int acc_head;
 	unsigned int acc_used;
@@ -206,9 +258,11 @@ struct xpf_gt {
 /**
  * struct xpf_port - the functions that depend on the generation of xe
  * @prefetch:	the GuC marks prefetches in faults and replies
+ * @retry_memory: populate() does not wait for memory itself
  * @find_vma:	find the VMA at an address, or NULL. vm->lock is held
  * @populate:	map the page of a fault in the page tables of the GT's tile.
- *		vm->lock is held for writing. Returns 0, or an error with *why set
+ *		vm->lock is held for writing. Returns 0; -EAGAIN if memory changed
+ *		meanwhile, which the worker tries again; or an error. Sets *why on errors
  * @migrate:	move the BO of a VMA to the memory that the tile's GPU accesses best.
  *		vm->lock is held for reading. Returns 1 if the BO moved, 0 if it may
  *		stay, or an error
@@ -219,6 +273,7 @@ struct xpf_gt {
  */
 struct xpf_port {
 	bool prefetch;
+	bool retry_memory;
 	struct xe_vma *(*find_vma)(struct xe_vm *vm, u64 addr);
 	int (*populate)(struct xe_gt *gt, struct xe_vma *vma,
 			const struct pagefault *pf, enum xpf_verdict *why);
@@ -236,6 +291,7 @@ int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
 void xpf_queues_init(struct xpf_gt *gt);
 struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf);
 u32 xpf_queue_take(struct xpf_queue *q);
+void xpf_queue_untake(struct xpf_queue *q, u32 first);
 void xpf_queue_free(struct xpf_gt *gt, u32 first);
 
 /* g2h.c */
@@ -250,10 +306,15 @@ int xpf_access_counter_handler(struct xe_guc *guc, u32 *msg, u32 len);
 void xpf_workers_init(struct xpf_gt *gt);
 
 /* service.c */
-int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
+int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict *why);
 struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_verdict *why);
 void xpf_vm_put(struct xe_vm *vm);
+
+/* share.c */
+bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr);
+void xpf_share_end(struct xpf_queue *q);
+void xpf_share_wait(struct xpf_gt *gt);
 
 /* reply.c */
 void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict);
@@ -278,7 +339,7 @@ void xpf_start(void);
 void xpf_stop(void);
 
 /* refuse.c */
-void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
+void xpf_refuse(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict verdict, int err);
 
 /* stats.c */

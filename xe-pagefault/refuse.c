@@ -12,22 +12,27 @@
 
 /**
  * xpf_refuse - remember and report a refused fault
- * @gt: GT
- * @pf: fault
+ * @q: queue of the fault
+ * @pf: the fault
  * @verdict: the cause
  * @err: errno
  *
  * Called in a worker, without locks. The caller sends the reply.
  */
-void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
+void xpf_refuse(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict verdict, int err)
 {
+	struct xpf_owner owner = { .comm = "unknown" };
+	struct xpf_gt *gt = q->gt;
 	struct xpf_refused *f;
 
 	spin_lock_irq(&gt->lock);
+	if (q->asid == pf->asid && q->owner.pid)
+		owner = q->owner;
 	f = &gt->refused[gt->nr_refused++ % XPF_REFUSED];
 	f->when = ktime_get_mono_fast_ns();
 	f->pf = *pf;
+	f->owner = owner;
 	f->verdict = verdict;
 	f->err = err;
 	spin_unlock_irq(&gt->lock);
@@ -40,8 +45,9 @@ void xpf_refuse(struct xpf_gt *gt, const struct pagefault *pf,
 		return;
 	xpf_tell(
 		gt, info,
-		"page fault refused, ASID %u address 0x%llx: %s (%d); %s, %s, level %u, engine class %u instance %u\n",
-		pf->asid, pf->addr, xpf_verdict_name(verdict), err,
-		xpf_accesses[pf->access], xpf_types[pf->type], pf->level,
-		pf->engine_class, pf->engine_instance);
+		"page fault refused, %s[%d] ASID %u address 0x%llx: %s (%d); %s, %s, level %u, engine class %u instance %u\n",
+		owner.comm, owner.pid, pf->asid, pf->addr,
+		xpf_verdict_name(verdict), err, xpf_accesses[pf->access],
+		xpf_types[pf->type], pf->level, pf->engine_class,
+		pf->engine_instance);
 }

@@ -89,19 +89,22 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 }
 
 /**
- * xpf_service - serve a fault
- * @gt: its GT
+ * xpf_service - try to serve a fault
+ * @q: its queue
  * @pf: the fault
  * @why: set to the cause if the fault is refused
  *
  * Called in a worker with the device awake and no lock held. Takes vm->lock for
  * writing, as stock does: bindings and page tables of the VM change under it.
  *
- * Return: 0 if the access may be retried, else a negative errno.
+ * Return: 0 if the access may be retried; -EAGAIN if the service should be tried again,
+ * so that others get vm->lock in between, or, with *why set to XPF_PARKED, if it did not
+ * begin; or another errno if the fault is refused.
  */
-int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
+int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict *why)
 {
+	struct xpf_gt *gt = q->gt;
 	struct xe_vm *vm;
 	int err;
 
@@ -120,9 +123,14 @@ int xpf_service(struct xpf_gt *gt, const struct pagefault *pf,
 	if (!vm)
 		return -EINVAL;
 
-	down_write(&vm->lock);
-	err = xpf_service_locked(gt, vm, pf, why);
-	up_write(&vm->lock);
+	if (xpf_share_begin(q, vm, pf->addr)) {
+		down_write(&vm->lock);
+		err = xpf_service_locked(gt, vm, pf, why);
+		up_write(&vm->lock);
+	} else {
+		*why = XPF_PARKED;
+		err = -EAGAIN;
+	}
 	xpf_vm_put(vm);
 	return err;
 }

@@ -3,9 +3,11 @@
  * DOC: the workers
  *
  * A worker takes faults from a queue, has them served, answers them and returns
- * them to the pool, until the queue is empty or its time slice is over.
+ * them to the pool, until the queue is empty or its time slice is over. While memory
+ * changes or is short, it tries again, with no lock held in between.
  */
 
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/workqueue.h>
@@ -20,8 +22,50 @@ MODULE_PARM_DESC(
 	time_slice,
 	"ms for which one queue is served before the next gets its turn (default 20)");
 
-static enum xpf_verdict xpf_judge(struct xpf_gt *gt, const struct xpf_fault *f)
+static unsigned int patience = 3000;
+module_param(patience, uint, 0644);
+MODULE_PARM_DESC(
+	patience,
+	"ms for which a fault is tried again while its memory changes or is short (default 3000)");
+
+/* Delay before a service is tried again that found no memory. */
+#define MEMORY_DELAY_MS 20
+
+/* May another attempt succeed? */
+static bool xpf_is_passing(int err, enum xpf_verdict why)
 {
+	return err == -EAGAIN || (err == -ENOMEM && (xpf_port.retry_memory ||
+						     why == XPF_USERPTR));
+}
+
+/*
+ * Is the oldest fault worth another attempt? If patience has run out, the next faults of
+ * the queue get one attempt each, until one is served.
+ */
+static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
+{
+	struct xpf_gt *gt = q->gt;
+
+	if (!xpf_is_passing(err, why))
+		return false;
+	if (!q->until)
+		q->until = (jiffies + msecs_to_jiffies(READ_ONCE(patience))) |
+			   1;
+	if (time_after(jiffies, q->until))
+		return false;
+
+	if (err == -ENOMEM)
+		msleep(MEMORY_DELAY_MS);
+	spin_lock_irq(&gt->lock);
+	gt->stats.retries++;
+	spin_unlock_irq(&gt->lock);
+	return true;
+}
+
+static enum xpf_verdict xpf_judge(struct xpf_queue *q,
+				  const struct xpf_fault *f)
+{
+	struct xpf_gt *gt = q->gt;
 	enum xpf_verdict why = XPF_BIND; /* by default, the last step */
 	enum xpf_verdict verdict;
 	int err;
@@ -30,11 +74,17 @@ static enum xpf_verdict xpf_judge(struct xpf_gt *gt, const struct xpf_fault *f)
 	if (f->generation != READ_ONCE(gt->generation))
 		return XPF_NO_REPLY;
 
-	err = xpf_service(gt, &f->pf, &why);
+	err = xpf_service(q, &f->pf, &why);
+	if (why == XPF_PARKED)
+		return XPF_PARKED;
+	if (xpf_try_again(q, err, why))
+		return XPF_AGAIN;
+	if (!err)
+		q->until = 0;
 	verdict = err ? why : XPF_SERVED;
 	trace_xpf_service(gt, &f->pf, verdict, err);
 	if (err)
-		xpf_refuse(gt, &f->pf, verdict, err);
+		xpf_refuse(q, &f->pf, verdict, err);
 	return verdict;
 }
 
@@ -53,19 +103,32 @@ static bool xpf_slice_over(struct xpf_queue *q, unsigned long end)
 	return over;
 }
 
-/* If faults are left after the time slice, the queue goes to the end of the line. */
+/*
+ * If faults are left after the time slice, the queue goes to the end of the line. If it
+ * is parked, share.c queues it again, perhaps while this still runs.
+ */
 static void xpf_worker(struct work_struct *work)
 {
 	struct xpf_queue *q = container_of(work, struct xpf_queue, work);
 	struct xpf_gt *gt = q->gt;
 	struct xe_device *xe = gt_to_xe(gt->stock);
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(time_slice));
+	bool parked = false;
 	u32 i;
 
 	/* A VM keeps the device awake, but a fault may outlive its VM. */
 	xe_pm_runtime_get(xe);
 	while ((i = xpf_queue_take(q)) != XPF_NONE) {
-		xpf_reply(gt, i, xpf_judge(gt, &gt->pool[i]));
+		enum xpf_verdict verdict = xpf_judge(q, &gt->pool[i]);
+
+		if (verdict == XPF_AGAIN || verdict == XPF_PARKED) {
+			xpf_queue_untake(q, i);
+			parked = verdict == XPF_PARKED;
+			if (!parked)
+				queue_work(gt->wq, work);
+			break;
+		}
+		xpf_reply(gt, i, verdict);
 		xpf_queue_free(gt, i);
 
 		if (xpf_slice_over(q, end)) {
@@ -73,6 +136,8 @@ static void xpf_worker(struct work_struct *work)
 			break;
 		}
 	}
+	if (!parked)
+		xpf_share_end(q);
 	xe_pm_runtime_put(xe);
 }
 

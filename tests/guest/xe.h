@@ -82,4 +82,7 @@ double xe_now(void);
 /* xe-storm.c */
 int storm_main(int argc, char **argv);
 
+/* xe-stuck.c */
+int stuck_main(int argc, char **argv);
+
 #endif

@@ -11,8 +11,8 @@
  * @vma: VMA of any kind, its vm->lock is held
  * @why: set to XPF_USERPTR if the pages have to be pinned
  *
- * Return: 0; -EAGAIN if the pages were invalidated in the meantime: the caller
- * retries for XPF_PATIENCE; or another errno.
+ * Return: 0; -EAGAIN if the pages were invalidated in the meantime, so that it is worth
+ * trying again; or another errno.
  */
 int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why)
 {

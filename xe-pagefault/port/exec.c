@@ -2,14 +2,12 @@
 /**
  * DOC: making pages present on 6.12
  *
- * Reservations are locked with plain drm_exec. When memory is short,
- * xe_vm_validate_should_retry() decides how long to retry. There is no SVM. The
- * rules are those of stock's xe_gt_pagefault.c.
+ * Reservations are locked with plain drm_exec. There is no SVM. The rules are those
+ * of stock's xe_gt_pagefault.c.
  */
 
 #include <linux/dma-fence.h>
 #include <linux/err.h>
-#include <linux/ktime.h>
 
 #include "../pagefault.h"
 #include "../stock.h"
@@ -87,7 +85,7 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 }
 
 static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
-			ktime_t *end, enum xpf_verdict *why)
+			enum xpf_verdict *why)
 {
 	struct drm_exec exec;
 	u32 was;
@@ -102,11 +100,8 @@ static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 			*why = XPF_BIND;
 			err = xpf_bind(&exec, tile, vma);
 		}
-		if (err) {
-			if (xe_vm_validate_should_retry(&exec, err, end))
-				err = -EAGAIN;
+		if (err)
 			break;
-		}
 	}
 	drm_exec_fini(&exec);
 	return err;
@@ -119,8 +114,6 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
 	bool in_vram = atomic && intel_device_info_is_dgfx(&tile->xe->info) &&
 		       !(vma->gpuva.flags & DRM_GPUVA_SPARSE);
-	unsigned long until = jiffies + XPF_PATIENCE;
-	ktime_t end = 0;
 	int err;
 
 	stock_trace_xe_vma_pagefault(vma);
@@ -132,13 +125,8 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 		return -EACCES;
 	}
 
-	do {
-		err = xpf_repin(vma, why);
-		if (!err)
-			err = xpf_try_once(tile, vma, in_vram, &end, why);
-	} while (err == -EAGAIN && time_before(jiffies, until));
-
-	return err == -EAGAIN ? -EBUSY : err;
+	err = xpf_repin(vma, why);
+	return err ?: xpf_try_once(tile, vma, in_vram, why);
 }
 
 static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
@@ -162,6 +150,7 @@ static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 }
 
 const struct xpf_port xpf_port = {
+	.retry_memory = true,
 	.find_vma = xpf_find_vma,
 	.populate = xpf_populate,
 	.migrate = xpf_migrate,

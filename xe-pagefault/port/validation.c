@@ -123,13 +123,13 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 {
 	struct xe_tile *tile = gt->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
-	unsigned long until = jiffies + XPF_PATIENCE;
 	int in_vram, err;
 
 	if (vma_is_mirror(vma)) {
 		*why = XPF_SVM;
-		return xe_svm_handle_pagefault(vma_to_vm(vma), vma, gt,
-					       pf->addr, atomic);
+		err = xe_svm_handle_pagefault(vma_to_vm(vma), vma, gt, pf->addr,
+					      atomic);
+		return err == -EBUSY ? -EAGAIN : err; /* as in xpf_repin() */
 	}
 
 	in_vram = xe_vma_need_vram_for_atomic(tile->xe, vma, atomic);
@@ -143,13 +143,8 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 	if (vma_is_valid(vma, tile) && !atomic)
 		return 0;
 
-	do {
-		err = xpf_repin(vma, why);
-		if (!err)
-			err = xpf_try_once(tile, vma, in_vram, true, why);
-	} while (err == -EAGAIN && time_before(jiffies, until));
-
-	return err == -EAGAIN ? -EBUSY : err;
+	err = xpf_repin(vma, why);
+	return err ?: xpf_try_once(tile, vma, in_vram, true, why);
 }
 
 /* User space may have set the placement of the BO with xe's madvise ioctl. */

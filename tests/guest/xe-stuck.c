@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xe-client stuck DIR N: a process whose GPU waits for memory that does not come.
+ *
+ * N address spaces have userptrs in a file of a FUSE file system, mounted on DIR, whose
+ * server answers no read until the file DIR.go exists. In each, the GPU writes one word.
+ * Prints "started", then waits for the GPU, and checks the words.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "xe.h"
+
+#define PIECE 0x10000ul /* of the file, for each address space */
+#define VA 0x100000000ull
+#define PATIENCE 600.0
+#define POLL_US 50000
+#define FILE_NODE 2
+
+static char
+	held[256]; /* while this exists, and go does not, no read is answered */
+static char go[256];
+
+static void answer(int fd, uint64_t unique, int error, void *data, size_t n)
+{
+	struct fuse_out_header head = { sizeof(head) + n, error, unique };
+	struct iovec v[] = { { &head, sizeof(head) }, { data, n } };
+
+	/* a request may have been interrupted meanwhile */
+	if (writev(fd, v, n ? 2 : 1) < 0 && errno != ENOENT)
+		err(1, "FUSE reply");
+}
+
+static struct fuse_attr attr_of(uint64_t node, size_t size)
+{
+	return (struct fuse_attr){
+		.ino = node,
+		.size = node == FILE_NODE ? size : 0,
+		.mode = node == FILE_NODE ? S_IFREG | 0644 : S_IFDIR | 0755,
+		.nlink = 1,
+		.blksize = 4096,
+	};
+}
+
+static void serve_one(int fd, const struct fuse_in_header *in, size_t size)
+{
+	const struct fuse_read_in *rd = (const void *)(in + 1);
+	union {
+		struct fuse_init_out init;
+		struct fuse_entry_out entry;
+		struct fuse_attr_out attr;
+		struct fuse_open_out open;
+	} out = { 0 };
+	static char zeros[1 << 20];
+
+	switch (in->opcode) {
+	case FUSE_INIT:
+		out.init.major = FUSE_KERNEL_VERSION;
+		out.init.minor = 31;
+		out.init.max_write = 4096;
+		answer(fd, in->unique, 0, &out, sizeof(out.init));
+		return;
+	case FUSE_LOOKUP:
+		out.entry.nodeid = FILE_NODE;
+		out.entry.entry_valid = 1000;
+		out.entry.attr_valid = 1000;
+		out.entry.attr = attr_of(FILE_NODE, size);
+		answer(fd, in->unique, 0, &out, sizeof(out.entry));
+		return;
+	case FUSE_GETATTR:
+		out.attr.attr_valid = 1000;
+		out.attr.attr = attr_of(in->nodeid, size);
+		answer(fd, in->unique, 0, &out, sizeof(out.attr));
+		return;
+	case FUSE_OPEN:
+		out.open.open_flags = FOPEN_KEEP_CACHE;
+		answer(fd, in->unique, 0, &out, sizeof(out.open));
+		return;
+	case FUSE_READ:
+		while (!access(held, F_OK) && access(go, F_OK))
+			usleep(POLL_US);
+		answer(fd, in->unique, 0, zeros, rd->size);
+		return;
+	case FUSE_FLUSH:
+	case FUSE_RELEASE:
+		answer(fd, in->unique, 0, NULL, 0);
+		return;
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+		return;
+	default:
+		answer(fd, in->unique, -ENOSYS, NULL, 0);
+	}
+}
+
+/* The server goes on when the client is killed: that is the point. */
+static void serve(int fd, size_t size)
+{
+	static char in[1 << 20];
+
+	setsid();
+	for (;;) {
+		if (read(fd, in, sizeof(in)) > 0)
+			serve_one(fd, (void *)in, size);
+		else if (errno != EINTR && errno != EAGAIN && errno != ENOENT)
+			exit(0); /* unmounted */
+	}
+}
+
+static char *map_file(const char *dir, size_t size)
+{
+	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC), file;
+	char text[300];
+	char *p;
+
+	mkdir(dir, 0755);
+	snprintf(text, sizeof(text),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0", dev);
+	if (dev < 0 || mount("stuck", dir, "fuse", 0, text))
+		err(1, "FUSE at %s", dir);
+	switch (fork()) {
+	case -1:
+		err(1, "fork");
+	case 0:
+		serve(dev, size);
+	}
+	close(dev);
+
+	snprintf(text, sizeof(text), "%s/file", dir);
+	file = open(text, O_RDWR);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	if (file < 0 || p == MAP_FAILED)
+		err(1, "%s", text);
+	madvise(p, size, MADV_RANDOM);
+	return p;
+}
+
+/* Bind, which gets the pages; then give them back, and hold the reads from now on. */
+static void bind_all(struct xe_space *s, int n, char *p)
+{
+	struct drm_xe_engine_class_instance engine = {
+		.engine_class = DRM_XE_ENGINE_CLASS_COMPUTE,
+	};
+	int i, ret = xe_open();
+
+	for (i = 0; i < n && !ret; i++) {
+		ret = xe_space_new(&s[i], XE_FAULT_MODE, &engine);
+		if (!ret)
+			ret = xe_bind(&s[i], DRM_XE_VM_BIND_OP_MAP_USERPTR, 0,
+				      0, p + i * PIECE, VA, PIECE);
+	}
+	if (ret)
+		errx(1, "space %d: %s", i - 1, strerror(-ret));
+}
+
+int stuck_main(int argc, char **argv)
+{
+	int n = argc == 4 ? atoi(argv[3]) : 0, i, ret = 0;
+	struct xe_space *s = calloc(n, sizeof(*s));
+	char *p;
+
+	if (n < 1 || !s)
+		errx(2, "usage: xe-client stuck DIR N");
+	snprintf(held, sizeof(held), "%s.held", argv[2]);
+	snprintf(go, sizeof(go), "%s.go", argv[2]);
+	p = map_file(argv[2], n * PIECE);
+	bind_all(s, n, p);
+
+	close(open(held, O_CREAT | O_WRONLY, 0644));
+	madvise(p, n * PIECE, MADV_DONTNEED);
+	i = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	if (i < 0 || write(i, "1", 1) != 1)
+		err(1, "drop_caches");
+	close(i);
+
+	for (i = 0; i < n && !ret; i++) {
+		xe_store(&s[i], VA, 0xc0ffee + i);
+		ret = xe_submit(&s[i], 0);
+	}
+	printf("started: %s\n", strerror(-ret));
+	fflush(stdout);
+	for (i = 0; i < n && !ret; i++) {
+		ret = xe_wait(&s[i], PATIENCE);
+		if (!ret && *(volatile uint32_t *)(p + i * PIECE) !=
+				    0xc0ffee + (uint32_t)i)
+			ret = -EIO;
+	}
+	printf("ended: %s\n", strerror(-ret));
+	return !!ret;
+}
