@@ -139,8 +139,11 @@ clean:
 # Print the modules that fit the kernel, and on stderr why others don't. dkms.conf uses
 # this to leave out modules that would fail to build. Without btf-want, print all of them.
 fitting:
-	@$(foreach m,$(MODULES),if [ ! -x $(TOOLDIR)/btf-want ] || \
-		why=$$($(call want,$(m)) $(m)/$(stock-$(m)).want 2>&1); then echo $(m); \
+	@host=; [ ! -x $(TOOLDIR)/on-host ] || $(TOOLDIR)/on-host || \
+		! mountpoint -q /lib/modules || \
+		host="$(KVER): /lib/modules is mounted from the host of this container"; \
+	$(foreach m,$(MODULES),if why=$$host; [ ! "$$why" ] && { [ ! -x $(TOOLDIR)/btf-want ] || \
+		why=$$($(call want,$(m)) $(m)/$(stock-$(m)).want 2>&1); }; then echo $(m); \
 		else echo "outrigger: $(m) is left out: $${why#btf-want: }" >&2; fi;)
 
 # Run by DKMS, which hides all output in make.log. So also write the reason for a failure
@@ -179,7 +182,7 @@ PREFIX ?= /usr
 LIBEXECDIR ?= $(PREFIX)/libexec
 install-tools: tools
 	$(Q)install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/outrigger $(TOOLS:%=tools/%) \
-		packaging/initramfs packaging/all-kernels
+		$(addprefix packaging/,all-kernels initramfs on-host unload)
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 docs/outrigger.7
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/outrigger packaging/monitoring/*
 	+$(Q)$(MAKE) --no-print-directory -C ctl install PREFIX=$(PREFIX) \
@@ -195,9 +198,10 @@ dkms-install:
 	dkms install --force outrigger/$(VERSION) -k $(KVER)
 
 uninstall:
-	$(Q)for m in $(subst -,_,$(ALL)); do \
-		[ ! -d /sys/module/$$m ] || outriggerctl unload $$m || exit; \
-	done
+	$(Q)[ -e $(LIBEXECDIR)/outrigger/on-host ] && ! $(LIBEXECDIR)/outrigger/on-host || \
+		for m in $(subst -,_,$(ALL)); do \
+			[ ! -d /sys/module/$$m ] || outriggerctl unload $$m || exit; \
+		done
 	$(Q)[ ! -e /usr/src/outrigger-$(VERSION) ] || \
 		dkms remove outrigger/$(VERSION) --all || :
 	$(Q)[ ! -e $(LIBEXECDIR)/outrigger/initramfs ] || $(LIBEXECDIR)/outrigger/initramfs
