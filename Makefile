@@ -105,8 +105,11 @@ $(ALL:=/target.h): .kernel $(TOOLDIR)/btf-want
 	$(say) WANT $@
 	$(Q)$(call want,$(@D)) -o $@ $(filter %.want,$^)
 
+# A kernel that was built with clang needs modules that are, too.
+clang = $(if $(shell grep -s ^CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
+
 kbuild: $(MODULES:=/target.h) FORCE
-	+$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) \
+	+$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) $(clang) \
 		OUTRIGGER_MODULES="$(MODULES)" modules
 
 $(ALL:=.ko): kbuild
@@ -136,8 +139,8 @@ clean:
 		[ ! -d $$d ] || $(MAKE) --no-print-directory -C $$d clean || exit; \
 	done
 
-# Print the modules that fit the kernel, and on stderr why others don't. dkms.conf uses
-# this to leave out modules that would fail to build. Without btf-want, print all of them.
+# Print the modules that fit the kernel, and on stderr why others don't. dkms.conf builds
+# only these. Without btf-want, print all of them.
 fitting:
 	@host=; [ ! -x $(TOOLDIR)/on-host ] || $(TOOLDIR)/on-host || \
 		! mountpoint -q /lib/modules || \
@@ -146,16 +149,9 @@ fitting:
 		why=$$($(call want,$(m)) $(m)/$(stock-$(m)).want 2>&1); }; then echo $(m); \
 		else echo "outrigger: $(m) is left out: $${why#btf-want: }" >&2; fi;)
 
-# Run by DKMS, which hides all output in make.log. So also write the reason for a failure
-# to REPORT.
-REPORT ?= /dev/null
+# Run by DKMS: fetch the modules that dkms.conf has built, and print the log of that.
 dkms-build:
-	+@$(MAKE) --no-print-directory modules || { \
-		why=$$(grep -sm 1 -E '^(outrigger|btf-want|klp-[a-z]+): |error: |not found' \
-			make.log || tail -n 1 make.log); \
-		printf '\noutrigger: the build for kernel %s failed: %s\n' $(KVER) \
-			"$${why#$(CURDIR)/}" >>$(REPORT); \
-		exit 1; } 2>/dev/null
+	@cat $(FROM)/log && mv $(FROM)/*.ko . && rm -r $(FROM)
 
 # Install the source for DKMS, unless this tree is already in that place; all kinds of
 # packages begin with this. Old files must not stay: make would use them.

@@ -50,7 +50,7 @@ for state in "no version" "no META"; do
 	refused "bcache-journal-dump's make" make -C "$tree/tools/dump" -n
 	refused "making a package" "$tree/packaging/build" source
 	# an excluded kernel would pass in silence
-	[ "$(cd "$tree" && kernelver=1.2.3 bash -c '. ./dkms.conf
+	[ "$(cd "$tree" && dkms_tree=$tmp/dkms kernelver=1.2.3 bash -c '. ./dkms.conf
 		echo $AUTOINSTALL ${BUILT_MODULE_NAME[*]} $BUILD_EXCLUSIVE_KERNEL' 2>"$tmp/out")" = \
 		"yes bcache-journal xe-pagefault" ] && grep -q 'outrigger: META .* version' "$tmp/out"
 	verdict $? "$state: DKMS excludes nothing, so that the build fails"
