@@ -149,6 +149,11 @@ const char *other_in_transition(char *buf, size_t size);
 bool module_due(const struct module *m);
 bool module_set_aside(const struct module *m);
 
+/* What dkms.conf writes about the modules that it leaves out for a kernel. */
+#define LEFT_OUT_LOG "/var/lib/dkms/outrigger/" OUTRIGGER_VERSION "/%s.log"
+
+bool left_out(char *why, size_t size, const char *release, const char *module);
+
 /* --- figures.c ----------------------------------------------------------------- */
 
 extern unsigned int patience_ms;

@@ -142,7 +142,7 @@ static void absent(struct health *h, const struct module *m)
 {
 	const char *name = m->kind->module, *off = off_where(name),
 		   *out = kept_out(name);
-	char text[320];
+	char text[320], why[256];
 
 	if (out) {
 		snprintf(text, sizeof(text), "kept out by %s", out);
@@ -151,6 +151,11 @@ static void absent(struct health *h, const struct module *m)
 		snprintf(text, sizeof(text), "off=1 %s", off);
 		ADD(h, OK, text,
 		    "if loaded, it would do nothing until that is removed");
+	} else if (module_is(m, "not-installed") &&
+		   left_out(why, sizeof(why), kernel_release(), name)) {
+		snprintf(text, sizeof(text), "left out by DKMS: %s", why);
+		ADD(h, m->target_loaded ? WARN : OK, text, "see " LEFT_OUT_LOG,
+		    kernel_release());
 	} else if (m->target_loaded) {
 		snprintf(text, sizeof(text), "%s runs the stock functions",
 			 m->kind->target);

@@ -59,26 +59,33 @@ static void check_fit(struct doctor *d, const char *release,
 		kind->module, stock->path, out);
 }
 
-/* Prints one verdict on a kernel: @have lists its modules, @lack the missing ones. */
+/*
+ * Prints one verdict on a kernel: @have lists its modules, @lack the missing ones, and
+ * @why the reasons for those that DKMS has left out.
+ */
 static void sum_up(struct doctor *d, const char *release, const char *have,
-		   const char *lack)
+		   const char *lack, const char *why)
 {
 	bool headers = file_there("/lib/modules/%s/build/Makefile", release);
 	bool running = !strcmp(release, kernel_release());
 	enum severity level = OK;
-	char todo[512] = "";
+	char todo[1024] = "";
 
 	if (*lack) {
 		level = running && !*have ? FAIL : WARN;
-		snprintf(
-			todo, sizeof(todo),
-			!headers ?
-				"install linux-headers-%s: DKMS then builds them" :
-			*have ? "\"make -s -C /usr/src/outrigger-" OUTRIGGER_VERSION
-				" KVER=%s fitting\" says why it is left out" :
-				"\"dkms install outrigger/" OUTRIGGER_VERSION
-				" -k %s\" says why; unknown kernels are left out",
-			release);
+		if (*why)
+			snprintf(todo, sizeof(todo), "%s; see " LEFT_OUT_LOG,
+				 why, release);
+		else
+			snprintf(
+				todo, sizeof(todo),
+				!headers ?
+					"install linux-headers-%s: DKMS then builds them" :
+				*have ? "\"make -s -C /usr/src/outrigger-" OUTRIGGER_VERSION
+					" KVER=%s fitting\" says why it is left out" :
+					"\"dkms install outrigger/" OUTRIGGER_VERSION
+					" -k %s\" says why; unknown kernels are left out",
+				release);
 	} else if (*have && !headers) {
 		level = WARN;
 		snprintf(
@@ -99,7 +106,7 @@ static void sum_up(struct doctor *d, const char *release, const char *have,
 
 static void check_kernel(struct doctor *d, const char *release)
 {
-	char have[256] = "", lack[128] = "", todo[512];
+	char have[256] = "", lack[128] = "", todo[512], why[640] = "", one[256];
 	struct installed ours, stock;
 	size_t i, used = 0;
 
@@ -126,9 +133,13 @@ static void check_kernel(struct doctor *d, const char *release)
 			snprintf(lack + strlen(lack),
 				 sizeof(lack) - strlen(lack), "%s%s",
 				 *lack ? " and " : "", kind->module);
+			if (left_out(one, sizeof(one), release, kind->module))
+				snprintf(why + strlen(why),
+					 sizeof(why) - strlen(why), "%s%s: %s",
+					 *why ? "; " : "", kind->module, one);
 		}
 	}
-	sum_up(d, release, have, lack);
+	sum_up(d, release, have, lack, why);
 }
 
 void check_kernels(struct doctor *d)

@@ -155,3 +155,28 @@ bool module_due(const struct module *m)
 	       (strcmp(m->version, m->file.version) ||
 		strcmp(m->srcversion, m->file.srcversion));
 }
+
+/**
+ * left_out - look up why DKMS has left out a module
+ * @why: set to the reason
+ * @size: size of @why
+ * @release: the kernel that it was not built for
+ * @module: the module
+ *
+ * Return: true if a reason is known.
+ */
+bool left_out(char *why, size_t size, const char *release, const char *module)
+{
+	char log[8192], key[128], hyphens[NAME_MAX_LEN];
+	const char *at;
+
+	file_read(log, sizeof(log), LEFT_OUT_LOG, release);
+	snprintf(key, sizeof(key), "outrigger: %s is left out: ",
+		 with_hyphens(hyphens, sizeof(hyphens), module));
+	at = strstr(log, key);
+	if (!at)
+		return false;
+	at += strlen(key);
+	snprintf(why, size, "%.*s", (int)strcspn(at, "\n"), at);
+	return true;
+}

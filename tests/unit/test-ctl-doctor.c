@@ -263,6 +263,12 @@ static void other_kernels(void **state)
 	assert_int_equal(ctl("doctor", NULL), DONE);
 	says("headers; without bcache_journal and xe_pagefault\n");
 	says("dkms install outrigger/0.0.0 -k 6.12.5-amd64");
+	put("/var/lib/dkms/outrigger/0.0.0/6.12.5-amd64.log",
+	    "outrigger: bcache-journal is left out: error: one\n"
+	    "outrigger: xe-pagefault is left out: error: two\nmake: ...");
+	assert_int_equal(ctl("doctor", NULL), DONE);
+	says("bcache_journal: error: one; xe_pagefault: error: two; see /var/lib/dkms/outrigger/0.0.0/6.12.5-amd64.log\n");
+	gone("/var/lib");
 	/* DKMS would report it as installed */
 	file("6.12.5-amd64", "xe_pagefault", "0.1.0", "AAAA");
 	depmod("6.12.5-amd64");

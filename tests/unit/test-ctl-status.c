@@ -46,6 +46,17 @@ static void not_installed(void **state)
 	assert_string_equal(json_text(m, "installed"), "null");
 	assert_string_equal(json_text(m, "version"), "null");
 	json_object_put(document);
+	put("/proc/sys/kernel/osrelease", RELEASE);
+	put("/var/lib/dkms/outrigger/0.0.0/" RELEASE ".log",
+	    "outrigger: bcache-journal is left out: error: one\nmake: ...");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal: left out by DKMS: error: one\n");
+	says("    see /var/lib/dkms/outrigger/0.0.0/" RELEASE ".log\n");
+	says_not("xe_pagefault: ");
+	put("/sys/module/bcache/initstate", "live");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache          -      -        warn\n");
+	says("left out by DKMS");
 }
 
 static void not_loaded(void **state)
