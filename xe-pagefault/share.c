@@ -93,8 +93,11 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 	struct xpf_gt *gt = q->gt;
 	bool serving;
 
-	/* The ASID has been used again, by another process. */
-	if (q->owner.pid && q->owner.pid != pid)
+	/*
+	 * The ASID has been used again, by another process. This worker alone puts the queue
+	 * on a list and takes it off; others only move it.
+	 */
+	if (q->owner.pid != pid && !list_empty(&q->link))
 		xpf_share_end(q);
 
 	spin_lock_irq(&gt->lock);

@@ -58,7 +58,7 @@ echo 0 >/proc/sys/kernel/hung_task_timeout_secs
 good 60 || fail "no process is stuck, but $(cat /run/good)"
 
 if [ "$SIDE" = ours ]; then
-	# Nobody serves the faults of these any more, or waits for them
+	# the services that end must let on those that wait, though their VMs are gone
 	say "a process is killed while its faults wait for each other"
 	echo 1 >/sys/module/xe_pagefault/parameters/per_process
 	stuck dead 3
