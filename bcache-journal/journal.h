@@ -12,6 +12,8 @@
  *   discard.c  discards free buckets, where the stock driver does
  *   csum.c     computes its checksum with crc64.c, where the kernel's is slow
  *   write.c    writes a jset, and retries a write that failed
+ *   node.c     writes a btree node, after the data that its keys point to
+ *   prios.c    keeps the priorities that a jset names from getting ahead of its root
  *
  * and at registration:
  *

@@ -16,8 +16,9 @@
  * last replacement. So while priorities are being written, each jset keeps the previous
  * ones, which remain on disk until bch_prio_write() returns. The jset for which that
  * function waits has the new ones, and is preceded by a moment at which no task held the
- * lock of the root: whoever incremented a generation before the priorities were written
- * has finished.
+ * lock of the root, or at which garbage collection, which has it for a whole pass, was
+ * between two replacements: whoever incremented a generation before the priorities were
+ * written has finished. The wait for that moment has a limit, see SETTLE.
  *
  * As bj_prio_write() is on the stack, livepatch does not switch the task in between.
  */
