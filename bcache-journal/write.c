@@ -2,8 +2,9 @@
 /**
  * DOC: writing a jset, and retrying a failed write
  *
- * A failed write is retried for write_retry seconds: the same jset, to the same place.
- * During that time it counts as in flight, for the stock driver too, and the open jset
+ * A failed write is retried for write_retry seconds: the same jset, to the same place. If
+ * the device has a volatile write cache, there is no retry, see bj_is_retriable(). During
+ * that time it counts as in flight, for the stock driver too, and the open jset
  * accepts keys. Between two tries the write waits in a work item of this module, which
  * is flushed at module exit. The place of the jset can be derived from the ring, so the
  * stock driver need not know about any extra state: a retry that is still pending after
@@ -166,6 +167,17 @@ static void bj_write_again(struct work_struct *work)
 	journal_submit(w, sector, sectors);
 }
 
+/*
+ * A jset is written with PREFLUSH: once it is durable, so is the data that its keys point
+ * to. But a device that fails to write its volatile cache, or that loses power, may drop
+ * that data and complete the next flush without an error: a retry would acknowledge writes
+ * that are lost. No error tells that the cache is intact.
+ */
+static bool bj_is_retriable(const struct cache_set *c)
+{
+	return !bdev_write_cache(c->cache->bdev);
+}
+
 /* Schedule a retry; returns false if the write is not to be retried. Any context. */
 static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 {
@@ -189,6 +201,7 @@ static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 	}
 
 	if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) || !seconds ||
+	    !bj_is_retriable(c) ||
 	    time_after_eq(jiffies, r->began + (unsigned long)seconds * HZ)) {
 		WRITE_ONCE(r->c, NULL);
 		return false;

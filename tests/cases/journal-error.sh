@@ -13,11 +13,11 @@
 
 . /job/lib.sh
 
+size=258048 # of the cache, in sectors
+
 # media STATE: make the journal buckets good or bad
 media()
 {
-	local size=$((262144 - 4096))
-
 	dmsetup suspend --nolockfs --noflush small
 	if [ "$1" = good ]; then
 		echo "0 $size linear $(disk 1) 0" | dmsetup load small
@@ -55,9 +55,27 @@ is_gone()
 	! kill -0 "$ack_pid" 2>/dev/null
 }
 
+# The cache is on a device without a volatile write cache, later on one with it.
+volatile=$(disk 1) cache_disk=/dev/nullb0 backing_disk=$(disk 2)
+disk()
+{
+	[ "$1" = 1 ] && echo "$cache_disk" || echo "$backing_disk"
+}
+
+# null: make /dev/nullb0, which keeps its data in memory
+null()
+{
+	local d=/sys/kernel/config/nullb/nullb0
+
+	modprobe null_blk nr_devices=0 && mount -t configfs none /sys/kernel/config && mkdir "$d" &&
+		echo 128 >"$d/size" && echo 4096 >"$d/blocksize" && echo 1 >"$d/memory_backed" &&
+		echo 1 >"$d/power" || fail "null_blk"
+}
+
 modprobe bcache || fail "no bcache"
+null
 [ "$SIDE" = stock ] || attach
-small_set $((262144 - 4096)) --bucket 128k --block 4k
+small_set $size --bucket 128k --block 4k
 write_start 1000000
 sleep 5
 
@@ -82,6 +100,7 @@ failed()
 
 	say "$1"
 	shift
+	lines=$(($(dmesg | wc -l) + 1))
 	media bad
 	"$@"
 	wait_for 60 is_gone || fail "the writers do not see the error"
@@ -138,7 +157,6 @@ failed "permanent errors"
 # follow the abandoned one.
 write_start 2000000
 sleep 5
-lines=$(($(dmesg | wc -l) + 1))
 failed "permanent errors while the set is being stopped" stop_it
 dmesg | tail -n +"$lines" | grep 'could not be written' || fail "the error was not reported"
 
@@ -149,11 +167,25 @@ echo 0 >/sys/block/bcache0/bcache/writeback_percent
 wait_for 120 grep -q clean /sys/block/bcache0/bcache/state || fail "the set stays dirty"
 sed -i '/^0 /d' /run/acks # this block no longer belongs to the writers
 block old oflag=direct,sync || fail "dd"
-lines=$(($(dmesg | wc -l) + 1))
 failed "permanent errors while a clean set is being stopped" overwrite
 if [ -e /run/acknowledged ]; then
 	say "the overwrite was acknowledged"
 	dd if=/dev/bcache0 bs=4k count=1 iflag=direct status=none | grep -q new ||
 		fail "the overwrite was acknowledged, but is lost"
 fi
+stop_set
+
+# The first error may have dropped what the device's cache held: a retry would succeed
+# although earlier data is lost.
+wait_for 60 dmsetup remove small || fail "dmsetup remove"
+cache_disk=$volatile
+: >/run/acks
+echo 30 >"$SYS/parameters/write_retry"
+small_set $size --bucket 128k --block 4k
+write_start 3000000
+sleep 5
+failed "errors of a device with a volatile cache"
+dmesg | tail -n +"$lines" | grep 'could not be written' || fail "the error was not reported"
+! dmesg | tail -n +"$lines" | grep "retrying for" ||
+	fail "retried although the device's cache may have been dropped"
 stop_set
