@@ -38,37 +38,30 @@ static void bj_never_fits(struct cache_set *c, size_t nkeys)
 	spin_lock(&c->journal.lock);
 }
 
-/*
- * Wait until @nkeys u64s may be appended to the open jset, and return it. Return NULL
- * if they can never be appended, or if a new root is left to the next jset. In both
- * cases journal.lock is held on return.
- */
-static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
-					      const struct closure *parent)
-	__acquires(&c->journal.lock)
+/* The loop of bj_wait_for_room(). Called with journal.lock held, which it may drop. */
+static struct journal_write *bj_look_for_room(struct cache_set *c,
+					      struct room_wait *room)
+	__must_hold(&c->journal.lock)
 {
 	struct journal *j = &c->journal;
-	struct room_wait room;
 	struct closure cl;
 	bool waited = false;
 
-	room_wait_begin(&room, c, nkeys, parent);
 	closure_init_stack(&cl);
-	spin_lock(&j->lock);
 
-	while (!room_is_there(c, &room)) {
+	while (!room_is_there(c, room)) {
 		const struct journal_write *w = j->cur;
 
 		if (test_bit(CACHE_SET_IO_DISABLE, &c->flags) ||
-		    (room.holds == HOLDS_ROOT && room_may_defer(c)))
+		    (room->holds == HOLDS_ROOT && room_may_defer(c)))
 			return NULL;
 
-		if (room_is_stuck(c, &room))
+		if (room_is_stuck(c, room))
 			continue;
 
-		if (!room_fits(c, nkeys) && !journal_full(j)) {
+		if (!room_fits(c, room->nkeys) && !journal_full(j)) {
 			if (!w->data->keys && !w->need_write) {
-				bj_never_fits(c, nkeys);
+				bj_never_fits(c, room->nkeys);
 				return NULL;
 			}
 			if (waited) {
@@ -80,10 +73,11 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
 		} else {
 			if (waited) {
 				stock_trace_journal_full(c);
+				room_stalls(room, c);
 				closure_wait(&j->wait, &cl);
 			}
 			bj_journal_reclaim(c);
-			room_from_reserve(c, &room);
+			room_from_reserve(c, room);
 			spin_unlock(&j->lock);
 			bj_btree_flush_write(c);
 			if (waited)
@@ -93,6 +87,25 @@ static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
 		waited = true;
 	}
 	return j->cur;
+}
+
+/*
+ * Wait until @nkeys u64s may be appended to the open jset, and return it. Return NULL
+ * if they can never be appended, or if a new root is left to the next jset. In both
+ * cases journal.lock is held on return.
+ */
+static struct journal_write *bj_wait_for_room(struct cache_set *c, size_t nkeys,
+					      const struct closure *parent)
+	__acquires(&c->journal.lock)
+{
+	struct journal_write *w;
+	struct room_wait room;
+
+	room_wait_begin(&room, c, nkeys, parent);
+	spin_lock(&c->journal.lock);
+	w = bj_look_for_room(c, &room);
+	room_wait_end(&room, c);
+	return w;
 }
 
 /**

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: the ring in debugfs
+ * DOC: the journal in debugfs
  *
  * /sys/kernel/debug/bcache_journal/<set>/ring: the indices, a line per bucket, and a
- * line per pin that is held. See docs/ABI/debugfs-bcache-journal.
+ * line per pin that is held; and latency: a line per class of the time that it took to
+ * write a jset. See docs/ABI/debugfs-bcache-journal.
  */
 
 #include <linux/debugfs.h>
@@ -117,6 +118,27 @@ static int bj_ring_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(bj_ring);
 
+static int bj_latency_show(struct seq_file *m, void *unused)
+{
+	const struct set_view *v = m->private;
+	u64 total = latency_total(&v->writes), seen = 0;
+	unsigned int i;
+
+	seq_puts(m, "   from (us)       writes   % up to here\n");
+	for (i = 0; i < LATENCY_CLASSES; i++) {
+		u64 n = READ_ONCE(v->writes.count[i]);
+
+		if (!n)
+			continue;
+		seen += n;
+		seq_printf(m, "%12llu %12llu %14llu\n", latency_from(i), n,
+			   div64_u64(100 * seen, max(total, seen)));
+	}
+	seq_printf(m, "longest: %llu us\n", v->writes.max);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(bj_latency);
+
 /**
  * view_debugfs_add - create a set's directory
  * @v: the view; the caller removes @v->dir with debugfs_remove()
@@ -130,6 +152,7 @@ void view_debugfs_add(struct set_view *v)
 	snprintf(name, sizeof(name), "%pU", v->c->set_uuid);
 	v->dir = debugfs_create_dir(name, root);
 	debugfs_create_file("ring", 0400, v->dir, v, &bj_ring_fops);
+	debugfs_create_file("latency", 0400, v->dir, v, &bj_latency_fops);
 }
 
 /**

@@ -52,6 +52,7 @@
 #include "ondisk.h"
 #include "target.h"
 #include "closure.h"
+#include "latency.h"
 
 /*
  * Closure debugging adds work to inline functions that closure.h does not have. Lock
@@ -200,10 +201,14 @@ struct room_wait {
 	unsigned long began; /* jiffies */
 	unsigned long changed; /* jiffies when @oldest last changed */
 	u64 oldest; /* last_seq of the journal at that time */
+	u32 counted; /* by view_wait_begin() */
+	bool told; /* counted as stuck */
 };
 
 void room_wait_begin(struct room_wait *r, const struct cache_set *c,
 		     size_t nkeys, const struct closure *parent);
+void room_stalls(struct room_wait *r, const struct cache_set *c);
+void room_wait_end(const struct room_wait *r, const struct cache_set *c);
 bool room_fits(struct cache_set *c, size_t nkeys);
 bool room_is_there(struct cache_set *c, const struct room_wait *r);
 bool room_may_defer(struct cache_set *c);
@@ -282,12 +287,29 @@ void set_put(void);
 void journal_fail_set(struct cache_set *c, const char *fmt, ...) __printf(2, 3);
 
 /* view.c */
+enum journal_health { JOURNAL_STUCK, JOURNAL_RETRYING, JOURNAL_FAILED };
+
 struct set_view {
 	struct kobject kobj; /* /sys/fs/bcache/<set>/journal */
 	struct cache_set *c;
 	struct hlist_node node;
 	struct dentry *dir;
 	unsigned long *born; /* jiffies when each pin's slot was taken, or 0 */
+	u32 id; /* never 0, and not that of an earlier view */
+
+	/* Callers that wait for room. Protected by journal.lock; times in ns. */
+	u32 waiting, stuck;
+	u64 stalls, stalled, stalled_since, longest_stall;
+
+	/* Writes of jsets. One is in flight at a time. */
+	u64 write_seq; /* the last one that was submitted */
+	u64 write_began; /* ns, CLOCK_MONOTONIC */
+	u64 write_total; /* us */
+	u64 write_errors;
+	struct latency writes;
+
+	unsigned long health; /* bits of enum journal_health */
+	struct work_struct uevent;
 };
 
 int views_init(void);
@@ -296,6 +318,13 @@ void views_start(void);
 void views_stop(void);
 void view_drop(struct cache_set *c);
 void view_pin_taken(struct journal *j);
+u32 view_wait_begin(const struct cache_set *c);
+bool view_wait_stuck(const struct cache_set *c, u32 counted);
+void view_wait_end(const struct cache_set *c, u32 counted, bool stuck);
+void view_write_begin(const struct cache_set *c, u64 seq);
+void view_write_done(const struct cache_set *c, u64 seq, int error);
+void view_retrying(const struct cache_set *c, bool retrying);
+void view_failed(const struct cache_set *c);
 
 /* sysfs.c */
 extern const struct sysfs_ops view_sysfs_ops;

@@ -162,6 +162,34 @@ void room_wait_begin(struct room_wait *r, const struct cache_set *c,
 	r->began = jiffies;
 	r->changed = r->began;
 	r->oldest = 0;
+	r->counted = 0;
+	r->told = false;
+}
+
+/**
+ * room_stalls - count the caller among those that a full journal stalls
+ * @r: the wait
+ * @c: the cache set
+ *
+ * Called with journal.lock held.
+ */
+void room_stalls(struct room_wait *r, const struct cache_set *c)
+{
+	if (!r->counted)
+		r->counted = view_wait_begin(c);
+}
+
+/**
+ * room_wait_end - end a wait, whether or not there is room
+ * @r: the wait
+ * @c: the cache set
+ *
+ * Called with journal.lock held.
+ */
+void room_wait_end(const struct room_wait *r, const struct cache_set *c)
+{
+	if (r->counted)
+		view_wait_end(c, r->counted, r->told);
 }
 
 /**
@@ -274,6 +302,8 @@ bool room_is_stuck(struct cache_set *c, struct room_wait *r)
 		return false;
 
 	bj_tell_stuck(c);
+	if (!r->told)
+		r->told = view_wait_stuck(c, r->counted);
 	r->changed = jiffies;
 	return true;
 }

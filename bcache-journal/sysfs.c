@@ -13,38 +13,38 @@
 
 struct view_attr {
 	struct attribute attr;
-	u64 (*get)(struct cache_set *c);
+	u64 (*get)(const struct set_view *v);
 };
 
 /* These are called with journal.lock held. */
-static u64 get_seq(struct cache_set *c)
+static u64 get_seq(const struct set_view *v)
 {
-	return c->journal.seq;
+	return v->c->journal.seq;
 }
 
-static u64 get_last_seq(struct cache_set *c)
+static u64 get_last_seq(const struct set_view *v)
 {
-	return journal_last_seq(&c->journal);
+	return journal_last_seq(&v->c->journal);
 }
 
-static u64 get_entries(struct cache_set *c)
+static u64 get_entries(const struct set_view *v)
 {
-	return pin_used(&c->journal);
+	return pin_used(&v->c->journal);
 }
 
-static u64 get_entries_max(struct cache_set *c)
+static u64 get_entries_max(const struct set_view *v)
 {
-	return c->journal.pin.size;
+	return v->c->journal.pin.size;
 }
 
-static u64 get_buckets(struct cache_set *c)
+static u64 get_buckets(const struct set_view *v)
 {
-	return c->cache->sb.njournal_buckets;
+	return v->c->cache->sb.njournal_buckets;
 }
 
-static u64 get_buckets_free(struct cache_set *c)
+static u64 get_buckets_free(const struct set_view *v)
 {
-	return journal_free_buckets(c);
+	return journal_free_buckets(v->c);
 }
 
 /*
@@ -52,10 +52,72 @@ static u64 get_buckets_free(struct cache_set *c)
  * only one entry is left, it is the open one, which holds its own pin: the journal does
  * not count as full then, since its write is followed by a reclaim.
  */
-static u64 get_full(struct cache_set *c)
+static u64 get_full(const struct set_view *v)
 {
-	return journal_full(&c->journal) && pin_used(&c->journal) > 1 &&
-	       atomic_read(pin_front(&c->journal)) > 0;
+	const struct journal *j = &v->c->journal;
+
+	return journal_full(j) && pin_used(j) > 1 &&
+	       atomic_read(pin_front(j)) > 0;
+}
+
+static u64 get_oldest_age_ms(const struct set_view *v)
+{
+	const struct journal *j = &v->c->journal;
+	unsigned long born = READ_ONCE(v->born[j->pin.front]);
+
+	return born ? (u64)(jiffies - born) * MSEC_PER_SEC / HZ : 0;
+}
+
+static u64 get_stalls(const struct set_view *v)
+{
+	return v->stalls;
+}
+
+/* The stall that is under way. */
+static u64 stalled_now(const struct set_view *v)
+{
+	return v->waiting ? ktime_get_ns() - v->stalled_since : 0;
+}
+
+static u64 get_stalled_ms(const struct set_view *v)
+{
+	return div_u64(v->stalled + stalled_now(v), NSEC_PER_MSEC);
+}
+
+static u64 get_longest_stall_ms(const struct set_view *v)
+{
+	return div_u64(max(v->longest_stall, stalled_now(v)), NSEC_PER_MSEC);
+}
+
+/* A write may complete meanwhile: its class, or the maximum, may be missing then. */
+static u64 get_writes(const struct set_view *v)
+{
+	return latency_total(&v->writes);
+}
+
+static u64 get_write_p50_us(const struct set_view *v)
+{
+	return latency_quantile(&v->writes, 500);
+}
+
+static u64 get_write_p99_us(const struct set_view *v)
+{
+	return latency_quantile(&v->writes, 990);
+}
+
+static u64 get_write_max_us(const struct set_view *v)
+{
+	return v->writes.max;
+}
+
+static u64 get_write_total_us(const struct set_view *v)
+{
+	return v->write_total;
+}
+
+static u64 get_write_errors(const struct set_view *v)
+{
+	return v->write_errors;
 }
 
 #define VIEW_ATTR(n) \
@@ -68,14 +130,38 @@ VIEW_ATTR(entries_max);
 VIEW_ATTR(buckets);
 VIEW_ATTR(buckets_free);
 VIEW_ATTR(full);
+VIEW_ATTR(oldest_age_ms);
+VIEW_ATTR(stalls);
+VIEW_ATTR(stalled_ms);
+VIEW_ATTR(longest_stall_ms);
+VIEW_ATTR(writes);
+VIEW_ATTR(write_p50_us);
+VIEW_ATTR(write_p99_us);
+VIEW_ATTR(write_max_us);
+VIEW_ATTR(write_total_us);
+VIEW_ATTR(write_errors);
 
 static struct view_attr version_attr = { { "attached_version", 0444 }, NULL };
 
-static struct attribute *view_attrs[] = {
-	&seq_attr.attr,		&last_seq_attr.attr, &entries_attr.attr,
-	&entries_max_attr.attr, &buckets_attr.attr,  &buckets_free_attr.attr,
-	&full_attr.attr,	&version_attr.attr,  NULL
-};
+static struct attribute *view_attrs[] = { &seq_attr.attr,
+					  &last_seq_attr.attr,
+					  &entries_attr.attr,
+					  &entries_max_attr.attr,
+					  &buckets_attr.attr,
+					  &buckets_free_attr.attr,
+					  &full_attr.attr,
+					  &oldest_age_ms_attr.attr,
+					  &stalls_attr.attr,
+					  &stalled_ms_attr.attr,
+					  &longest_stall_ms_attr.attr,
+					  &writes_attr.attr,
+					  &write_p50_us_attr.attr,
+					  &write_p99_us_attr.attr,
+					  &write_max_us_attr.attr,
+					  &write_total_us_attr.attr,
+					  &write_errors_attr.attr,
+					  &version_attr.attr,
+					  NULL };
 
 const struct attribute_group view_group = { .attrs = view_attrs };
 
@@ -95,7 +181,7 @@ static ssize_t bj_view_show(struct kobject *kobj, struct attribute *attr,
 	if (ret)
 		return ret;
 	spin_lock(&c->journal.lock);
-	value = a->get(c);
+	value = a->get(v);
 	spin_unlock(&c->journal.lock);
 	set_put();
 

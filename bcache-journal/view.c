@@ -33,6 +33,7 @@
 static DEFINE_MUTEX(views_lock);
 /* Keyed by the address of the set. Changed under views_lock, read under RCU. */
 static DEFINE_HASHTABLE(views, VIEWS_BITS);
+static u32 last_id; /* protected by views_lock */
 static struct workqueue_struct *wq;
 
 static void bj_views_sync(struct work_struct *work);
@@ -49,6 +50,34 @@ static void bj_view_release(struct kobject *kobj)
 
 	kvfree(v->born);
 	kfree(v);
+}
+
+/*
+ * Tell user space that the health of a journal has changed: an event of this module, since
+ * the directories of bcache belong to no kset, and an event of the cache device would make
+ * udev register it again.
+ */
+static void bj_view_uevent(struct work_struct *work)
+{
+	struct set_view *v = container_of(work, struct set_view, uevent);
+	char set[64], health[32];
+	char *env[] = { set, health, NULL };
+
+	snprintf(set, sizeof(set), "CACHE_SET=%pU", v->c->set_uuid);
+	snprintf(health, sizeof(health), "JOURNAL_HEALTH=%s",
+		 test_bit(JOURNAL_FAILED, &v->health)	? "failed" :
+		 test_bit(JOURNAL_RETRYING, &v->health) ? "retrying" :
+		 test_bit(JOURNAL_STUCK, &v->health)	? "stuck" :
+							  "ok");
+	kobject_uevent_env(&THIS_MODULE->mkobj.kobj, KOBJ_CHANGE, env);
+}
+
+/* Any context; the view stays. */
+static void bj_set_health(struct set_view *v, enum journal_health bit, bool on)
+{
+	if (on ? !test_and_set_bit(bit, &v->health) :
+		 test_and_clear_bit(bit, &v->health))
+		queue_work(wq, &v->uevent);
 }
 
 static const struct attribute_group *view_groups[] = { &view_group, NULL };
@@ -90,6 +119,8 @@ static void bj_view_make(struct cache_set *c)
 		return;
 
 	v->c = c;
+	v->id = ++last_id ?: ++last_id;
+	INIT_WORK(&v->uevent, bj_view_uevent);
 	v->born =
 		kvcalloc(c->journal.pin.mask + 1, sizeof(*v->born), GFP_KERNEL);
 	if (!v->born) {
@@ -114,9 +145,10 @@ static void bj_view_make(struct cache_set *c)
  */
 static void bj_view_free(struct set_view *v)
 {
+	synchronize_rcu(); /* the functions below use the view */
+	flush_work(&v->uevent);
 	debugfs_remove(v->dir);
-	kobject_del(&v->kobj);
-	synchronize_rcu(); /* view_pin_taken() uses v->born */
+	kobject_del(&v->kobj); /* drops the reference on the set */
 	kobject_put(&v->kobj);
 }
 
@@ -181,6 +213,156 @@ void view_pin_taken(struct journal *j)
 		WRITE_ONCE(v->born[(j->pin.back - 1) & j->pin.mask], jiffies);
 	else if (sets_are_shown()) /* inside RCU: see views_stop() */
 		queue_delayed_work(wq, &sync_work, SYNC_DELAY);
+	rcu_read_unlock();
+}
+
+/**
+ * view_wait_begin - record that a caller begins to wait for room
+ * @c: the cache set; its journal.lock is held
+ *
+ * Return: what to hand to view_wait_end(); 0 if the set has no view.
+ */
+u32 view_wait_begin(const struct cache_set *c)
+{
+	struct set_view *v;
+	u32 id = 0;
+
+	rcu_read_lock();
+	v = view_find(c);
+	if (v) {
+		if (!v->waiting++) {
+			v->stalls++;
+			v->stalled_since = ktime_get_ns();
+		}
+		id = v->id;
+	}
+	rcu_read_unlock();
+	return id;
+}
+
+/**
+ * view_wait_stuck - record that a caller has waited for too long
+ * @c: the cache set; its journal.lock is held
+ * @counted: what view_wait_begin() returned
+ *
+ * Return: what to hand to view_wait_end().
+ */
+bool view_wait_stuck(const struct cache_set *c, u32 counted)
+{
+	struct set_view *v;
+	bool stuck;
+
+	rcu_read_lock();
+	v = view_find(c);
+	stuck = v && v->id == counted;
+	if (stuck && !v->stuck++)
+		bj_set_health(v, JOURNAL_STUCK, true);
+	rcu_read_unlock();
+	return stuck;
+}
+
+/**
+ * view_wait_end - record that a caller no longer waits for room
+ * @c: the cache set; its journal.lock is held
+ * @counted: what view_wait_begin() returned; that view may be gone
+ * @stuck: what view_wait_stuck() returned, or false
+ */
+void view_wait_end(const struct cache_set *c, u32 counted, bool stuck)
+{
+	struct set_view *v;
+	u64 stalled;
+
+	rcu_read_lock();
+	v = view_find(c);
+	if (v && v->id == counted) {
+		if (stuck && !--v->stuck)
+			bj_set_health(v, JOURNAL_STUCK, false);
+		if (!--v->waiting) {
+			stalled = ktime_get_ns() - v->stalled_since;
+			v->stalled += stalled;
+			v->longest_stall = max(v->longest_stall, stalled);
+		}
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * view_write_begin - record when a jset is submitted for the first time
+ * @c: the cache set
+ * @seq: of the jset
+ *
+ * Called with the right to write.
+ */
+void view_write_begin(const struct cache_set *c, u64 seq)
+{
+	struct set_view *v;
+
+	rcu_read_lock();
+	v = view_find(c);
+	if (v && v->write_seq != seq) {
+		v->write_seq = seq;
+		v->write_began = ktime_get_ns();
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * view_write_done - record that a write of a jset has completed
+ * @c: the cache set
+ * @seq: of the jset
+ * @error: 0 if it is on the disk; then the time since view_write_begin() counts
+ *
+ * Called with the right to write, in any context.
+ */
+void view_write_done(const struct cache_set *c, u64 seq, int error)
+{
+	struct set_view *v;
+	u64 us;
+
+	rcu_read_lock();
+	v = view_find(c);
+	if (v && error) {
+		v->write_errors++;
+	} else if (v && v->write_seq == seq) {
+		us = div_u64(ktime_get_ns() - v->write_began, NSEC_PER_USEC);
+		latency_add(&v->writes, us);
+		v->write_total += us;
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * view_retrying - announce that a write is, or is no longer, being retried
+ * @c: the cache set
+ * @retrying: which
+ *
+ * Called with the right to write, in any context.
+ */
+void view_retrying(const struct cache_set *c, bool retrying)
+{
+	struct set_view *v;
+
+	rcu_read_lock();
+	v = view_find(c);
+	if (v)
+		bj_set_health(v, JOURNAL_RETRYING, retrying);
+	rcu_read_unlock();
+}
+
+/**
+ * view_failed - announce that a jset can't be written, and that the set is shut down
+ * @c: the cache set
+ *
+ * Any context.
+ */
+void view_failed(const struct cache_set *c)
+{
+	struct set_view *v;
+
+	rcu_read_lock();
+	v = view_find(c);
+	if (v)
+		bj_set_health(v, JOURNAL_FAILED, true);
 	rcu_read_unlock();
 }
 

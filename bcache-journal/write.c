@@ -141,6 +141,7 @@ void journal_submit(struct journal_write *w, sector_t sector,
 
 	stock_trace_journal_write(bio, w->data->keys);
 	trace_bj_write(w->c, w->data, sector, sectors);
+	view_write_begin(w->c, w->data->seq);
 
 	if (unlikely(test_bit(CACHE_SET_IO_DISABLE, &w->c->flags)))
 		bio_io_error(bio);
@@ -211,6 +212,7 @@ static bool bj_write_later(struct cache_set *c, u64 seq, int error)
 		pr_warn_ratelimited(
 			"%pU: journal: write of entry %llu failed (%d), retrying for up to %u s\n",
 			c->set_uuid, seq, error, seconds);
+	view_retrying(c, true);
 	queue_delayed_work(bch_journal_wq, &r->work,
 			   min_t(unsigned long, RETRY_STEP * r->tries,
 				 RETRY_MAX));
@@ -232,6 +234,7 @@ __hook void bj_journal_write_endio(struct bio *bio)
 	struct write_retry *r;
 
 	trace_bj_write_done(c, w->data->seq, error);
+	view_write_done(c, w->data->seq, error);
 	if (error) {
 		if (bj_write_later(c, w->data->seq, error))
 			return;
@@ -239,14 +242,17 @@ __hook void bj_journal_write_endio(struct bio *bio)
 			c,
 			"journal: entry %llu could not be written (%d): the writes and flushes waiting for it get an error",
 			w->data->seq, error);
+		view_failed(c);
 	} else {
 		r = retry_of(c);
 		if (r && r->seq == w->data->seq)
 			pr_info_ratelimited(
 				"%pU: journal: entry %llu was written after retries, nothing is lost\n",
 				c->set_uuid, w->data->seq);
-		if (r)
+		if (r) {
 			WRITE_ONCE(r->c, NULL);
+			view_retrying(c, false);
+		}
 	}
 	closure_put(&c->journal.io);
 }

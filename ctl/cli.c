@@ -28,6 +28,8 @@ static const struct command {
 	  "detach, then remove from the kernel" },
 	{ "doctor", cmd_doctor, 0, "check everything that attaching needs" },
 	{ "watch", cmd_watch, INTERVAL | COUNT, "show the figures, live" },
+	{ "top", cmd_top, INTERVAL | COUNT,
+	  "show a line for each cache set and GT, live, the busiest first" },
 	{ "metrics", cmd_metrics, 0, "print the figures for Prometheus" },
 };
 
@@ -42,8 +44,8 @@ static void usage(FILE *out)
 	      "  --json              status: as JSON\n"
 	      "  --due               status: only the modules that need a reload\n"
 	      "  --timeout SECONDS   attach, detach, reload, unload: back out after this (60)\n"
-	      "  --interval SECONDS  watch: time between updates (2)\n"
-	      "  --count N           watch: end after N updates\n"
+	      "  --interval SECONDS  watch, top: time between updates (2)\n"
+	      "  --count N           watch, top: end after N updates\n"
 	      "  --help, --version\n"
 	      "Exit status: 0 success, 1 failure or a problem was found, 2 usage error,\n"
 	      "3 timeout; the message describes the resulting state. See outriggerctl(8).\n",

@@ -18,10 +18,10 @@ _outriggerctl()
 	esac
 	words='bcache-journal xe-pagefault'
 	case $command in
-	'') words='status attach detach reload unload doctor watch metrics --help --version' ;;
+	'') words='status attach detach reload unload doctor watch top metrics --help --version' ;;
 	status) words+=' --json --due' ;;
 	attach | detach | reload | unload) words+=' --timeout' ;;
-	watch) words+=' --interval --count' ;;
+	watch | top) words+=' --interval --count' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -9,6 +9,7 @@
 #ifndef OUTRIGGERCTL_H
 #define OUTRIGGERCTL_H
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -107,6 +108,7 @@ struct kind {
 extern const struct kind kinds[KINDS]; /* in figures.c */
 
 #define FIGURES_MAX 20
+#define MISSING LLONG_MIN /* a figure that the module does not have */
 
 /* A cache set, or a GT, with its figures in the order of kind->figures. */
 struct unit {
@@ -161,6 +163,8 @@ extern unsigned int patience_ms;
 void units_read(struct units *u, const struct kind *kind);
 void units_free(struct units *u);
 const struct unit *units_find(const struct units *u, const char *name);
+bool has_figure(const struct kind *kind, const struct unit *u,
+		const char *file);
 long long figure(const struct kind *kind, const struct unit *u,
 		 const char *file);
 
@@ -226,6 +230,7 @@ int cmd_reload(const struct options *o);
 int cmd_unload(const struct options *o);
 int cmd_doctor(const struct options *o);
 int cmd_watch(const struct options *o);
+int cmd_top(const struct options *o);
 int cmd_metrics(const struct options *o);
 
 int outriggerctl(int argc, char **argv);

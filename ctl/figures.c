@@ -26,6 +26,26 @@ static const struct figure bcache_journal[] = {
 	  false },
 	{ "full", "full",
 	  "Whether the journal is full, so that writers have to wait.", false },
+	{ "oldest_age_ms", "oldest_entry_age_seconds",
+	  "Age of the oldest journal entry that recovery would need.", false },
+	{ "stalls", "stalls_total",
+	  "Number of times that the full journal made writers wait.", true },
+	{ "stalled_ms", "stalled_seconds_total",
+	  "Time during which the full journal made writers wait.", true },
+	{ "longest_stall_ms", "longest_stall_seconds",
+	  "The longest time that the full journal made writers wait.", false },
+	{ "writes", "writes_total",
+	  "Journal entries written since the module attached.", true },
+	{ "write_p50_us", "write_p50_seconds",
+	  "Time in which half of the journal entries were written.", false },
+	{ "write_p99_us", "write_p99_seconds",
+	  "Time in which 99 % of the journal entries were written.", false },
+	{ "write_max_us", "write_max_seconds",
+	  "The longest time that it took to write a journal entry.", false },
+	{ "write_total_us", "write_seconds_total",
+	  "Sum of the times that it took to write the journal entries.", true },
+	{ "write_errors", "write_errors_total",
+	  "Number of times that a write of a journal entry failed.", true },
 };
 
 static const struct figure xe_pagefault[] = {
@@ -108,14 +128,22 @@ static void hurry(unsigned int ms)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
+/*
+ * A module that is older than this program may lack some files. The first one is read last:
+ * if it is missing, the unit is gone.
+ */
 static bool unit_read(struct unit *u, const struct kind *kind, const char *dir)
 {
 	size_t i;
 
-	for (i = 0; i < kind->nr_figures; i++)
-		if (!file_number(&u->value[i], "%s/%s", dir,
-				 kind->figures[i].file))
+	for (i = kind->nr_figures; i--;) {
+		if (file_number(&u->value[i], "%s/%s", dir,
+				kind->figures[i].file))
+			continue;
+		if (errno != ENOENT || !i)
 			return false;
+		u->value[i] = MISSING;
+	}
 	return true;
 }
 
@@ -188,13 +216,25 @@ const struct unit *units_find(const struct units *u, const char *name)
 	return NULL;
 }
 
-long long figure(const struct kind *kind, const struct unit *u,
-		 const char *file)
+static size_t figure_index(const struct kind *kind, const char *file)
 {
 	size_t i;
 
 	for (i = 0; i < kind->nr_figures; i++)
 		if (!strcmp(kind->figures[i].file, file))
-			return u->value[i];
-	return 0;
+			break;
+	return i;
+}
+
+bool has_figure(const struct kind *kind, const struct unit *u, const char *file)
+{
+	return u->value[figure_index(kind, file)] != MISSING;
+}
+
+/* Returns 0 if the module does not have it. */
+long long figure(const struct kind *kind, const struct unit *u,
+		 const char *file)
+{
+	return has_figure(kind, u, file) ? u->value[figure_index(kind, file)] :
+					   0;
 }

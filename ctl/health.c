@@ -305,8 +305,12 @@ void health_look(struct health *h, const struct module *m,
 	for (i = 0; module_is(m, "attached") && i < u->n; i++) {
 		const struct unit *t = &u->list[i];
 
-		if (m->kind != &kinds[XE_PAGEFAULT])
+		if (m->kind == &kinds[BCACHE_JOURNAL]) {
+			counted(h, m->kind, t, "write_errors",
+				"journal writes failed, and were retried",
+				"check dmesg for errors of the cache device");
 			continue;
+		}
 		counted(h, m->kind, t, "unsent", "page faults got no reply",
 			"the engine waits until the GT is reset, which the stock driver initiates; dmesg has the cause");
 		counted(h, m->kind, t, "dropped",

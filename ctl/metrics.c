@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Prometheus' text format, for the textfile collector of node_exporter. */
+#include <string.h>
+
 #include "ctl.h"
 
 static const char *const states[] = { "not-installed", "not-loaded",
@@ -92,6 +94,18 @@ static void modules(const struct view *v, size_t n)
 		       v[i].m.kind->module, v[i].m.since);
 }
 
+/* Prometheus wants times in seconds. */
+static double in_base_unit(const struct figure *f, long long value)
+{
+	const char *unit = strrchr(f->file, '_');
+
+	if (unit && !strcmp(unit, "_ms"))
+		return value / 1e3;
+	if (unit && !strcmp(unit, "_us"))
+		return value / 1e6;
+	return value;
+}
+
 static void figures(const struct view *v)
 {
 	const struct kind *kind = v->m.kind;
@@ -106,6 +120,8 @@ static void figures(const struct view *v)
 		for (j = 0; j < v->u.n; j++) {
 			const struct unit *u = &v->u.list[j];
 
+			if (u->value[i] == MISSING)
+				continue;
 			printf("outrigger_%s{", name);
 			if (*u->gt) {
 				label("device", u->device, "");
@@ -113,7 +129,7 @@ static void figures(const struct view *v)
 			} else {
 				label("set", u->name, "");
 			}
-			printf("} %lld\n", u->value[i]);
+			printf("} %.15g\n", in_base_unit(f, u->value[i]));
 		}
 	}
 }

@@ -108,7 +108,9 @@ static json_object *json_units(const struct kind *kind, const struct units *u)
 		}
 		for (j = 0; j < kind->nr_figures; j++)
 			put(o, kind->figures[j].file,
-			    json_object_new_int64(u->list[i].value[j]));
+			    u->list[i].value[j] == MISSING ?
+				    NULL :
+				    json_object_new_int64(u->list[i].value[j]));
 		json_object_array_add(list, o);
 	}
 	return list;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Repeatedly prints the figures, and the rates of those that are counters. */
+/*
+ * Repeatedly prints the figures, and the rates of those that are counters: all of them, or
+ * the most important ones with a line for each unit.
+ */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +45,16 @@ static void value(char *text, size_t size, const struct kind *kind, size_t i,
 		  const struct unit *u, const struct unit *before,
 		  double seconds)
 {
-	long long grown = before ? u->value[i] - before->value[i] : -1;
-	int n = snprintf(text, size, "%16lld", u->value[i]);
+	long long grown = -1;
+	int n;
 
+	if (u->value[i] == MISSING) {
+		snprintf(text, size, "%16s", "-");
+		return;
+	}
+	if (before && before->value[i] != MISSING)
+		grown = u->value[i] - before->value[i];
+	n = snprintf(text, size, "%16lld", u->value[i]);
 	/* a counter that has shrunk was reset: no rate */
 	if (kind->figures[i].counter && grown >= 0 && seconds > 0)
 		snprintf(text + n, size - n, " %12.1f/s", grown / seconds);
@@ -81,7 +91,99 @@ static void print_units(const struct kind *kind, const struct sample *s,
 	}
 }
 
-static void print_module(const struct kind *kind, struct sample *before)
+/* The increase of a counter since @before, which may be NULL, per second. */
+static double rate(const struct kind *kind, const struct unit *u,
+		   const struct unit *before, double seconds, const char *file)
+{
+	long long grown =
+		before ? figure(kind, u, file) - figure(kind, before, file) : 0;
+
+	return grown > 0 && seconds > 0 ? grown / seconds : 0;
+}
+
+struct row {
+	const struct unit *u, *before;
+	double busy; /* per second */
+};
+
+static int busier(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return x->busy < y->busy ? 1 :
+	       x->busy > y->busy ? -1 :
+				   strcmp(x->u->name, y->u->name);
+}
+
+static void print_set(const struct row *r, double seconds)
+{
+	const struct kind *kind = &kinds[BCACHE_JOURNAL];
+	long long buckets = figure(kind, r->u, "buckets");
+	double stalled =
+		rate(kind, r->u, r->before, seconds, "stalled_ms") / 10;
+	double us = rate(kind, r->u, r->before, seconds, "write_total_us");
+
+	printf("%-36s", r->u->name);
+	if (has_figure(kind, r->u, "writes"))
+		printf(" %8.0f %8.0f %5.0f%% %9lld", r->busy,
+		       r->busy > 0 ? us / r->busy : 0,
+		       stalled > 100 ? 100 : stalled,
+		       figure(kind, r->u, "oldest_age_ms") / 1000);
+	else
+		printf(" %8s %8s %6s %9s", "-", "-", "-", "-");
+	printf(" %4lld%%\n",
+	       buckets ? 100 - 100 * figure(kind, r->u, "buckets_free") /
+					 buckets :
+			 0);
+}
+
+static void print_gt(const struct row *r, double seconds)
+{
+	const struct kind *kind = &kinds[XE_PAGEFAULT];
+
+	printf("%-36s %8.0f %10.0f %10.0f %8lld\n", r->u->name, r->busy,
+	       rate(kind, r->u, r->before, seconds, "coalesced"),
+	       rate(kind, r->u, r->before, seconds, "refused"),
+	       figure(kind, r->u, "queued"));
+}
+
+static void print_rows(const struct kind *kind, const struct sample *s,
+		       const struct sample *before)
+{
+	const char *busy = kind == &kinds[XE_PAGEFAULT] ? "faults" : "writes";
+	double seconds = s->when - before->when;
+	struct row *rows = calloc(s->u.n, sizeof(*rows));
+	size_t i;
+
+	if (!rows)
+		return;
+	for (i = 0; i < s->u.n; i++) {
+		rows[i].u = &s->u.list[i];
+		rows[i].before = units_find(&before->u, rows[i].u->name);
+		rows[i].busy =
+			rate(kind, rows[i].u, rows[i].before, seconds, busy);
+	}
+	qsort(rows, s->u.n, sizeof(*rows), busier);
+	if (kind == &kinds[XE_PAGEFAULT])
+		printf("%-36s %8s %10s %10s %8s\n", "GT", "FAULTS/S",
+		       "COALESCED", "REFUSED", "OPEN");
+	else
+		printf("%-36s %8s %8s %6s %9s %5s\n", "CACHE SET", "WRITES/S",
+		       "MEAN US", "STALL", "OLDEST S", "RING");
+	for (i = 0; i < s->u.n; i++)
+		if (kind == &kinds[XE_PAGEFAULT])
+			print_gt(&rows[i], seconds);
+		else
+			print_set(&rows[i], seconds);
+	putchar('\n');
+	free(rows);
+}
+
+typedef void print_fn(const struct kind *kind, const struct sample *s,
+		      const struct sample *before);
+
+static void print_module(const struct kind *kind, struct sample *before,
+			 print_fn *print)
 {
 	struct module m;
 	struct sample s;
@@ -98,12 +200,13 @@ static void print_module(const struct kind *kind, struct sample *before)
 		puts("  no figures: reading them takes too long");
 	else if (module_is(&m, "attached") && !s.u.n)
 		printf("  no %s\n", kind->units);
-	print_units(kind, &s, before);
+	if (s.u.n)
+		print(kind, &s, before);
 	units_free(&before->u);
 	*before = s;
 }
 
-int cmd_watch(const struct options *o)
+static int repeat(const struct options *o, const char *command, print_fn *print)
 {
 	struct sigaction on_end = { .sa_handler = end };
 	struct sample before[KINDS] = { 0 };
@@ -124,11 +227,11 @@ int cmd_watch(const struct options *o)
 	for (round = 1; !ended; round++) {
 		t = time(NULL);
 		strftime(clock, sizeof(clock), "%T", localtime(&t));
-		printf("%soutriggerctl watch, every %g s, at %s%s\n\n",
-		       terminal ? "\033[H\033[J" : "", o->interval, clock,
-		       terminal ? "; Ctrl-C ends" : "");
+		printf("%soutriggerctl %s, every %g s, at %s%s\n\n",
+		       terminal ? "\033[H\033[J" : "", command, o->interval,
+		       clock, terminal ? "; Ctrl-C ends" : "");
 		for (i = 0; i < o->n; i++)
-			print_module(o->kinds[i], &before[i]);
+			print_module(o->kinds[i], &before[i], print);
 		if (fflush(stdout) || round == o->count)
 			break;
 		nanosleep(&gap, NULL);
@@ -138,4 +241,14 @@ int cmd_watch(const struct options *o)
 	for (i = 0; i < o->n; i++)
 		units_free(&before[i].u);
 	return DONE;
+}
+
+int cmd_watch(const struct options *o)
+{
+	return repeat(o, "watch", print_units);
+}
+
+int cmd_top(const struct options *o)
+{
+	return repeat(o, "top", print_rows);
 }

@@ -80,14 +80,22 @@ write_start 1000000
 sleep 5
 
 if [ "$SIDE" = ours ]; then
+	udevadm monitor --kernel --property --subsystem-match=module >/run/uevents &
+	monitor=$!
+	wait_for 20 grep -q "the kernel uevent" /run/uevents || fail "udevadm"
 	n=$(wc -l </run/acks)
 	media bad
 	sleep 5
+	(($(cat "$(set_dir)/journal/write_errors") > 0)) || fail "sysfs has no errors"
 	media good
 	wait_for 60 acked $((n + 50)) || fail "no writes after the media recovered"
 	ack_running
 	dmesg | grep "bcache_journal.*journal: " || fail "the errors were not reported"
 	dmesg | grep -q "was written after retries" || fail "the entry was not written"
+	wait_for 10 grep -q JOURNAL_HEALTH=ok /run/uevents
+	kill "$monitor"
+	[ "$(grep JOURNAL_HEALTH= /run/uevents | paste -sd ' ')" = \
+		"JOURNAL_HEALTH=retrying JOURNAL_HEALTH=ok" ] || fail "uevents: $(cat /run/uevents)"
 	say "$(wc -l </run/acks) writes acknowledged"
 	echo 4 >"$SYS/parameters/write_retry"
 fi

@@ -32,6 +32,8 @@ try()
 		((still <= longest)) || longest=$still
 	done
 	say "$(side), cache of $*: $n writes, at most $longest s without one"
+	[ "$(side)" = stock ] ||
+		say "$(cd "$(set_dir)/journal" && grep . stalls stalled_ms longest_stall_ms | paste -sd ' ')"
 	[ "$(side)" = stock ] || ((longest < 10)) || {
 		cat /sys/kernel/debug/bcache_journal/*/ring
 		fail "no write for $longest s"

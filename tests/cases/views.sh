@@ -46,12 +46,19 @@ while read -r f; do
 done <added
 
 journal=$(set_dir)/journal
-for f in seq last_seq entries entries_max buckets buckets_free full; do
+for f in seq last_seq entries entries_max buckets buckets_free full oldest_age_ms stalls \
+	stalled_ms longest_stall_ms writes write_p50_us write_p99_us write_max_us write_total_us \
+	write_errors; do
 	[[ $(cat "$journal/$f") =~ ^[0-9]+$ ]] || fail "$f: $(cat "$journal/$f")"
 done
 seq=$(cat "$journal/seq")
 our_fired=$(fired)
 (($(cat "$journal/seq") > seq)) || fail "seq does not advance"
+writes=$(cat "$journal/writes") p50=$(cat "$journal/write_p50_us")
+p99=$(cat "$journal/write_p99_us") max=$(cat "$journal/write_max_us")
+((writes >= 16 && 0 < p50 && p50 <= p99 && p99 <= max)) ||
+	fail "$writes writes, in $p50, $p99 and at most $max us"
+tail -n 3 /sys/kernel/debug/bcache_journal/*/latency
 ((stock_fired > 0 && our_fired > 0)) ||
 	fail "bcache_journal_write fired $stock_fired times on stock, $our_fired times while attached"
 

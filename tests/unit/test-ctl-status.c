@@ -114,6 +114,7 @@ static void is_attached(void **state)
 	attached("bcache_journal", "bcache");
 	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "16");
 	put("/sys/fs/bcache/" SET "/journal/entries_max", "4096");
+	put("/sys/fs/bcache/" SET "/journal/write_errors", "0");
 	put("/sys/fs/bcache/" SET "/journal/full", "0");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("bcache_journal  attached       -           bcache");
@@ -268,10 +269,13 @@ static int sign;
 
 static void move(int sig)
 {
-	static char number[4] = "100";
+	/* never the same twice: several moves may happen between two reads */
+	static char number[10] = "100000000";
+	char *digit = number + 8;
 
-	number[2] ^= 1;
-	if (pwrite(sign, number, 3, 0) != 3)
+	while (++*digit > '9')
+		*digit-- = '0';
+	if (pwrite(sign, number, 9, 0) != 9)
 		abort();
 }
 
@@ -438,6 +442,58 @@ static void watch(void **state)
 	says_not("\033");
 }
 
+static void top(void **state)
+{
+	attached("bcache_journal", "bcache");
+	attached("xe_pagefault", "xe");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "64");
+	put("/sys/fs/bcache/" SET "/journal/buckets", "256");
+	put("/sys/fs/bcache/" SET "/journal/oldest_age_ms", "12345");
+	figures(GT0, &kinds[XE_PAGEFAULT], "7");
+	assert_int_equal(ctl("top", "--count", "2", "--interval", "0.01", NULL),
+			 DONE);
+	says("GT                                   FAULTS/S");
+	says("CACHE SET                            WRITES/S  MEAN US  STALL  OLDEST S  RING\n");
+	says(SET "        0        0     0%        12   75%\n");
+	gone("/sys/fs/bcache/" SET "/journal/writes");
+	assert_int_equal(ctl("top", "--count", "1", "bcache-journal", NULL),
+			 DONE);
+	says(SET "        -        -      -         -   75%\n");
+}
+
+/* The loaded module is older than this program, and lacks some figures. */
+static void older_module(void **state)
+{
+	json_object *sets;
+
+	attached("bcache_journal", "bcache");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "0");
+	put("/sys/fs/bcache/" SET "/journal/stalled_ms", "64");
+	gone("/sys/fs/bcache/" SET "/journal/stalls");
+	assert_int_equal(ctl("watch", "--count", "1", NULL), DONE);
+	says("  stalls                                 -\n");
+	assert_int_equal(ctl("metrics", "bcache-journal", NULL), DONE);
+	says("outrigger_bcache_journal_stalled_seconds_total{set=\"" SET
+	     "\"} 0.064\n");
+	says_not("outrigger_bcache_journal_stalls_total{");
+	assert_int_equal(ctl("status", "--json", "bcache-journal", NULL), DONE);
+	assert_true(json_object_object_get_ex(module(0), "sets", &sets));
+	assert_string_equal(json_text(json_object_array_get_idx(sets, 0),
+				      "stalls"),
+			    "null");
+	json_object_put(document);
+}
+
+static void write_errors(void **state)
+{
+	attached("bcache_journal", "bcache");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "0");
+	put("/sys/fs/bcache/" SET "/journal/write_errors", "3");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("bcache_journal: " SET
+	     ": 3 journal writes failed, and were retried\n");
+}
+
 static void usage(void **state)
 {
 	assert_int_equal(ctl(NULL), USAGE);
@@ -494,6 +550,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(metrics_by_promtool, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(watch, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(top, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(older_module, tree_make,
+						tree_remove),
+		cmocka_unit_test_setup_teardown(write_errors, tree_make,
+						tree_remove),
 		cmocka_unit_test_setup_teardown(usage, tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(long_root, tree_make,
 						tree_remove),
