@@ -19,11 +19,14 @@
  */
 
 #include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/sched/task_stack.h>
 
 #include "journal.h"
 #include "trace.h"
+
+OUTRIGGER_STOCK_BODY(bcache, request_endio);
 
 /*
  * @nkeys u64s do not fit even into an empty jset. The stock driver keeps key lists
@@ -273,10 +276,32 @@ static bool bj_nothing_new(struct cache_set *c)
 		       sizeof(now) - offsetof(struct jset, uuid_bucket_pad));
 }
 
+/**
+ * bj_request_endio - an I/O for a request has completed, or has failed
+ * @bio: the I/O; bi_private is the closure of a struct search
+ *
+ * Stands in for request_endio, which passes an error on. Of the bios that end here, only
+ * that of bj_flush() is a flush. If it fails, the device may have dropped data to which
+ * keys of the open jset point, so that jset must not be written. Any context.
+ */
+__hook void bj_request_endio(struct bio *bio)
+{
+	struct search *s = container_of(bio->bi_private, struct search, cl);
+	int error = blk_status_to_errno(bio->bi_status);
+
+	if (unlikely(error) && bio->bi_opf & REQ_PREFLUSH &&
+	    !test_bit(CACHE_SET_IO_DISABLE, &s->iop.c->flags))
+		journal_fail_set(
+			s->iop.c,
+			"journal: the cache device could not be flushed (%d)",
+			error);
+	stock_request_endio(bio);
+}
+
 /*
  * Flush the cache device for the closure of a struct search, while the caller goes on to
  * flush the backing device. The endio belongs to the stock driver, since it may run after
- * this module is gone; if the flush fails, it passes the error on.
+ * this module is gone.
  */
 static void bj_flush(struct cache_set *c, struct closure *cl)
 {

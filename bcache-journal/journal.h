@@ -220,6 +220,7 @@ void room_sleep(struct journal *j, struct closure *cl);
 /* commit.c */
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
 		     struct closure *parent);
+void bj_request_endio(struct bio *bio);
 void bj_journal_meta(struct cache_set *c, struct closure *cl);
 CLOSURE_CALLBACK(bj_journal_write);
 CLOSURE_CALLBACK(bj_journal_write_unlocked) __releases(journal.lock);
@@ -240,6 +241,7 @@ void bj_journal_write_endio(struct bio *bio);
 
 /* node.c */
 void bj_btree_node_write(struct btree *b, struct closure *parent);
+void bj_btree_node_write_endio(struct bio *bio);
 
 /* prios.c */
 int bj_prio_write(struct cache *ca, bool wait);

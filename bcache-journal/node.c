@@ -15,6 +15,17 @@
  */
 
 /**
+ * DOC: a node that can't be written
+ *
+ * The stock driver counts the error, shuts the set down after some of them, and releases
+ * the pins of the node all the same. The journal then gives up the only copy of the keys.
+ * Even if the node itself reaches the disk later, the flush that failed with it may have
+ * dropped data that other keys point to. So here the first error shuts the set down,
+ * before the pins are released: no jset is written after that, and recovery finds all
+ * that was acknowledged.
+ */
+
+/**
  * DOC: the checksum of a node
  *
  * On 6.1 and 6.12, the stock driver computes it with a crc64_be() that takes a byte at a
@@ -25,11 +36,14 @@
  */
 
 #include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/mm.h>
 #include <linux/semaphore.h>
 
 #include "journal.h"
 #include "trace.h"
+
+OUTRIGGER_STOCK_BODY(bcache, btree_node_write_endio);
 
 /* The seed is the first pointer, so that the contents of another node do not match. */
 static u64 bset_csum(const struct btree *b, const struct bset *i)
@@ -51,6 +65,31 @@ static bool bset_fits(const struct btree *b, const struct bset *i)
 
 	return b->written < blocks && i->seq == b->keys.set[0].data->seq &&
 	       (i->keys || !b->written);
+}
+
+static u64 node_bucket(const struct btree *b)
+{
+	return ptr_offset((const struct bkey *)b->key_pad, 0) >>
+	       b->c->bucket_bits;
+}
+
+/**
+ * bj_btree_node_write_endio - a node write has completed, or has failed
+ * @bio: the write; bi_private is the closure of the node's I/O
+ *
+ * Stands in for btree_node_write_endio. Hard IRQ or softirq context.
+ */
+__hook void bj_btree_node_write_endio(struct bio *bio)
+{
+	const struct btree *b = container_of(bio->bi_private, struct btree, io);
+	int error = blk_status_to_errno(bio->bi_status);
+
+	if (error && !test_bit(CACHE_SET_IO_DISABLE, &b->c->flags))
+		journal_fail_set(
+			b->c,
+			"btree: the node in bucket %llu could not be written (%d): its keys are still in the journal",
+			node_bucket(b), error);
+	stock_btree_node_write_endio(bio);
 }
 
 /* Add copies of the pages to the bio, so that the node can change while it is written. */
@@ -97,9 +136,7 @@ __hook void bj_btree_node_write(struct btree *b, struct closure *parent)
 	if (WARN_ON_ONCE(!bset_fits(b, i)))
 		journal_fail_set(
 			c, "btree: bset %u of bucket %llu can't be written",
-			b->keys.nsets,
-			ptr_offset((struct bkey *)b->key_pad, 0) >>
-				c->bucket_bits);
+			b->keys.nsets, node_bucket(b));
 
 	stock_trace_btree_write(b);
 	cancel_delayed_work(&b->work);

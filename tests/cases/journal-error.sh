@@ -15,22 +15,26 @@
 
 size=258048 # of the cache, in sectors
 
-# media STATE: make the journal buckets good or bad
+# media STATE: good; "journal" or "others", if these buckets are bad; "writes", if each write
+# fails, and each flush. Of 1008 buckets, bucket 0 has the superblock, 1 to 7 are the journal.
 media()
 {
 	dmsetup suspend --nolockfs --noflush small
-	if [ "$1" = good ]; then
-		echo "0 $size linear $(disk 1) 0" | dmsetup load small
-	else
-		# of 1008 buckets, bucket 0 has the superblock, 1 to 7 are the journal
-		dmsetup load small <<-END || fail "dmsetup load"
-			0 256 linear $(disk 1) 0
-			256 1792 error
-			2048 $((size - 2048)) linear $(disk 1) 2048
-		END
-	fi
+	case $1 in
+	good) echo "0 $size linear $(disk 1) 0" ;;
+	writes) echo "0 $size flakey $(disk 1) 0 0 1000 1 error_writes" ;;
+	journal)
+		echo "0 256 linear $(disk 1) 0"
+		echo "256 1792 error"
+		echo "2048 $((size - 2048)) linear $(disk 1) 2048"
+		;;
+	others)
+		echo "0 2048 linear $(disk 1) 0"
+		echo "2048 $((size - 2048)) error"
+		;;
+	esac | dmsetup load small || fail "dmsetup load"
 	dmsetup resume small || fail "dmsetup resume"
-	say "the journal's media are $1"
+	say "${1/good/no} media are bad"
 }
 
 write_start()
@@ -84,7 +88,7 @@ if [ "$SIDE" = ours ]; then
 	monitor=$!
 	wait_for 20 grep -q "the kernel uevent" /run/uevents || fail "udevadm"
 	n=$(wc -l </run/acks)
-	media bad
+	media journal
 	sleep 5
 	(($(cat "$(set_dir)/journal/write_errors") > 0)) || fail "sysfs has no errors"
 	media good
@@ -100,23 +104,11 @@ if [ "$SIDE" = ours ]; then
 	echo 4 >"$SYS/parameters/write_retry"
 fi
 
-# failed WHAT [COMMAND...]: make the media bad until the set is gone or, if COMMAND is run
-# meanwhile, until the writers notice; then check that no acknowledged write is lost
-failed()
+# come_back: register the set, and check that no acknowledged write is lost
+come_back()
 {
 	local n dev
 
-	say "$1"
-	shift
-	lines=$(($(dmesg | wc -l) + 1))
-	media bad
-	"$@"
-	wait_for 60 is_gone || fail "the writers do not see the error"
-	say "errors of the writers: $(sort -u /run/ackwrite.err | head -n 4)"
-	[ $# = 0 ] || media good
-	wait_for 60 sets_gone || fail "the set was not shut down"
-	[ $# != 0 ] || media good
-	dmesg | grep -E "error on|could not be written" | tail -n 3
 	n=$(wc -l </run/acks)
 	for dev in /dev/mapper/small "$(disk 2)"; do
 		echo "$dev" >/sys/fs/bcache/register_quiet
@@ -131,6 +123,32 @@ failed()
 	else
 		fail "acknowledged writes lost"
 	fi
+}
+
+# small_set_again: start with a new set, on another disk
+small_set_again()
+{
+	wait_for 60 dmsetup remove small || fail "dmsetup remove"
+	: >/run/acks
+	small_set $size --bucket 128k --block 4k
+}
+
+# failed WHAT [COMMAND...]: make the media bad until the set is gone or, if COMMAND is run
+# meanwhile, until the writers notice; then check that no acknowledged write is lost
+failed()
+{
+	say "$1"
+	shift
+	lines=$(($(dmesg | wc -l) + 1))
+	media journal
+	"$@"
+	wait_for 60 is_gone || fail "the writers do not see the error"
+	say "errors of the writers: $(sort -u /run/ackwrite.err | head -n 4)"
+	[ $# = 0 ] || media good
+	wait_for 60 sets_gone || fail "the set was not shut down"
+	[ $# != 0 ] || media good
+	dmesg | grep -E "error on|could not be written" | tail -n 3
+	come_back
 }
 
 stop_it()
@@ -158,7 +176,42 @@ overwrite()
 	stop_it
 }
 
+# A node is written 30 s after its first new key. If that fails, the keys are only in the
+# journal, which must not give them up. The stock driver goes on, and may not be able to
+# register the set again.
+nodes_fail()
+{
+	say "errors of nodes"
+	echo 0 >/sys/block/bcache0/bcache/writeback_running # it would read from the cache
+	write_start 1500000
+	sleep 5
+	lines=$(($(dmesg | wc -l) + 1))
+	kill -- -"$ack_pid"
+	wait_for 10 is_gone
+	media others
+	if [ "$SIDE" = ours ]; then
+		wait_for 60 sets_gone || fail "the set was not shut down"
+		dmesg | tail -n +"$lines" | grep "node in bucket .* could not be written" ||
+			fail "the error was not reported"
+		media good
+		come_back
+	else
+		sleep 40
+		media good
+		[ -b /dev/bcache0 ] || fail "stock has shut the set down"
+		dd if=/dev/zero of=/dev/bcache0 bs=4k count=1 seek=1000 oflag=direct,sync ||
+			say "stock can't write any more"
+		stop_set
+		for dev in /dev/mapper/small "$(disk 2)"; do
+			echo "$dev" >/sys/fs/bcache/register_quiet
+		done 2>/dev/null
+		sleep 5
+		say "stock: $(dmesg | tail -n +"$lines" | grep bch_cache_set_error)"
+	fi
+}
+
 failed "permanent errors"
+nodes_fail
 [ "$SIDE" = ours ] || exit 0
 
 # An error does not shut down a set that is already being stopped. Even so, no entry may
@@ -185,11 +238,9 @@ stop_set
 
 # The first error may have dropped what the device's cache held: a retry would succeed
 # although earlier data is lost.
-wait_for 60 dmsetup remove small || fail "dmsetup remove"
 cache_disk=$volatile
-: >/run/acks
 echo 30 >"$SYS/parameters/write_retry"
-small_set $size --bucket 128k --block 4k
+small_set_again
 write_start 3000000
 sleep 5
 failed "errors of a device with a volatile cache"
@@ -197,3 +248,14 @@ dmesg | tail -n +"$lines" | grep 'could not be written' || fail "the error was n
 ! dmesg | tail -n +"$lines" | grep "retrying for" ||
 	fail "retried although the device's cache may have been dropped"
 stop_set
+
+# A flush without an entry fails. Then the entries after it must not be written either.
+small_set_again
+block first oflag=direct,sync || fail "dd"
+sync -d /dev/bcache0 || fail "sync"
+lines=$(($(dmesg | wc -l) + 1))
+media writes
+! sync -d /dev/bcache0 2>/run/view || fail "a flush that failed was acknowledged"
+wait_for 60 sets_gone || fail "the set was not shut down"
+dmesg | tail -n +"$lines" | grep "the cache device could not be flushed" ||
+	fail "the flush needed an entry"
