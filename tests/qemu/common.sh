@@ -19,10 +19,11 @@ die()
 # progress: one changing line on a terminal, otherwise an occasional line
 progress()
 {
-	local label=$1 log=$2 start=$SECONDS next=0 pid status=0 cr='' end=$'\n'
+	local label=$1 log=$2 start=$SECONDS next=0 pid status=0 cr='' end=$'\n' never
 
 	shift 2
 	[ ! -t 2 ] || { cr=$'\r\e[K'; end=''; }
+	exec {never}<> <(:)	# to wait without starting a process, which can take long
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null; do
@@ -32,8 +33,9 @@ progress()
 			[ "$cr" ] && next=$((SECONDS - start + 1)) ||
 				next=$((SECONDS - start + 15))
 		fi
-		sleep 0.2
+		read -rt 0.2 -u "$never"
 	done
+	exec {never}>&-
 	wait "$pid" || status=$?
 	printf '%s%s: %s, %d s\n' "$cr" "$label" \
 		"$([ "$status" = 0 ] && echo "done" || echo "failed, see $log")" \
@@ -119,13 +121,14 @@ end_with_script()
 {
 	local me=$BASHPID
 
-	setpriv --pdeathsig KILL sh -c '
-		# a script that has ended may still be a zombie
-		while grep -qx "PPid:[[:space:]]*$1" "/proc/$2/status"; do
-			sleep 0.5
+	setpriv --pdeathsig KILL bash -c '
+		# a script that has ended may still be a zombie; starting a process can take long
+		exec {never}<> <(:)
+		while status=$(<"/proc/$2/status") && [[ $status =~ PPid:[[:space:]]*$1[[:space:]] ]]; do
+			read -rt 0.5 -u "$never"
 		done
 		kill -KILL "$2"
-	' sh $$ "$me" >/dev/null 2>&1 </dev/null &
+	' bash $$ "$me" >/dev/null 2>&1 </dev/null &
 }
 
 # debian SUITE PREFER TARGET OPTION...: run mmdebstrap with the Debian mirrors, the proxy and
