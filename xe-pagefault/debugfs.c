@@ -86,7 +86,7 @@ static void xpf_show_refused(struct seq_file *m,
 
 	seq_printf(
 		m,
-		"\nrefused: the last %u of %u\n      time (s)    ASID             address  access   engine  errno  cause, process\n",
+		"\nrefused: the last %u of %u\n      time (s)    ASID             address  access   engine  errno  cause, process, nearest VMA\n",
 		n, snap->nr_refused);
 	for (i = 0; i < n; i++) {
 		const struct xpf_refused *f =
@@ -96,12 +96,16 @@ static void xpf_show_refused(struct seq_file *m,
 
 		seq_printf(
 			m,
-			"  %5llu.%06u  %6u  %18llx  %-8s %3u:%-3u %5d  %s, %s[%d]\n",
+			"  %5llu.%06u  %6u  %18llx  %-8s %3u:%-3u %5d  %s, %s[%d]",
 			s, ns / (u32)NSEC_PER_USEC, f->pf.asid, f->pf.addr,
 			xpf_accesses[f->pf.access], f->pf.engine_class,
 			f->pf.engine_instance, f->err,
 			xpf_verdict_name(f->verdict), f->owner.comm,
 			f->owner.pid);
+		if (f->near.kind)
+			seq_printf(m, ", %s %llx-%llx", f->near.kind,
+				   f->near.start, f->near.end - 1);
+		seq_putc(m, '\n');
 	}
 }
 

@@ -54,6 +54,8 @@ static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 			     DEFAULT_RATELIMIT_BURST);
 	ratelimit_state_init(&gt->info_limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
+	ratelimit_state_init(&gt->uevent_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
 	INIT_WORK(&gt->acc_work, xpf_access_counter_work);
 	kobject_init(&gt->kobj, &xpf_gt_ktype);
 

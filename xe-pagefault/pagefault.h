@@ -122,6 +122,12 @@ struct xpf_owner {
 	char comm[TASK_COMM_LEN];
 };
 
+/* The VMA at the address of a fault, or the nearest one; kind is NULL if there is none. */
+struct xpf_near {
+	u64 start, end;
+	const char *kind;
+};
+
 /**
  * struct xpf_queue - the faults of an address space
  * @gt:		its GT
@@ -137,6 +143,7 @@ struct xpf_owner {
  * @owner:	whose faults they are; set by the worker under xpf_gt.lock
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
+ * @near:	the VMA that the last service found. Of the worker
  *
  * Guarded by xpf_gt.lock, unless noted.
  */
@@ -153,6 +160,7 @@ struct xpf_queue {
 	struct xpf_owner owner;
 	u64 addr;
 	unsigned long since;
+	struct xpf_near near;
 };
 
 /* A fault that was refused. */
@@ -160,6 +168,7 @@ struct xpf_refused {
 	u64 when; /* ns, CLOCK_MONOTONIC */
 	struct pagefault pf;
 	struct xpf_owner owner;
+	struct xpf_near near;
 	enum xpf_verdict verdict;
 	int err;
 };
@@ -216,6 +225,7 @@ struct xpf_stats {
  * @nr_refused:	total number of refused faults
  * @err_limit:	rate limit of messages about errors of the GuC
  * @info_limit:	rate limit of messages about errors of applications
+ * @uevent_limit: rate limit of uevents about them
  * @debugfs:	its file in debugfs
  */
 struct xpf_gt {
@@ -244,6 +254,7 @@ struct xpf_gt {
 	unsigned int nr_refused;
 	struct ratelimit_state err_limit;
 	struct ratelimit_state info_limit;
+	struct ratelimit_state uevent_limit;
 	struct dentry *debugfs;
 };
 
@@ -341,6 +352,8 @@ void xpf_stop(void);
 /* refuse.c */
 void xpf_refuse(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict verdict, int err);
+void xpf_announce(struct xpf_queue *q, const struct pagefault *pf,
+		  enum xpf_verdict verdict);
 
 /* stats.c */
 extern const char *const xpf_accesses[];

@@ -8,6 +8,7 @@
  */
 
 #include <linux/err.h>
+#include <linux/list.h>
 #include <linux/rwsem.h>
 #include <linux/xarray.h>
 
@@ -49,9 +50,45 @@ void xpf_vm_put(struct xe_vm *vm)
 	drm_gpuvm_put(&vm->gpuvm);
 }
 
-static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
+/*
+ * Find the VMA that is nearest to an address that has none, or NULL. Called with vm->lock
+ * held, under which VMAs are inserted and removed.
+ */
+static struct xe_vma *xpf_nearest_vma(struct xe_vm *vm, u64 addr)
+{
+	struct list_head *all = &vm->gpuvm.rb.list; /* by address */
+	u64 end = vm->gpuvm.mm_start + vm->gpuvm.mm_range;
+	struct drm_gpuva *next = NULL, *prev = NULL;
+
+	if (addr < end)
+		next = drm_gpuva_find_first(&vm->gpuvm, addr, end - addr);
+	if (!next && !list_empty(all))
+		prev = list_last_entry(all, struct drm_gpuva, rb.entry);
+	else if (next && !list_is_first(&next->rb.entry, all))
+		prev = list_prev_entry(next, rb.entry);
+
+	if (prev && (!next || addr - (prev->va.addr + prev->va.range) <
+				      next->va.addr - addr))
+		next = prev;
+	return next ? container_of(next, struct xe_vma, gpuva) : NULL;
+}
+
+static void xpf_note_near(struct xpf_near *near, const struct xe_vma *vma)
+{
+	const struct drm_gpuva *va = &vma->gpuva;
+
+	near->start = va->va.addr;
+	near->end = va->va.addr + va->va.range;
+	near->kind = vma_is_mirror(vma)	 ? "SVM" :
+		     vma_is_userptr(vma) ? "userptr" :
+		     vma_to_bo(vma)	 ? "BO" :
+					   "sparse";
+}
+
+static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 			      const struct pagefault *pf, enum xpf_verdict *why)
 {
+	struct xpf_gt *gt = q->gt;
 	struct xe_vma *vma;
 	bool mirror;
 	int err;
@@ -63,9 +100,14 @@ static int xpf_service_locked(struct xpf_gt *gt, struct xe_vm *vm,
 
 	vma = xpf_port.find_vma(vm, pf->addr);
 	if (!vma) {
+		vma = xpf_nearest_vma(vm, pf->addr);
+		if (vma)
+			xpf_note_near(&q->near, vma);
 		*why = XPF_NO_VMA;
 		return -EINVAL;
 	}
+	xpf_note_near(&q->near,
+		      vma); /* now: an SVM fault may replace the VMA */
 
 	/* Stock 6.12 replies "successful" and gets the same fault forever. */
 	if ((vma->gpuva.flags & XE_VMA_READ_ONLY) &&
@@ -108,6 +150,7 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 	struct xe_vm *vm;
 	int err;
 
+	q->near.kind = NULL;
 	if (pf->access >= PAGEFAULT_ACCESSES) {
 		*why = XPF_MALFORMED;
 		return -EPROTO;
@@ -125,7 +168,7 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 
 	if (xpf_share_begin(q, vm, pf->addr)) {
 		down_write(&vm->lock);
-		err = xpf_service_locked(gt, vm, pf, why);
+		err = xpf_service_locked(q, vm, pf, why);
 		up_write(&vm->lock);
 	} else {
 		*why = XPF_PARKED;

@@ -129,6 +129,8 @@ static void xpf_worker(struct work_struct *work)
 			break;
 		}
 		xpf_reply(gt, i, verdict);
+		if (xpf_is_refused(verdict))
+			xpf_announce(q, &gt->pool[i].pf, verdict);
 		xpf_queue_free(gt, i);
 
 		if (xpf_slice_over(q, end)) {

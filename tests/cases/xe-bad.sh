@@ -12,6 +12,20 @@
 . /job/lib.sh
 
 be_gpu
+if [ "$SIDE" = ours ]; then
+	udevadm monitor --kernel --property --subsystem-match=module >/run/uevents &
+	wait_for 20 grep -q "the kernel uevent" /run/uevents || fail "udevadm"
+fi
+
+# told ADDRESS CAUSE WORDS: the log has a line for the refused fault with the nearest VMA in
+# WORDS, and there was a uevent
+told()
+{
+	[ "$SIDE" = ours ] || return 0
+	dmesg | grep "page fault refused, xe-client\[[0-9]*\] ASID [0-9]* address $1: $2 .*; $3; write" ||
+		fail "the log does not say '$3' of $1: $(dmesg | grep 'page fault refused' | tail -n 3)"
+	wait_for 10 grep -q "^CAUSE=$2\$" /run/uevents || fail "no uevent: $(cat /run/uevents)"
+}
 
 say "an unmapped address; a new queue of the same space works, and so does another space"
 faults 3 1 <<'END'
@@ -24,6 +38,16 @@ write b 0x100000000 1
 queue a
 write a 0x100000000 2
 END
+told 0x200000000 'no VMA at the address' '0xffff0001 above BO 0x100000000-0x10000ffff'
+
+say "an address below all buffers"
+faults 2 1 <<'END'
+vm a
+bo a 0x100000000 64K
+write a 0x100000000 1
+fails write a 0xfffff000 1
+END
+told 0xfffff000 'no VMA at the address' '0x1000 below BO 0x100000000-0x10000ffff'
 
 say "an address that was unbound"
 faults 2 1 <<'END'
@@ -42,6 +66,7 @@ write a 0x100000000 1
 munmap a 0x100000000 64K
 fails write a 0x100000000 1
 END
+told 0x100000000 'pages of the userptr not available' 'in userptr 0x100000000-0x10000ffff'
 
 say "one of 16 simultaneous accesses is bad"
 faults 16 1 <<'END'
