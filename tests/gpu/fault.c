@@ -41,6 +41,7 @@ const char *const counter_name[COUNTERS] = {
 	[COUNT_CAT_ERRORS] = "cat_errors",
 	[COUNT_COPIES] = "copies",
 	[COUNT_ATOMICS] = "atomics",
+	[COUNT_DOORBELLS] = "doorbells",
 };
 
 /**

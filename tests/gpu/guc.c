@@ -681,6 +681,7 @@ void guc_doorbell(struct gt *gt)
 {
 	struct guc *guc = &gt->guc;
 
+	gt->gpu->count[COUNT_DOORBELLS]++;
 	if (guc->mailbox) {
 		guc->mailbox = false;
 		mailbox(gt);
