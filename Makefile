@@ -9,7 +9,7 @@
 #   make demo            run a demonstration in a virtual machine
 #   make check           run all tests; "make style" checks only the coding style
 #   make crash           try N= crash points for each kernel (1000): hours
-#   make bench           measure the journal against the stock driver: half an hour
+#   make bench           measure the modules against the stock drivers: an hour
 #   make format          run clang-format on all files
 #   make vet SRC=...     print what to read before a kernel series is vetted, whose source
 #                        SRC is, and check the types of KVER

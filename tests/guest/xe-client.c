@@ -5,6 +5,7 @@
  *   xe-client <SCRIPT            runs the commands in SCRIPT, see commands[]
  *   xe-client storm OPTION...    see xe-storm.c
  *   xe-client stuck DIR N        see xe-stuck.c
+ *   xe-client bench PORT ROW     see xe-bench.c
  *
  * Each line is answered by "ok ..." or "not ok ..."; the first failure ends the
  * program. Numbers are written as in C, sizes may end in K, M or G. The CPU checks
@@ -591,6 +592,8 @@ int main(int argc, char **argv)
 		return storm_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "stuck"))
 		return stuck_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "bench"))
+		return bench_main(argc, argv);
 	ret = xe_open();
 	if (ret) {
 		printf("not ok no GPU: %s\n", strerror(-ret));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xe-client stuck DIR N: a process whose GPU waits for memory that does not come.
+ * xe-client stuck DIR N [MS]: a process whose GPU waits for memory that does not come.
  *
  * N address spaces have userptrs in a file of a FUSE file system, mounted on DIR, whose
  * server answers no read until the file DIR.go exists. In each, the GPU writes one word.
- * Prints "started", then waits for the GPU, and checks the words.
+ * Prints "started", then waits for the GPU, and checks the words. With MS, each read
+ * takes that many milliseconds, and the GPU writes again and again until DIR.go exists.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -24,6 +25,7 @@
 
 #include "xe.h"
 
+#define PAGE 0x1000ul
 #define PIECE 0x10000ul /* of the file, for each address space */
 #define VA 0x100000000ull
 #define PATIENCE 600.0
@@ -33,6 +35,8 @@
 static char
 	held[256]; /* while this exists, and go does not, no read is answered */
 static char go[256];
+static unsigned int delay_ms;
+static int file; /* on the FUSE file system */
 
 static void answer(int fd, uint64_t unique, int error, void *data, size_t n)
 {
@@ -90,6 +94,7 @@ static void serve_one(int fd, const struct fuse_in_header *in, size_t size)
 		answer(fd, in->unique, 0, &out, sizeof(out.open));
 		return;
 	case FUSE_READ:
+		usleep(delay_ms * 1000);
 		while (!access(held, F_OK) && access(go, F_OK))
 			usleep(POLL_US);
 		answer(fd, in->unique, 0, zeros, rd->size);
@@ -123,7 +128,7 @@ static void serve(int fd, size_t size)
 
 static char *map_file(const char *dir, size_t size)
 {
-	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC), file;
+	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char text[300];
 	char *p;
 
@@ -149,8 +154,8 @@ static char *map_file(const char *dir, size_t size)
 	return p;
 }
 
-/* Bind, which gets the pages; then give them back, and hold the reads from now on. */
-static void bind_all(struct xe_space *s, int n, char *p)
+/* Bind, which gets the pages; drop_all() then gives them back. */
+static void bind_all(struct xe_space *s, int n, char *p, size_t size)
 {
 	struct drm_xe_engine_class_instance engine = {
 		.engine_class = DRM_XE_ENGINE_CLASS_COMPUTE,
@@ -161,43 +166,72 @@ static void bind_all(struct xe_space *s, int n, char *p)
 		ret = xe_space_new(&s[i], XE_FAULT_MODE, &engine);
 		if (!ret)
 			ret = xe_bind(&s[i], DRM_XE_VM_BIND_OP_MAP_USERPTR, 0,
-				      0, p + i * PIECE, VA, PIECE);
+				      0, p + i * PIECE, VA, size);
 	}
 	if (ret)
 		errx(1, "space %d: %s", i - 1, strerror(-ret));
 }
 
-int stuck_main(int argc, char **argv)
+static void drop_all(char *p, size_t size)
 {
-	int n = argc == 4 ? atoi(argv[3]) : 0, i, ret = 0;
-	struct xe_space *s = calloc(n, sizeof(*s));
-	char *p;
+	madvise(p, size, MADV_DONTNEED);
+	errno = posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+	if (errno)
+		err(1, "fadvise");
+}
 
-	if (n < 1 || !s)
-		errx(2, "usage: xe-client stuck DIR N");
-	snprintf(held, sizeof(held), "%s.held", argv[2]);
-	snprintf(go, sizeof(go), "%s.go", argv[2]);
-	p = map_file(argv[2], n * PIECE);
-	bind_all(s, n, p);
-
-	close(open(held, O_CREAT | O_WRONLY, 0644));
-	madvise(p, n * PIECE, MADV_DONTNEED);
-	i = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	if (i < 0 || write(i, "1", 1) != 1)
-		err(1, "drop_caches");
-	close(i);
+static int write_all(struct xe_space *s, int n, uint32_t value)
+{
+	int i, ret = 0;
 
 	for (i = 0; i < n && !ret; i++) {
-		xe_store(&s[i], VA, 0xc0ffee + i);
+		xe_store(&s[i], VA, value + i);
 		ret = xe_submit(&s[i], 0);
 	}
-	printf("started: %s\n", strerror(-ret));
-	fflush(stdout);
+	return ret;
+}
+
+static int wait_all(struct xe_space *s, int n, const char *p, uint32_t value)
+{
+	int i, ret = 0;
+
 	for (i = 0; i < n && !ret; i++) {
 		ret = xe_wait(&s[i], PATIENCE);
 		if (!ret && *(volatile uint32_t *)(p + i * PIECE) !=
-				    0xc0ffee + (uint32_t)i)
+				    value + (uint32_t)i)
 			ret = -EIO;
+	}
+	return ret;
+}
+
+int stuck_main(int argc, char **argv)
+{
+	int n = argc >= 4 ? atoi(argv[3]) : 0, ret;
+	struct xe_space *s = calloc(n, sizeof(*s));
+	uint32_t value = 0xc0ffee;
+	char *p;
+
+	if (n < 1 || !s)
+		errx(2, "usage: xe-client stuck DIR N [MS]");
+	delay_ms = argc >= 5 ? (unsigned int)atoi(argv[4]) : 0;
+	snprintf(held, sizeof(held), "%s.held", argv[2]);
+	snprintf(go, sizeof(go), "%s.go", argv[2]);
+	p = map_file(argv[2], n * PIECE);
+	bind_all(s, n, p, delay_ms ? PAGE : PIECE);
+
+	if (!delay_ms) /* no read is answered from now on */
+		close(open(held, O_CREAT | O_WRONLY, 0644));
+	drop_all(p, n * PIECE);
+	ret = write_all(s, n, value);
+	printf("started: %s\n", strerror(-ret));
+	fflush(stdout);
+	if (!ret)
+		ret = wait_all(s, n, p, value);
+	while (!ret && delay_ms && access(go, F_OK)) {
+		drop_all(p, n * PIECE);
+		ret = write_all(s, n, ++value);
+		if (!ret)
+			ret = wait_all(s, n, p, value);
 	}
 	printf("ended: %s\n", strerror(-ret));
 	return !!ret;

@@ -85,4 +85,7 @@ int storm_main(int argc, char **argv);
 /* xe-stuck.c */
 int stuck_main(int argc, char **argv);
 
+/* xe-bench.c */
+int bench_main(int argc, char **argv);
+
 #endif

@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# Page faults, served by the stock driver and by the module in turn. Run by tests/bench, in a
+# machine whose clock counts instructions. Prints a line for each row, side and pair.
+# gpu: lnl media=off delay-us=0 verbose=0
+# udev: no
+
+. /job/lib.sh
+
+pairs=3 rows= # settings, from tests/bench:
+. /job/bench.conf
+
+tracing=/sys/kernel/tracing
+ack=$tracing/events/xpf/ack irq=$tracing/events/irq/irq_handler_entry
+slow=(s1 s2 s3 s4) # the stock driver has four workers
+
+# bench ROW RUNS: print the figures of a row
+bench()
+{
+	local figures
+
+	figures=$(/job/xe-client bench "$GPU_PORT" "$1" "$2") || fail "$1: $figures"
+	say "bench: faults=$1 side=$(side) $figures"
+}
+
+# traced ROW RUNS: the same, with the trace that it needs; it costs instructions
+traced()
+{
+	echo 1 >"$ack/enable" && echo 1 >"$irq/enable" || fail "no trace"
+	bench "$@"
+	echo 0 >"$ack/enable" && echo 0 >"$irq/enable" || fail "the trace does not end"
+}
+
+# slow_memory: the faults of a process, beside four whose memory takes 100 ms a page
+slow_memory()
+{
+	local s pids=()
+
+	for s in "${slow[@]}"; do
+		/job/xe-client stuck "/run/$s" 1 100 >"/run/$s.out" 2>&1 &
+		pids+=($!)
+		wait_for 60 grep -q started "/run/$s.out" || fail "$s: $(cat "/run/$s.out")"
+	done
+	bench slow-memory 50
+	for s in "${slow[@]}"; do
+		touch "/run/$s.go"
+	done
+	wait "${pids[@]}" || fail "$(cat /run/s?.out)"
+	for s in "${slow[@]}"; do
+		umount "/run/$s" || fail "umount"
+		rm "/run/$s".*
+	done
+}
+
+run_rows()
+{
+	local row
+
+	for row in ${rows:-one-page one-page-bind pages bindings bindings-bind spaces single same-queue other-queue slow-memory}; do
+		case $row in
+		slow-memory) slow_memory ;;
+		single) traced single 1 ;;
+		*-queue) traced "$row" 3 ;;
+		*) bench "$row" 3 ;;
+		esac
+	done
+}
+
+# burst: ten times as many faults as fit into a queue of the stock driver
+burst()
+{
+	/job/xe-client bench "$GPU_PORT" burst 10240 >/run/burst 2>&1 &
+	wait_for 600 grep -q answered= /run/burst || fail "burst: $(cat /run/burst)"
+	say "bench: faults=burst side=$(side) $(cat /run/burst)"
+}
+
+# shellcheck disable=SC2034 # be_gpu uses it
+SIDE=stock
+be_gpu
+gpu block what=none >/dev/null # as if each address space had an engine of its own
+modprobe fuse || fail "modprobe fuse"
+echo 16384 >$tracing/buffer_size_kb && echo x86-tsc >$tracing/trace_clock &&
+	echo 0 >$tracing/tracing_on && echo 'name == "xe"' >$irq/filter &&
+	echo 'p:xpf/ack xe:guc_ct_send_locked a=+0(%si):x32 d=+4(%si):x32' \
+		>>$tracing/kprobe_events || fail "no trace"
+for ((pair = 0; pair < pairs; pair++)); do
+	run_rows
+	attach
+	run_rows
+	[ "$pair" != 0 ] || burst
+	detach
+done
+burst # the last: the stock driver loses faults, and the GT has to be reset
+lost "$(count outstanding)"
