@@ -58,7 +58,7 @@ static const struct figure xe_pagefault[] = {
 	{ "replies", "replies_total",
 	  "Replies to page faults: served and refused.", true },
 	{ "coalesced", "coalesced_total",
-	  "Page faults that were handled together with another one.", true },
+	  "Page faults that needed no service of their own.", true },
 	{ "malformed", "malformed_total",
 	  "Messages of the GuC that were ignored because they were malformed.",
 	  true },

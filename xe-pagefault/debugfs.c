@@ -48,7 +48,7 @@ static void xpf_show_faults(struct seq_file *m, const struct xpf_stats *s)
 		seq_printf(m, "  type: %-30s %llu\n", xpf_types[i],
 			   s->types[i]);
 	seq_printf(m, "  %-36s %llu\n", "including prefetches", s->prefetches);
-	seq_printf(m, "  %-36s %llu\n", "handled together with another",
+	seq_printf(m, "  %-36s %llu\n", "without a service of their own",
 		   s->coalesced);
 
 	seq_puts(m, "\nverdicts\n");

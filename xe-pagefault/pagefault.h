@@ -46,8 +46,7 @@
  * finishes the faults that it holds.
  *
  * Each fault that the handler has accepted is answered once, by the worker that
- * served it or an identical fault that was queued at the same time. There is no
- * reply if
+ * served it or another fault whose service resolves both. There is no reply if
  * - the GuC that reported the fault has since been reset: every start of a GuC
  *   begins a new generation, and a reply is only sent under ct->lock and in the
  *   generation of its fault; or
@@ -60,7 +59,8 @@
  */
 #define XPF_QUEUES 1024
 #define XPF_BUSY_BITS 8 /* of the hash of an ASID */
-#define XPF_BATCH 32 /* faults that share one service */
+#define XPF_BATCH 32 /* faults that are answered together */
+#define XPF_SERVED_RING 8 /* services that a queue remembers */
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* buckets: powers of two of a microsecond */
 #define XPF_REFUSED 32 /* number of refused faults to remember */
@@ -100,12 +100,14 @@ static inline bool xpf_is_refused(enum xpf_verdict verdict)
  * struct xpf_fault - a fault from G2H to reply
  * @pf:		the fault as reported by the GuC
  * @received:	time of the report, CLOCK_MONOTONIC in ns
+ * @number:	of the fault in its queue
  * @generation:	xpf_gt.generation at that time
  * @next:	index of the next fault in the list, or XPF_NONE
  */
 struct xpf_fault {
 	struct pagefault pf;
 	u64 received;
+	u64 number;
 	u32 generation;
 	u32 next;
 };
@@ -129,12 +131,32 @@ struct xpf_near {
 };
 
 /**
+ * struct xpf_served - a successful service, see xpf_is_cured()
+ * @start:	start of the range that it made accessible
+ * @size:	size of that range
+ * @begin:	number of the first fault that was not in the queue when it began
+ * @asid:	the address space
+ * @access:	PAGEFAULT_READ or PAGEFAULT_WRITE
+ */
+struct xpf_served {
+	u64 start;
+	u64 size;
+	u64 begin;
+	u32 asid;
+	u32 access;
+};
+
+/**
  * struct xpf_queue - the faults of an address space
  * @gt:		its GT
  * @asid:	the address space, unless @idle
  * @idle:	no faults, and no address space
  * @node:	in xpf_gt.busy, or in xpf_gt.idle
  * @faults:	the faults
+ * @received:	number of faults that the queue has ever got
+ * @begin:	@received when the worker last took faults. Of the worker
+ * @served:	ring of the last services. Of the worker
+ * @nr_served:	their total number. Of the worker
  * @work:	serves them; only one worker at a time does
  * @until:	jiffies until which faults are tried again, or 0 if none had to be since
  *		one was served. Of the worker
@@ -153,6 +175,10 @@ struct xpf_queue {
 	bool idle;
 	struct hlist_node node;
 	struct xpf_list faults;
+	u64 received;
+	u64 begin;
+	struct xpf_served served[XPF_SERVED_RING];
+	unsigned int nr_served;
 	struct work_struct work;
 	unsigned long until;
 	bool serving;
@@ -301,8 +327,10 @@ int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
 struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf);
-u32 xpf_queue_take(struct xpf_queue *q);
-void xpf_queue_untake(struct xpf_queue *q, u32 first);
+u32 xpf_queue_take(struct xpf_queue *q, bool *cured);
+void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
+		      u64 start, u64 size);
+void xpf_queue_untake(struct xpf_queue *q, u32 i);
 void xpf_queue_free(struct xpf_gt *gt, u32 first);
 
 /* g2h.c */

@@ -21,11 +21,9 @@
 
 static bool coalesce = true;
 module_param(coalesce, bool, 0644);
-MODULE_PARM_DESC(coalesce,
-		 "serve waiting faults on the same page together (default Y)");
-
-/* Number of faults to compare with the oldest one; limits how long the lock is held. */
-#define COALESCE_DEPTH 64
+MODULE_PARM_DESC(
+	coalesce,
+	"answer waiting faults together if one service resolves them (default Y)");
 
 static void xpf_list_push(struct xpf_gt *gt, struct xpf_list *list, u32 i)
 {
@@ -98,6 +96,7 @@ struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
 	f->received = ktime_get_ns();
 	f->generation = xpf_note_guc_start(gt);
 	q = xpf_queue_of(gt, pf->asid);
+	f->number = q->received++;
 	xpf_list_push(gt, &q->faults, i);
 
 	s->received[pf->access]++;
@@ -108,92 +107,120 @@ struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
 	return q;
 }
 
-/* Does one service resolve both? Engine, PDATA and VFID matter only to the reply. */
-static bool xpf_alike(const struct xpf_fault *a, const struct xpf_fault *b)
+/*
+ * Has an earlier service resolved this fault?
+ *
+ * A service that succeeds has found, after it began, that the whole range is mapped for
+ * its kind of access. A fault that was already in the queue when the service began was
+ * reported before that, for an access that failed even earlier. So "successful" is the
+ * right reply: if repeated now, the access succeeds, unless the mapping has since been
+ * removed. In that case it faults again, and the new fault is too late for all services
+ * so far: it needs one that begins later.
+ *
+ * This needs no lock of the VM and compares no clocks: the number of a fault and
+ * the number at which a service begins are both assigned under gt->lock. A service for a
+ * read resolves only reads. Atomic accesses can require more than a mapping, so none is
+ * resolved by another service. Refusals are not remembered.
+ *
+ * The search starts at the newest service. The others began earlier: if a fault is too
+ * late for one, it is too late for all that follow.
+ *
+ * Called by the worker of the queue.
+ */
+static bool xpf_is_cured(const struct xpf_queue *q, const struct xpf_fault *f)
 {
-	return a->generation == b->generation && a->pf.asid == b->pf.asid &&
-	       a->pf.addr == b->pf.addr && a->pf.access == b->pf.access &&
-	       a->pf.trva_fault == b->pf.trva_fault &&
-	       a->pf.prefetch == b->pf.prefetch;
+	const struct xpf_served *s;
+	unsigned int i;
+
+	if (f->pf.access > PAGEFAULT_WRITE || f->pf.trva_fault ||
+	    !READ_ONCE(coalesce))
+		return false;
+	for (i = 1; i <= XPF_SERVED_RING; i++) {
+		s = &q->served[(q->nr_served - i) % XPF_SERVED_RING];
+		if (f->number >= s->begin)
+			return false;
+		if (f->pf.addr - s->start < s->size && f->pf.asid == s->asid &&
+		    f->pf.access <= s->access)
+			return true;
+	}
+	return false;
 }
 
 /**
- * xpf_queue_take - take the oldest fault, and others like it
- * @q: queue
- *
- * Serving a fault resolves all faults like it that were reported before the
- * service begins. A verdict never applies to a later fault.
- *
- * Return: the first of at most XPF_BATCH faults, linked by xpf_fault.next, which
- * the caller must answer and pass to xpf_queue_free(), or return with
- * xpf_queue_untake(); or XPF_NONE if the queue is empty.
+ * xpf_queue_served - remember a successful service
+ * @q: queue, of whose worker this is called
+ * @pf: the fault that was served
+ * @start: start of the range in which accesses of this kind succeed now
+ * @size: its size
  */
-u32 xpf_queue_take(struct xpf_queue *q)
+void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
+		      u64 start, u64 size)
+{
+	if (pf->access > PAGEFAULT_WRITE)
+		return;
+	q->served[q->nr_served++ % XPF_SERVED_RING] = (struct xpf_served){
+		.start = start,
+		.size = size,
+		.begin = q->begin,
+		.asid = pf->asid,
+		.access = pf->access,
+	};
+}
+
+/**
+ * xpf_queue_take - take the oldest fault
+ * @q: queue, of whose worker this is called
+ * @cured: set to whether it needs no service; the next ones that need none are then
+ *	taken with it
+ *
+ * Return: the first of at most XPF_BATCH faults, linked by xpf_fault.next, which the
+ * caller must answer and pass to xpf_queue_free(); one that needs a service can also be
+ * returned with xpf_queue_untake(). XPF_NONE if the queue is empty.
+ */
+u32 xpf_queue_take(struct xpf_queue *q, bool *cured)
 {
 	struct xpf_gt *gt = q->gt;
-	struct xpf_list batch = { XPF_NONE };
-	unsigned int looked = 0, taken = 1;
-	u32 i, prev;
+	u32 first, last, next, n = 0;
 
 	spin_lock_irq(&gt->lock);
-	i = q->faults.head;
-	if (i == XPF_NONE) {
+	first = q->faults.head;
+	if (first == XPF_NONE) {
 		xpf_queue_rest(q);
 		goto out;
 	}
-	q->faults.head = gt->pool[i].next;
-	xpf_list_push(gt, &batch, i);
 
-	prev = XPF_NONE;
-	for (i = q->faults.head; i != XPF_NONE && READ_ONCE(coalesce) &&
-				 taken < XPF_BATCH && looked < COALESCE_DEPTH;
-	     looked++) {
-		u32 next = gt->pool[i].next;
-
-		if (!xpf_alike(&gt->pool[i], &gt->pool[batch.head])) {
-			prev = i;
-		} else {
-			if (prev == XPF_NONE)
-				q->faults.head = next;
-			else
-				gt->pool[prev].next = next;
-			if (next == XPF_NONE)
-				q->faults.tail = prev;
-			xpf_list_push(gt, &batch, i);
-			taken++;
-		}
-		i = next;
+	q->begin = q->received;
+	last = first;
+	next = first;
+	while (next != XPF_NONE && n < XPF_BATCH &&
+	       xpf_is_cured(q, &gt->pool[next])) {
+		last = next;
+		next = gt->pool[last].next;
+		n++;
 	}
-	gt->stats.coalesced += taken - 1;
+	q->faults.head = gt->pool[last].next;
+	gt->pool[last].next = XPF_NONE;
+	gt->stats.coalesced += n;
+	*cured = n;
 out:
 	spin_unlock_irq(&gt->lock);
-	return batch.head;
-}
-
-/* The last of a list of faults that no queue has, and their number. */
-static u32 xpf_last(const struct xpf_gt *gt, u32 i, u32 *n)
-{
-	for (*n = 1; gt->pool[i].next != XPF_NONE; i = gt->pool[i].next)
-		++*n;
-	return i;
+	return first;
 }
 
 /**
- * xpf_queue_untake - put faults back to the front of their queue
+ * xpf_queue_untake - put a fault back to the front of its queue
  * @q: queue
- * @first: from xpf_queue_take()
+ * @i: from xpf_queue_take()
  */
-void xpf_queue_untake(struct xpf_queue *q, u32 first)
+void xpf_queue_untake(struct xpf_queue *q, u32 i)
 {
 	struct xpf_gt *gt = q->gt;
-	u32 n, last = xpf_last(gt, first, &n);
 
 	spin_lock_irq(&gt->lock);
-	gt->pool[last].next = q->faults.head;
+	gt->pool[i].next = q->faults.head;
 	if (q->faults.head == XPF_NONE)
-		q->faults.tail = last;
-	q->faults.head = first;
-	gt->stats.coalesced -= n - 1;
+		q->faults.tail = i;
+	q->faults.head = i;
 	spin_unlock_irq(&gt->lock);
 }
 
@@ -204,7 +231,10 @@ void xpf_queue_untake(struct xpf_queue *q, u32 first)
  */
 void xpf_queue_free(struct xpf_gt *gt, u32 first)
 {
-	u32 n, last = xpf_last(gt, first, &n);
+	u32 n = 1, last = first;
+
+	for (; gt->pool[last].next != XPF_NONE; last = gt->pool[last].next)
+		n++;
 
 	spin_lock_irq(&gt->lock);
 	gt->pool[last].next = gt->free;

@@ -88,7 +88,7 @@ static void xpf_note_near(struct xpf_near *near, const struct xe_vma *vma)
 static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 			      const struct pagefault *pf, enum xpf_verdict *why)
 {
-	struct xpf_gt *gt = q->gt;
+	struct xe_gt *gt = q->gt->stock;
 	struct xe_vma *vma;
 	bool mirror;
 	int err;
@@ -106,8 +106,8 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 		*why = XPF_NO_VMA;
 		return -EINVAL;
 	}
-	xpf_note_near(&q->near,
-		      vma); /* now: an SVM fault may replace the VMA */
+	/* Not later: an SVM fault may replace the VMA. */
+	xpf_note_near(&q->near, vma);
 
 	/* Stock 6.12 replies "successful" and gets the same fault forever. */
 	if ((vma->gpuva.flags & XE_VMA_READ_ONLY) &&
@@ -117,17 +117,24 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 	}
 
 	mirror = vma_is_mirror(vma);
-	err = xpf_port.populate(gt->stock, vma, pf, why);
+	err = xpf_port.populate(gt, vma, pf, why);
+	if (err)
+		return err;
+
+	/* An SVM fault may have replaced the VMA and freed this one: don't touch it. */
+	if (mirror) {
+		xpf_queue_served(q, pf, pf->addr, SZ_4K);
+		return 0;
+	}
+	xpf_queue_served(q, pf, vma->gpuva.va.addr, vma->gpuva.va.range);
 
 	/*
 	 * This is a hint for the stock driver, which clears it in xe_vm_remove_vma()
 	 * before it frees the VMA (6.12, 7.2, 7.3). All this happens under vm->lock,
-	 * here held for writing, so the hint is never stale. Do not set it for SVM: the
-	 * fault may have replaced the VMA and freed this one.
+	 * here held for writing, so the hint is never stale.
 	 */
-	if (!err && !mirror)
-		vm->usm.last_fault_vma = vma;
-	return err;
+	vm->usm.last_fault_vma = vma;
+	return 0;
 }
 
 /**

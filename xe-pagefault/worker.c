@@ -113,13 +113,14 @@ static void xpf_worker(struct work_struct *work)
 	struct xpf_gt *gt = q->gt;
 	struct xe_device *xe = gt_to_xe(gt->stock);
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(time_slice));
-	bool parked = false;
+	bool parked = false, cured;
 	u32 i;
 
 	/* A VM keeps the device awake, but a fault may outlive its VM. */
 	xe_pm_runtime_get(xe);
-	while ((i = xpf_queue_take(q)) != XPF_NONE) {
-		enum xpf_verdict verdict = xpf_judge(q, &gt->pool[i]);
+	while ((i = xpf_queue_take(q, &cured)) != XPF_NONE) {
+		enum xpf_verdict verdict = cured ? XPF_SERVED :
+						   xpf_judge(q, &gt->pool[i]);
 
 		if (verdict == XPF_AGAIN || verdict == XPF_PARKED) {
 			xpf_queue_untake(q, i);
