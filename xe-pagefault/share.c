@@ -101,19 +101,23 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 		xpf_share_end(q);
 
 	spin_lock_irq(&gt->lock);
+	q->addr = addr;
+	q->since = jiffies;
+	if (q->serving)
+		goto out; /* and its owner is known */
+
 	q->owner.pid = pid;
 	strscpy(q->owner.comm,
 		file && file->process_name ? file->process_name : "?",
 		sizeof(q->owner.comm));
-	q->addr = addr;
-	if (!q->serving && !xpf_is_full(gt, pid)) {
+	if (!xpf_is_full(gt, pid)) {
 		q->serving = true;
 		list_move_tail(&q->link, &gt->serving);
-	} else if (!q->serving && list_empty(&q->link)) {
+	} else if (list_empty(&q->link)) {
 		gt->stats.parked++;
 		list_add_tail(&q->link, &gt->parked);
 	}
-	q->since = jiffies;
+out:
 	serving = q->serving;
 	spin_unlock_irq(&gt->lock);
 	return serving;
