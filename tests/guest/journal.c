@@ -39,216 +39,15 @@
  */
 #define _GNU_SOURCE
 #include <err.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-#include <linux/fs.h>
 
-#include "../../bcache-journal/ondisk.h"
-#include "../../lib/crc64.h"
-
-#define SECTOR 512
-#define SB_BYTES 4096
-#define SB_AT 4096
-#define MAX_BUCKETS 256
-#define MAX_JSET (8 * 4096)
-#define UUID_ENTRY_BYTES 128
+#include "device.h"
 
 #define FLAG_DISCARD 2ULL
-
-/* the start of struct cache_sb_disk */
-struct super {
-	u64 csum;
-	u64 offset;
-	u64 version;
-	u8 magic[16];
-	u8 uuid[16];
-	u64 set_magic; /* the first half of the set's UUID */
-	u64 set_uuid_rest;
-	u8 label[32];
-	u64 flags;
-	u64 seq;
-	u64 features[3];
-	u64 pad[5];
-	u64 nbuckets;
-	u16 block_size;
-	u16 bucket_size;
-	u16 nr_in_set;
-	u16 nr_this_dev;
-	u32 last_mount;
-	u16 first_bucket;
-	u16 njournal;
-	u64 d[MAX_BUCKETS];
-};
-
-/* a jset of the ring, damaged or not */
-struct entry {
-	unsigned int bucket;
-	int index; /* in the bucket's run, or -1 */
-	u64 sector;
-	u32 sectors;
-	u64 seq;
-	u64 last_seq;
-	u32 keys;
-	enum jset_verdict verdict;
-};
-
-struct bucket {
-	unsigned int run; /* number of consecutive jsets from the start */
-	u64 first, last; /* their seqs */
-	u64 end; /* the sector behind them */
-};
-
-static int fd;
-static struct super *sb;
-static struct jset_geom geom;
-static struct entry *entries;
-static unsigned int nr;
-static struct bucket buckets[MAX_BUCKETS];
-static unsigned int newest; /* bucket */
-static u64 newest_seq, newest_last;
-
-static void *buffer(size_t bytes)
-{
-	void *p;
-
-	if (posix_memalign(&p, 4096, bytes))
-		errx(2, "no memory");
-	return p;
-}
-
-static void get(u64 at, void *buf, size_t bytes)
-{
-	if (pread(fd, buf, bytes, at) != (ssize_t)bytes)
-		err(1, "read at byte %" PRIu64, (uint64_t)at);
-}
-
-static void put(u64 at, const void *buf, size_t bytes)
-{
-	if (pwrite(fd, buf, bytes, at) != (ssize_t)bytes || fsync(fd))
-		err(1, "write at byte %" PRIu64, (uint64_t)at);
-}
-
-static u32 bucket_bytes(void)
-{
-	return geom.bucket_sectors * SECTOR;
-}
-
-static u64 bucket_start(unsigned int b)
-{
-	return sb->d[b] * geom.bucket_sectors;
-}
-
-static u64 csum_of(const struct jset *j)
-{
-	return bcache_crc64(jset_csum_start(j), jset_csum_bytes(j));
-}
-
-/* The checksum of the superblock covers everything from offset to the last d[]. */
-static u64 csum_super(void)
-{
-	return bcache_crc64(&sb->offset,
-			    offsetof(struct super, d) + sb->njournal * 8 - 8);
-}
-
-static void read_super(void)
-{
-	static const u8 magic[16] = { 0xc6, 0x85, 0x73, 0xf6, 0x4e, 0x1a,
-				      0x45, 0xca, 0x82, 0x65, 0xf5, 0x7f,
-				      0x48, 0xba, 0x6d, 0x81 };
-
-	sb = buffer(SB_BYTES);
-	get(SB_AT, sb, SB_BYTES);
-	if (memcmp(sb->magic, magic, sizeof(magic)))
-		errx(1, "no superblock of bcache");
-	if (sb->njournal > MAX_BUCKETS || sb->csum != csum_super())
-		errx(1, "the superblock is damaged");
-	geom.magic = sb->set_magic ^ JSET_MAGIC;
-	geom.block_bytes = sb->block_size * SECTOR;
-	geom.bucket_sectors = sb->bucket_size;
-	geom.bucket_bits = __builtin_ctz(sb->bucket_size);
-	geom.first_bucket = sb->first_bucket;
-	geom.nbuckets = sb->nbuckets;
-	geom.max_bytes = MAX_JSET;
-	geom.nr_inodes = bucket_bytes() / UUID_ENTRY_BYTES;
-}
-
-static void add(const struct entry *e)
-{
-	if (nr % 1024 == 0) {
-		entries = realloc(entries, (nr + 1024) * sizeof(*entries));
-		if (!entries)
-			errx(2, "no memory");
-	}
-	entries[nr++] = *e;
-}
-
-/* Check every block: sound jsets may follow a damaged one. */
-static void read_bucket(unsigned int b, u8 *buf)
-{
-	struct bucket *k = &buckets[b];
-	u32 at = 0, left;
-	bool run = true; /* all jsets so far belong to the run */
-
-	get(bucket_start(b) * SECTOR, buf, bucket_bytes());
-	k->end = bucket_start(b);
-	while (at < bucket_bytes()) {
-		const struct jset *j = (const void *)(buf + at);
-		struct entry e = {
-			.bucket = b,
-			.index = -1,
-			.sector = bucket_start(b) + at / SECTOR,
-			.sectors = geom.block_bytes / SECTOR,
-		};
-		struct jset_fault fault = {};
-
-		left = bucket_bytes() - at;
-		e.verdict = jset_check_header(j, &geom, left);
-		if (e.verdict == JSET_OK)
-			e.verdict =
-				jset_check_body(j, &geom, csum_of(j), &fault);
-		if (e.verdict == JSET_OK)
-			e.sectors = jset_blocks(j->keys, &geom) *
-				    geom.block_bytes / SECTOR;
-		at += e.sectors * SECTOR;
-		run = run && e.verdict == JSET_OK &&
-		      (!k->run || j->seq == k->last + 1);
-		if (e.verdict == JSET_EMPTY)
-			continue;
-		e.seq = j->seq;
-		e.last_seq = j->last_seq;
-		e.keys = j->keys;
-		if (run) {
-			e.index = k->run++;
-			k->first = e.index ? k->first : e.seq;
-			k->last = e.seq;
-			k->end = e.sector + e.sectors;
-		}
-		if (run && e.seq > newest_seq) {
-			newest = b;
-			newest_seq = e.seq;
-			newest_last = e.last_seq;
-		}
-		add(&e);
-	}
-}
-
-static void read_ring(void)
-{
-	u8 *buf = buffer(bucket_bytes());
-	unsigned int b;
-
-	for (b = 0; b < sb->njournal; b++)
-		read_bucket(b, buf);
-	free(buf);
-	if (!newest_seq)
-		errx(1, "no jset");
-}
 
 static const char *state(const struct entry *e)
 {
@@ -533,7 +332,7 @@ static int super(char **fields)
 		else
 			errx(2, "unknown field %s", *fields);
 	}
-	sb->csum = csum_super();
+	sb->csum = csum_super(sb);
 	put(SB_AT, sb, SB_BYTES);
 	return 0;
 }
@@ -582,9 +381,9 @@ static int ready(void)
 		want(free >= 2, "%u buckets are not needed", free));
 }
 
-static bool changes(const char *cmd)
+static bool is(const char *cmd, const char *a, const char *b)
 {
-	return !strcmp(cmd, "damage") || !strcmp(cmd, "super");
+	return !strcmp(cmd, a) || !strcmp(cmd, b);
 }
 
 int main(int argc, char **argv)
@@ -594,15 +393,11 @@ int main(int argc, char **argv)
 	if (!*cmd)
 		errx(2,
 		     "usage: journal list|where|damage|super|ready|whole DEV...");
-	/* udev rescans a device that was open for writing */
-	fd = open(argv[2],
-		  (changes(cmd) ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
-	if (fd < 0)
-		err(2, "%s", argv[2]);
-	read_super();
+	device_open(argv[2], is(cmd, "damage", "super"), false);
+	device_read_super();
 	if (!strcmp(cmd, "super"))
 		return super(argv + 3);
-	read_ring();
+	device_read_ring();
 	if (argc == 3 && !strcmp(cmd, "list"))
 		return list();
 	if (argc == 3 && !strcmp(cmd, "ready"))
