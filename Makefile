@@ -9,6 +9,7 @@
 #   make demo            run a demonstration in a virtual machine
 #   make check           run all tests; "make style" checks only the coding style
 #   make crash           try N= crash points for each kernel (1000): hours
+#   make hostile         register N= hostile images on each kernel (1000): hours
 #   make bench           measure the modules against the stock drivers: an hour
 #   make format          run clang-format on all files
 #   make vet SRC=...     print what to read before a kernel series is vetted, whose source
@@ -244,11 +245,14 @@ demo:
 crash:
 	$(Q)tests/crash $(if $(N),--points $(N))
 
+hostile:
+	$(Q)tests/hostile $(if $(N),--mutants $(N))
+
 bench:
 	$(Q)tests/bench
 
 .PHONY: all modules tools ctl dump kbuild clean fitting dkms-build dkms-source dkms-install \
 	install-boot install-tools uninstall deb rpm arch dist help check style vet format \
-	demo crash bench FORCE
+	demo crash hostile bench FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

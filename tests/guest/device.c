@@ -13,6 +13,8 @@
 
 #include "device.h"
 
+#define CHUNK (256 * BLOCK)
+
 static int fd;
 static bool is_disk;
 struct super *sb;
@@ -175,4 +177,32 @@ void device_open(const char *path, bool write, bool alone)
 		fd = open(path, flags);
 	if (fd < 0)
 		err(2, "%s", path);
+}
+
+/**
+ * device_restore() - make the device the same as an image
+ * @from: the name of a device or a file of the same size
+ *
+ * Writes only the blocks that differ.
+ */
+void device_restore(const char *from)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	u8 *want = buffer(CHUNK), *have = buffer(CHUNK);
+	ssize_t n, i;
+	off_t at;
+
+	if (in < 0)
+		err(2, "%s", from);
+	for (at = 0; (n = pread(in, want, CHUNK, at)) > 0; at += n) {
+		get(at, have, n);
+		for (i = 0; i < n; i += BLOCK)
+			if (memcmp(want + i, have + i, BLOCK) &&
+			    pwrite(fd, want + i, BLOCK, at + i) != BLOCK)
+				err(1, "write at byte %jd", (intmax_t)at + i);
+	}
+	if (n || close(in))
+		err(2, "%s", from);
+	free(want);
+	free(have);
 }

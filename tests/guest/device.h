@@ -8,6 +8,7 @@
 #include "../../bcache-journal/ondisk.h"
 #include "../../lib/crc64.h"
 #include "blocks.h"
+#include "mutate.h"
 
 #define SECTOR 512
 #define SB_BYTES 4096
@@ -67,9 +68,6 @@ extern struct bucket buckets[MAX_BUCKETS];
 extern unsigned int newest; /* bucket */
 extern u64 newest_seq, newest_last;
 
-void device_open(const char *path, bool write, bool alone);
-void device_read_super(void);
-void device_read_ring(void);
 void get(u64 at, void *buf, size_t bytes);
 void put(u64 at, const void *buf, size_t bytes);
 

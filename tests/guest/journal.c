@@ -6,6 +6,8 @@
  *   journal where DEV BUCKET ENTRY
  *   journal damage DEV BUCKET ENTRY KIND
  *   journal super DEV FIELD=VALUE...
+ *   journal restore DEV FROM
+ *   journal mutate DEV SEED [FROM]
  *   journal ready DEV
  *   journal whole DEV
  *
@@ -29,6 +31,10 @@
  * updates the checksum, except for the kinds that are about the checksum.
  *
  * "super" changes fields of the superblock: discard=0|1, flags=|BITS, njournal=N.
+ *
+ * "restore" makes DEV the same as FROM, a device or a file of the same size. "mutate"
+ * does this too if there is a FROM, and then makes random changes to the journal or the
+ * superblock, see mutate.c. Both fail if DEV is in use.
  *
  * "ready" succeeds if the journal contains what the cases want to damage, see
  * ready(). Otherwise it prints what is missing.
@@ -392,8 +398,16 @@ int main(int argc, char **argv)
 
 	if (!*cmd)
 		errx(2,
-		     "usage: journal list|where|damage|super|ready|whole DEV...");
-	device_open(argv[2], is(cmd, "damage", "super"), false);
+		     "usage: journal list|where|damage|super|restore|mutate|ready|whole DEV...");
+	device_open(argv[2],
+		    is(cmd, "damage", "super") || is(cmd, "restore", "mutate"),
+		    is(cmd, "restore", "mutate"));
+	if (argc == 4 && !strcmp(cmd, "restore")) {
+		device_restore(argv[3]);
+		return 0;
+	}
+	if (argc == 5 && !strcmp(cmd, "mutate"))
+		device_restore(argv[4]);
 	device_read_super();
 	if (!strcmp(cmd, "super"))
 		return super(argv + 3);
@@ -410,6 +424,10 @@ int main(int argc, char **argv)
 		struct entry e = find_entry(argv[3], argv[4]);
 
 		print_where(&e);
+		return 0;
+	}
+	if ((argc == 4 || argc == 5) && !strcmp(cmd, "mutate")) {
+		mutate(strtoull(argv[3], NULL, 0));
 		return 0;
 	}
 	if (argc == 6 && !strcmp(cmd, "damage"))
