@@ -110,6 +110,8 @@ enum jset_verdict key_check(const struct bkey *k, const struct jset_geom *g,
  *
  * Checks the keys of the root and of the uuid bucket only as far as copying them
  * requires: the stock driver reads only those of the newest jset, and checks them then.
+ * But it does not check that the root's range ends where all keys end, and replays a key
+ * behind that end forever.
  *
  * Return: JSET_OK, or the first fault in the order of the fields.
  */
@@ -144,6 +146,11 @@ enum jset_verdict jset_check_body(const struct jset *j,
 	if (key_ptrs(root) > KEY_MAX_PTRS)
 		return fault(where, "btree_root's pointer count",
 			     key_ptrs(root), JSET_BAD_ROOT);
+
+	if (key_ptrs(root) && (key_inode(root) != KEY_MAX_INODE ||
+			       key_offset(root) != KEY_MAX_OFFSET))
+		return fault(where, "end of btree_root's range",
+			     key_offset(root), JSET_BAD_ROOT);
 
 	if (j->btree_level > JSET_MAX_LEVEL)
 		return fault(where, "btree_level", j->btree_level,
@@ -196,7 +203,7 @@ const char *jset_verdict_text(enum jset_verdict v)
 	case JSET_BAD_UUID:
 		return "has too many pointers to the uuid bucket";
 	case JSET_BAD_ROOT:
-		return "has too many pointers to the btree's root";
+		return "has an impossible key for the btree's root";
 	case JSET_BAD_KEY:
 		return "has a key with too many pointers";
 	case JSET_CUT_KEY:

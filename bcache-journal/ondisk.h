@@ -56,6 +56,7 @@ typedef __u8 u8;
 #define KEY_U64S 2 /* length of a key without pointers */
 #define KEY_MAX_PTRS 6
 #define KEY_PADDED_U64S (KEY_U64S + KEY_MAX_PTRS)
+#define KEY_MAX_INODE 0xfffff
 #define KEY_MAX_OFFSET \
 	(~0ULL >> 1) /* bcache compares offsets as signed numbers */
 
@@ -138,7 +139,8 @@ struct jset_geom {
  *                before it
  * @JSET_BAD_LEVEL: the level is too high for a btree
  * @JSET_BAD_UUID: the uuid bucket's key has more pointers than fit
- * @JSET_BAD_ROOT: the root's key has more pointers than fit
+ * @JSET_BAD_ROOT: the root's key has more pointers than fit, or its range does not end
+ *                 behind all keys
  * @JSET_BAD_KEY: a key has more pointers than a key can have
  * @JSET_CUT_KEY: the last key is incomplete
  * @JSET_BAD_INODE: a key is for a device that the set has no room for

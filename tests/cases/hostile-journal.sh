@@ -29,7 +29,7 @@ case $BOOT in
 	after_crash
 	attach
 	trial whole "nothing"
-	for kind in version inode pointer level last-seq; do
+	for kind in version inode pointer level root last-seq; do
 		last refused "$kind"
 	done
 	for kind in seq-0 seq-near-max seq-ahead; do

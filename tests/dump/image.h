@@ -88,12 +88,12 @@ static inline void ti_seal(struct jset *j)
 	j->csum = bcache_crc64(jset_csum_start(j), jset_csum_bytes(j));
 }
 
-/* The key of a metadata bucket. */
-static inline void ti_meta(__u64 *words, u64 bucket)
+/* The key of a metadata bucket; the range of a node ends at @inode and @offset. */
+static inline void ti_meta(__u64 *words, u64 bucket, u32 inode, u64 offset)
 {
 	struct bkey *k = (struct bkey *)words;
 
-	key_make(k, 0, 0, TI_BUCKET_BLOCKS * TI_BLOCK / 512);
+	key_make(k, inode, offset, TI_BUCKET_BLOCKS * TI_BLOCK / 512);
 	key_set_ptrs(k, 1);
 	k->ptr[0] = ptr_make(1, bucket * TI_BUCKET_BLOCKS * TI_BLOCK / 512, 0);
 }
@@ -111,8 +111,8 @@ static inline void ti_write(u64 seq, u64 last_seq, u32 bucket, u32 block,
 	j->version = JSET_VERSION;
 	j->last_seq = last_seq;
 	j->btree_level = 1;
-	ti_meta(j->btree_root_pad, 20);
-	ti_meta(j->uuid_bucket_pad, 21);
+	ti_meta(j->btree_root_pad, 20, KEY_MAX_INODE, KEY_MAX_OFFSET);
+	ti_meta(j->uuid_bucket_pad, 21, 0, 0);
 	j->prio_bucket[0] = 22;
 	while (j->keys + KEY_U64S + 1 <= words) {
 		struct bkey *k = (struct bkey *)(j->d + j->keys);

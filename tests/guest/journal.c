@@ -206,6 +206,10 @@ static bool field(const char *kind, struct jset *j)
 		k->ptr[0] |= 0xffffffffffULL << 8;
 	} else if (!strcmp(kind, "level")) {
 		j->btree_level = JSET_MAX_LEVEL + 1;
+	} else if (!strcmp(kind, "root")) {
+		k = (struct bkey *)j->btree_root_pad;
+		k->low = 0; /* the end of its range */
+		k->high &= ~0xfffffULL;
 	} else if (!strcmp(kind, "last-seq")) {
 		j->last_seq = j->seq + 1;
 	} else if (!strcmp(kind, "seq-0")) {

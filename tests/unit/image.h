@@ -49,7 +49,8 @@ static inline struct jset *image_new(u64 seq)
 	j->seq = seq;
 	j->last_seq = seq;
 	j->btree_level = 1;
-	key_make(root, 0, 0, image_geom.bucket_sectors);
+	key_make(root, KEY_MAX_INODE, KEY_MAX_OFFSET,
+		 image_geom.bucket_sectors);
 	key_set_ptrs(root, 1);
 	root->ptr[0] = ptr_make(0, 40ULL << image_geom.bucket_bits, 0);
 	key_make(uuid, 0, 0, image_geom.bucket_sectors);

@@ -263,6 +263,21 @@ static void root_and_uuid(void **state)
 	expect(j, JSET_BAD_ROOT, JSET_NO_KEY, "btree_root's pointer count", 7);
 
 	j = image_new(1);
+	((struct bkey *)j->btree_root_pad)->low--;
+	expect(j, JSET_BAD_ROOT, JSET_NO_KEY, "end of btree_root's range",
+	       KEY_MAX_OFFSET - 1);
+
+	j = image_new(1);
+	((struct bkey *)j->btree_root_pad)->high--;
+	expect(j, JSET_BAD_ROOT, JSET_NO_KEY, "end of btree_root's range",
+	       KEY_MAX_OFFSET);
+
+	/* no root, which the stock driver refuses if it is the newest one */
+	j = image_new(1);
+	memset(j->btree_root_pad, 0, sizeof(j->btree_root_pad));
+	expect(j, JSET_OK, 0, NULL, 0);
+
+	j = image_new(1);
 	key_set_ptrs((struct bkey *)j->uuid_bucket_pad, 7);
 	expect(j, JSET_BAD_UUID, JSET_NO_KEY, "uuid_bucket's pointer count", 7);
 
