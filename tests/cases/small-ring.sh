@@ -17,6 +17,18 @@ writes()
 	awk '{ print $5 }' /sys/block/bcache0/stat
 }
 
+# stacks: print the stacks of the tasks that are in bcache
+stacks()
+{
+	local t
+
+	for t in /proc/[0-9]*; do
+		grep -qE 'bcache|bj_' "$t/stack" 2>/dev/null || continue
+		echo "$(cat "$t/comm") $(basename "$t"):"
+		sed 's/^\[<0>\] /    /' "$t/stack"
+	done
+}
+
 # try SECTORS OPTION...: run four writers on a cache of that size, and measure the longest
 # time without a write
 try()
@@ -30,12 +42,14 @@ try()
 		n=$(writes)
 		still=$((n == prev ? still + 1 : 0)) prev=$n
 		((still <= longest)) || longest=$still
+		[ "$(side)" = stock ] || ((still != 10)) || break # look while it lasts
 	done
 	say "$(side), cache of $*: $n writes, at most $longest s without one"
 	[ "$(side)" = stock ] ||
 		say "$(cd "$(set_dir)/journal" && grep . stalls stalled_ms longest_stall_ms | paste -sd ' ')"
 	[ "$(side)" = stock ] || ((longest < 10)) || {
 		cat /sys/kernel/debug/bcache_journal/*/ring
+		stacks
 		fail "no write for $longest s"
 	}
 	[ "$(side)" = stock ] && return # stopping may take minutes
