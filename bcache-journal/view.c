@@ -61,7 +61,7 @@ static void bj_view_uevent(struct work_struct *work)
 {
 	struct set_view *v = container_of(work, struct set_view, uevent);
 	char set[64], health[32];
-	char *env[] = { set, health, NULL };
+	char *env[3] = { set, health };
 
 	snprintf(set, sizeof(set), "CACHE_SET=%pU", v->c->set_uuid);
 	snprintf(health, sizeof(health), "JOURNAL_HEALTH=%s",

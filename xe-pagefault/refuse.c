@@ -105,13 +105,13 @@ void xpf_announce(struct xpf_queue *q, const struct pagefault *pf,
 {
 	struct xpf_gt *gt = q->gt;
 	char text[5][48];
-	char *env[] = { "PAGE_FAULT=refused",
-			text[0],
-			text[1],
-			text[2],
-			text[3],
-			text[4],
-			NULL };
+	char *env[7] = { "PAGE_FAULT=refused",
+			 text[0],
+			 text[1],
+			 text[2],
+			 text[3],
+			 text[4],
+			 NULL };
 
 	if (pf->prefetch || !__ratelimit(&gt->uevent_limit))
 		return;
