@@ -56,6 +56,8 @@ static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 			     DEFAULT_RATELIMIT_BURST);
 	ratelimit_state_init(&gt->uevent_limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
+	/* so that no message says how many were left out */
+	ratelimit_set_flags(&gt->uevent_limit, RATELIMIT_MSG_ON_RELEASE);
 	INIT_WORK(&gt->acc_work, xpf_access_counter_work);
 	kobject_init(&gt->kobj, &xpf_gt_ktype);
 
