@@ -176,6 +176,13 @@ static int bj_replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 	keys.top = (struct bkey *)key_next(k);
 
 	ret = bch_btree_insert(c, &keys, pin, NULL);
+	/*
+	 * -ESRCH means that a key to be replaced has changed, and there is none. The stock
+	 * driver also returns it after a split if the key spans two nodes: the search begins
+	 * again at its start, in a node that has its part already.
+	 */
+	if (ret == -ESRCH)
+		ret = 0;
 	if (!ret && keys.keys != keys.top)
 		ret = -EIO;
 	return ret;
