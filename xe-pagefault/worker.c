@@ -75,10 +75,8 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 		return XPF_NO_REPLY;
 
 	err = xpf_service(q, &f->pf, &why);
-	if (why == XPF_PARKED) {
-		q->until = 0; /* the wait for others is not the fault's own */
+	if (why == XPF_PARKED)
 		return XPF_PARKED;
-	}
 	if (xpf_try_again(q, err, why))
 		return XPF_AGAIN;
 	if (!err)
