@@ -131,12 +131,20 @@ end_with_script()
 	' bash $$ "$me" >/dev/null 2>&1 </dev/null &
 }
 
-# debian SUITE PREFER TARGET OPTION...: run mmdebstrap with the Debian mirrors, the proxy and
-# the patience with outdated mirrors that this system has. If SUITE is a backports suite, packages that match PREFER come from
-# there, and all others from its base suite.
+# late: succeed if no further case should start, because the time at which tests/check wants
+# to come to an end, $OUTRIGGER_UNTIL in seconds since 1970, has passed
+late()
+{
+	[ "${OUTRIGGER_UNTIL-}" ] && ((EPOCHSECONDS >= OUTRIGGER_UNTIL))
+}
+
+# debian SUITE PREFER TREE OPTION...: make the directory TREE with mmdebstrap, and with the
+# Debian mirrors, the proxy and the patience with outdated mirrors that this system has. If
+# SUITE is a backports suite, packages that match PREFER come from there, and all others from
+# its base suite. /dev is left empty.
 debian()
 {
-	local suite=$1 base=${1%-backports} prefer=$2 target=$3 mirror security='' key value
+	local suite=$1 base=${1%-backports} prefer=$2 tree=$3 mirror security='' key value
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg sources
 
 	shift 3
@@ -164,7 +172,16 @@ debian()
 		value=$(apt-config dump --format '%v%n' $key)
 		[ -z "$value" ] || set -- "$@" --aptopt="$key \"$value\""
 	done
-	mmdebstrap --dpkgopt=force-unsafe-io "$@" "$base" "$target" - <<<"$sources"
+	set -- mmdebstrap --dpkgopt=force-unsafe-io "$@" "$base"
+	mkdir "$tree"
+	if [ "$(id -u)" = 0 ]; then
+		# without a detour, which takes time; if it is killed, its mounts disappear
+		namespace "$@" "$tree" - <<<"$sources" && rm -rf "${tree:?}"/dev/*
+	else
+		"$@" "$tree.tar" - <<<"$sources" &&
+			namespace tar -C "$tree" -xf "$tree.tar" --exclude='./dev/*' &&
+			rm "$tree.tar"
+	fi
 }
 
 # QEMU: use the host's if it is new enough, else the one from mkqemu. Before 10.1 there
