@@ -286,7 +286,6 @@ void sets_show(bool show);
 bool sets_are_shown(void);
 int set_get(struct cache_set *c);
 void set_put(void);
-void journal_fail_set(struct cache_set *c, const char *fmt, ...) __printf(2, 3);
 
 /* view.c */
 enum journal_health { JOURNAL_STUCK, JOURNAL_RETRYING, JOURNAL_FAILED };
@@ -326,7 +325,7 @@ void view_wait_end(const struct cache_set *c, u32 counted, bool stuck);
 void view_write_begin(const struct cache_set *c, u64 seq);
 void view_write_done(const struct cache_set *c, u64 seq, int error);
 void view_retrying(const struct cache_set *c, bool retrying);
-void view_failed(const struct cache_set *c);
+void journal_fail_set(struct cache_set *c, const char *fmt, ...) __printf(2, 3);
 
 /* sysfs.c */
 extern const struct sysfs_ops view_sysfs_ops;

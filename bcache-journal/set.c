@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: references on a cache set, and shutting one down
+ * DOC: references on a cache set
  *
  * The files in sysfs and debugfs may be read while their set is being torn down. So
  * they access its journal only between set_get() and set_put(), and only while the sets
@@ -83,26 +83,4 @@ int set_get(struct cache_set *c)
 void set_put(void)
 {
 	mutex_unlock(&bch_register_lock);
-}
-
-/**
- * journal_fail_set - shut a set down, and log why
- * @c: the set
- * @fmt: the cause, without a newline
- *
- * bch_cache_set_error() alone would do, except that it does nothing, and logs nothing,
- * for a set that is already being stopped. Any context.
- */
-void journal_fail_set(struct cache_set *c, const char *fmt, ...)
-{
-	struct va_format why = { .fmt = fmt };
-	va_list args;
-
-	va_start(args, fmt);
-	why.va = &args;
-	if (!bch_cache_set_error(c, "%pV", &why))
-		pr_err_ratelimited("%pU: %pV; the set is being stopped\n",
-				   c->set_uuid, &why);
-	va_end(args);
-	set_bit(CACHE_SET_IO_DISABLE, &c->flags);
 }

@@ -350,14 +350,26 @@ void view_retrying(const struct cache_set *c, bool retrying)
 }
 
 /**
- * view_failed - announce that a jset can't be written, and that the set is shut down
- * @c: the cache set
+ * journal_fail_set - shut a set down, log why, and announce it
+ * @c: the set
+ * @fmt: the cause, without a newline
  *
- * Any context.
+ * bch_cache_set_error() alone would do, except that it does nothing, and logs nothing,
+ * for a set that is already being stopped. Any context.
  */
-void view_failed(const struct cache_set *c)
+void journal_fail_set(struct cache_set *c, const char *fmt, ...)
 {
+	struct va_format why = { .fmt = fmt };
 	struct set_view *v;
+	va_list args;
+
+	va_start(args, fmt);
+	why.va = &args;
+	if (!bch_cache_set_error(c, "%pV", &why))
+		pr_err_ratelimited("%pU: %pV; the set is being stopped\n",
+				   c->set_uuid, &why);
+	va_end(args);
+	set_bit(CACHE_SET_IO_DISABLE, &c->flags);
 
 	rcu_read_lock();
 	v = view_find(c);

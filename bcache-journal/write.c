@@ -242,7 +242,6 @@ __hook void bj_journal_write_endio(struct bio *bio)
 			c,
 			"journal: entry %llu could not be written (%d): the writes and flushes waiting for it get an error",
 			w->data->seq, error);
-		view_failed(c);
 	} else {
 		r = retry_of(c);
 		if (r && r->seq == w->data->seq)

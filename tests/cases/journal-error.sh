@@ -76,6 +76,24 @@ null()
 		echo 1 >"$d/power" || fail "null_blk"
 }
 
+# events_start, events_are WORD...: the uevents since then told of these states of health
+events_start()
+{
+	udevadm monitor --kernel --property --subsystem-match=module >/run/uevents &
+	monitor=$!
+	wait_for 20 grep -q "the kernel uevent" /run/uevents || fail "udevadm"
+}
+events_are()
+{
+	local last
+
+	for last; do :; done
+	wait_for 10 grep -q "JOURNAL_HEALTH=$last" /run/uevents
+	kill "$monitor"
+	[ "$(sed -n 's/^JOURNAL_HEALTH=//p' /run/uevents | paste -sd ' ')" = "$*" ] ||
+		fail "uevents: $(cat /run/uevents)"
+}
+
 modprobe bcache || fail "no bcache"
 null
 [ "$SIDE" = stock ] || attach
@@ -84,9 +102,7 @@ write_start 1000000
 sleep 5
 
 if [ "$SIDE" = ours ]; then
-	udevadm monitor --kernel --property --subsystem-match=module >/run/uevents &
-	monitor=$!
-	wait_for 20 grep -q "the kernel uevent" /run/uevents || fail "udevadm"
+	events_start
 	n=$(wc -l </run/acks)
 	media journal
 	sleep 5
@@ -96,10 +112,7 @@ if [ "$SIDE" = ours ]; then
 	ack_running
 	dmesg | grep "bcache_journal.*journal: " || fail "the errors were not reported"
 	dmesg | grep -q "was written after retries" || fail "the entry was not written"
-	wait_for 10 grep -q JOURNAL_HEALTH=ok /run/uevents
-	kill "$monitor"
-	[ "$(grep JOURNAL_HEALTH= /run/uevents | paste -sd ' ')" = \
-		"JOURNAL_HEALTH=retrying JOURNAL_HEALTH=ok" ] || fail "uevents: $(cat /run/uevents)"
+	events_are retrying ok
 	say "$(wc -l </run/acks) writes acknowledged"
 	echo 4 >"$SYS/parameters/write_retry"
 fi
@@ -188,11 +201,13 @@ nodes_fail()
 	lines=$(($(dmesg | wc -l) + 1))
 	kill -- -"$ack_pid"
 	wait_for 10 is_gone
+	[ "$SIDE" = stock ] || events_start
 	media others
 	if [ "$SIDE" = ours ]; then
 		wait_for 60 sets_gone || fail "the set was not shut down"
 		dmesg | tail -n +"$lines" | grep "node in bucket .* could not be written" ||
 			fail "the error was not reported"
+		events_are failed
 		media good
 		come_back
 	else
