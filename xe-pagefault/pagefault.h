@@ -159,7 +159,8 @@ struct xpf_served {
  * @nr_served:	their total number. Of the worker
  * @work:	serves them; only one worker at a time does
  * @until:	jiffies until which faults are tried again, or 0 if none had to be since
- *		one was served. Of the worker
+ *		one was served. Of the worker, which share.c stands in for while the queue
+ *		is parked
  * @serving:	has a part of the share of its process, share.c
  * @link:	in xpf_gt.serving or xpf_gt.parked, or empty
  * @owner:	whose faults they are; set by the worker under xpf_gt.lock

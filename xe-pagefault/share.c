@@ -52,6 +52,19 @@ static struct xpf_queue *xpf_first_parked(struct xpf_gt *gt, pid_t pid)
 }
 
 /*
+ * Give a queue its part of the share. The time for which it was parked does not count
+ * against the patience with its faults. Called with gt->lock held.
+ */
+static void xpf_admit(struct xpf_queue *q)
+{
+	if (q->until && !list_empty(&q->link))
+		q->until = (q->until + (jiffies - q->since)) | 1;
+	q->serving = true;
+	q->since = jiffies;
+	list_move_tail(&q->link, &q->gt->serving);
+}
+
+/*
  * Let parked queues of a process go on while it has less than its share. They get their
  * part of the share here, not when they run, and pass it on whatever becomes of their
  * faults: so there is no parked queue without another that will come here.
@@ -63,11 +76,8 @@ static void xpf_unpark(struct xpf_gt *gt, pid_t pid)
 	do {
 		spin_lock_irq(&gt->lock);
 		q = xpf_is_full(gt, pid) ? NULL : xpf_first_parked(gt, pid);
-		if (q) {
-			q->serving = true;
-			q->since = jiffies;
-			list_move_tail(&q->link, &gt->serving);
-		}
+		if (q)
+			xpf_admit(q);
 		spin_unlock_irq(&gt->lock);
 		if (q)
 			queue_work(gt->wq, &q->work);
@@ -102,19 +112,20 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 
 	spin_lock_irq(&gt->lock);
 	q->addr = addr;
-	q->since = jiffies;
-	if (q->serving)
-		goto out; /* and its owner is known */
+	if (q->serving) { /* and its owner is known */
+		q->since = jiffies;
+		goto out;
+	}
 
 	q->owner.pid = pid;
 	strscpy(q->owner.comm,
 		file && file->process_name ? file->process_name : "?",
 		sizeof(q->owner.comm));
 	if (!xpf_is_full(gt, pid)) {
-		q->serving = true;
-		list_move_tail(&q->link, &gt->serving);
+		xpf_admit(q);
 	} else if (list_empty(&q->link)) {
 		gt->stats.parked++;
+		q->since = jiffies;
 		list_add_tail(&q->link, &gt->parked);
 	}
 out:
