@@ -201,6 +201,7 @@ struct room_wait {
 	unsigned long began; /* jiffies */
 	unsigned long changed; /* jiffies when @oldest last changed */
 	u64 oldest; /* last_seq of the journal at that time */
+	bool stalled; /* has had to wait */
 	u32 counted; /* by view_wait_begin() */
 	bool told; /* counted as stuck */
 };

@@ -192,6 +192,7 @@ static int bj_replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 			   unsigned int *keys)
 {
+	unsigned int before = *keys;
 	const struct bkey *k;
 	int ret;
 
@@ -208,6 +209,7 @@ static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 		cond_resched();
 	}
 
+	trace_bj_replay(c, i->j.seq, *keys - before);
 	if (i->pin)
 		atomic_dec(i->pin);
 	return 0;

@@ -45,6 +45,7 @@
 #include <linux/sched/task_stack.h>
 
 #include "journal.h"
+#include "trace.h"
 
 /* How long keys wait for the allocator when the ring is tight. */
 #define NODES_FIRST HZ
@@ -162,6 +163,7 @@ void room_wait_begin(struct room_wait *r, const struct cache_set *c,
 	r->began = jiffies;
 	r->changed = r->began;
 	r->oldest = 0;
+	r->stalled = false;
 	r->counted = 0;
 	r->told = false;
 }
@@ -175,7 +177,8 @@ void room_wait_begin(struct room_wait *r, const struct cache_set *c,
  */
 void room_stalls(struct room_wait *r, const struct cache_set *c)
 {
-	if (!r->counted)
+	r->stalled = true;
+	if (!r->counted) /* the view may be made while the caller waits */
 		r->counted = view_wait_begin(c);
 }
 
@@ -188,8 +191,13 @@ void room_stalls(struct room_wait *r, const struct cache_set *c)
  */
 void room_wait_end(const struct room_wait *r, const struct cache_set *c)
 {
-	if (r->counted)
-		view_wait_end(c, r->counted, r->told);
+	const struct journal *j = &c->journal;
+
+	if (!r->stalled)
+		return;
+	view_wait_end(c, r->counted, r->told);
+	trace_bj_full(c, journal_last_seq(j), j->seq, j->blocks_free,
+		      jiffies_to_msecs(jiffies - r->began));
 }
 
 /**

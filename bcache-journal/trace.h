@@ -92,6 +92,48 @@ TRACE_EVENT(bj_flush,
 	TP_printk("%pU %u nodes", __entry->uuid, __entry->nodes)
 );
 
+/* A caller no longer waits for room in the journal. */
+TRACE_EVENT(bj_full,
+	TP_PROTO(const struct cache_set *c, u64 first, u64 last,
+		 unsigned int blocks, unsigned int ms),
+	TP_ARGS(c, first, last, blocks, ms),
+	TP_STRUCT__entry(
+		__array(u8, uuid, 16)
+		__field(u64, first)
+		__field(u64, last)
+		__field(unsigned int, blocks)
+		__field(unsigned int, ms)
+	),
+	TP_fast_assign(
+		memcpy(__entry->uuid, c->set_uuid, 16);
+		__entry->first = first;
+		__entry->last = last;
+		__entry->blocks = blocks;
+		__entry->ms = ms;
+	),
+	TP_printk("%pU %u ms, now seq %llu-%llu are in use and %u blocks free",
+		  __entry->uuid, __entry->ms, __entry->first, __entry->last,
+		  __entry->blocks)
+);
+
+/* The keys of a jset have been inserted again. */
+TRACE_EVENT(bj_replay,
+	TP_PROTO(const struct cache_set *c, u64 seq, unsigned int keys),
+	TP_ARGS(c, seq, keys),
+	TP_STRUCT__entry(
+		__array(u8, uuid, 16)
+		__field(u64, seq)
+		__field(unsigned int, keys)
+	),
+	TP_fast_assign(
+		memcpy(__entry->uuid, c->set_uuid, 16);
+		__entry->seq = seq;
+		__entry->keys = keys;
+	),
+	TP_printk("%pU seq %llu, %u keys", __entry->uuid, __entry->seq,
+		  __entry->keys)
+);
+
 #ifndef BCACHE_JOURNAL_STOCK_TRACE
 #define BCACHE_JOURNAL_STOCK_TRACE
 

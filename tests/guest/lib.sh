@@ -165,6 +165,21 @@ side()
 	state_is attached && echo ours || echo stock
 }
 
+# has_events: the module has tracepoints, which the kernel creates from 6.12 on
+# record NAME: record that tracepoint from now on; recorded NAME: print how often it fired
+has_events()
+{
+	[ -e /sys/kernel/tracing/events/bcache_journal ]
+}
+record()
+{
+	! has_events || echo 1 >"/sys/kernel/tracing/events/bcache_journal/$1/enable"
+}
+recorded()
+{
+	grep -c "$1:" /sys/kernel/tracing/trace
+}
+
 wait_attached()
 {
 	wait_for 240 state_is attached || fail "not attached"
