@@ -3,21 +3,22 @@
  * DOC: debugfs
  *
  * /sys/kernel/debug/xe_pagefault/<device>-gt<N> shows, in readable form, the queues,
- * the faults by kind and verdict, the latency, and the most recent refused faults. See
- * docs/ABI/debugfs-xe-pagefault.
+ * the faults by kind and verdict, the latency, the busiest address spaces, and the most
+ * recent refused faults. See docs/ABI/debugfs-xe-pagefault.
  */
 
 #include <linux/debugfs.h>
 #include <linux/math64.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/timekeeping.h>
 
 #include "pagefault.h"
 
 static struct dentry *root;
 
-#define XPF_SHOWN 16 /* services under way: those that began first */
+#define XPF_SHOWN 16 /* services under way, and address spaces */
 #define NAME_LEN 64 /* "<PCI address>-gt<N>", with room to spare */
 
 /* A copy of the statistics, made under the lock. */
@@ -34,6 +35,7 @@ struct xpf_snapshot {
 		u64 addr;
 		unsigned long since;
 	} serving[XPF_SHOWN];
+	struct xpf_account accounts[XPF_ACCOUNTS];
 };
 
 static void xpf_show_faults(struct seq_file *m, const struct xpf_stats *s)
@@ -77,6 +79,66 @@ static void xpf_show_latency(struct seq_file *m, const struct xpf_stats *s)
 		seq_printf(m, "  %s %8lu  %llu\n",
 			   i < XPF_HISTOGRAM - 1 ? " <" : ">=",
 			   1UL << min(i, XPF_HISTOGRAM - 2U), s->latency[i]);
+}
+
+/* The mean time by stage. */
+static void xpf_show_stages(struct seq_file *m, const struct xpf_stats *s)
+{
+	u64 answered = 0;
+	unsigned int i;
+
+	for (i = 0; i < XPF_VERDICTS; i++)
+		answered += s->verdicts[i];
+	if (!answered)
+		return;
+	seq_puts(m, "\nof that, on average (ns)\n");
+	for (i = 0; i < XPF_STAGES; i++)
+		seq_printf(m, "  %-36s %llu\n", xpf_stages[i],
+			   div64_u64(s->ns[i], answered));
+}
+
+static u64 xpf_time_of(const struct xpf_account *a)
+{
+	unsigned int i;
+	u64 ns = 0;
+
+	for (i = 0; i < XPF_STAGES; i++)
+		ns += a->ns[i];
+	return ns;
+}
+
+static int xpf_compare(const void *a, const void *b)
+{
+	u64 x = xpf_time_of(a), y = xpf_time_of(b);
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* The address spaces that have waited longest, the sum over their faults. */
+static void xpf_show_accounts(struct seq_file *m, struct xpf_snapshot *snap)
+{
+	const struct xpf_account *a = snap->accounts;
+	unsigned int i;
+
+	sort(snap->accounts, XPF_ACCOUNTS, sizeof(*a), xpf_compare, NULL);
+	if (!a->faults)
+		return;
+	seq_puts(
+		m,
+		"\nbusiest address spaces, and their time in all (ms)\n    ASID      faults   refused");
+	for (i = 0; i < XPF_STAGES; i++)
+		seq_printf(m, " %11s", xpf_stages[i]);
+	seq_puts(m, "  process\n");
+	for (; a < snap->accounts + XPF_SHOWN && a->faults; a++) {
+		seq_printf(m, "  %6u %11llu %9llu", a->asid, a->faults,
+			   a->refused);
+		for (i = 0; i < XPF_STAGES; i++)
+			seq_printf(m, " %11llu",
+				   div_u64(a->ns[i], NSEC_PER_MSEC));
+		seq_printf(m, "  %s[%d]\n",
+			   a->owner.pid ? a->owner.comm : "unknown",
+			   a->owner.pid);
+	}
 }
 
 static void xpf_show_refused(struct seq_file *m,
@@ -145,7 +207,7 @@ static void xpf_show_serving(struct seq_file *m,
 static int xpf_gt_show(struct seq_file *m, void *unused)
 {
 	struct xpf_gt *gt = m->private;
-	struct xpf_snapshot *snap = kmalloc(sizeof(*snap), GFP_KERNEL);
+	struct xpf_snapshot *snap = kvmalloc(sizeof(*snap), GFP_KERNEL);
 	const struct xpf_stats *s;
 
 	if (!snap)
@@ -158,6 +220,7 @@ static int xpf_gt_show(struct seq_file *m, void *unused)
 	snap->generation = gt->generation;
 	xpf_copy_serving(snap, gt);
 	memcpy(snap->refused, gt->refused, sizeof(snap->refused));
+	memcpy(snap->accounts, gt->accounts, sizeof(snap->accounts));
 	spin_unlock_irq(&gt->lock);
 
 	seq_printf(m, "%s GT%u, generation %u of its GuC\n",
@@ -175,8 +238,10 @@ static int xpf_gt_show(struct seq_file *m, void *unused)
 	xpf_show_serving(m, snap);
 	xpf_show_faults(m, s);
 	xpf_show_latency(m, s);
+	xpf_show_stages(m, s);
+	xpf_show_accounts(m, snap);
 	xpf_show_refused(m, snap);
-	kfree(snap);
+	kvfree(snap);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(xpf_gt);

@@ -63,7 +63,9 @@ static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 
 	gt->pool = vzalloc(array_size(PFD_PDATA_SPACE, sizeof(*gt->pool)));
 	gt->queues = kvcalloc(XPF_QUEUES, sizeof(*gt->queues), GFP_KERNEL);
-	if (!gt->pool || !gt->queues) {
+	gt->accounts =
+		kvcalloc(XPF_ACCOUNTS, sizeof(*gt->accounts), GFP_KERNEL);
+	if (!gt->pool || !gt->queues || !gt->accounts) {
 		kobject_put(&gt->kobj);
 		return NULL;
 	}

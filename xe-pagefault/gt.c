@@ -100,6 +100,7 @@ void xpf_gt_release(struct xpf_gt *gt)
 {
 	vfree(gt->pool);
 	kvfree(gt->queues);
+	kvfree(gt->accounts);
 	drm_dev_put(gt->drm);
 	kfree(gt);
 }

@@ -65,6 +65,7 @@
 #define XPF_HISTOGRAM 24 /* buckets: powers of two of a microsecond */
 #define XPF_REFUSED 32 /* number of refused faults to remember */
 #define XPF_ACCESS_COUNTERS 256 /* notifications in the ring */
+#define XPF_ACCOUNTS 256 /* address spaces with an account */
 
 /*
  * The outcome of a fault: it is served, refused for some cause, or gets no reply. A
@@ -118,6 +119,16 @@ struct xpf_list {
 	u32 tail;
 };
 
+/* Where the time between the GuC's message and the reply goes. */
+enum xpf_stage {
+	XPF_IN_QUEUE, /* all other time */
+	XPF_AT_LOCK, /* waiting for vm->lock */
+	XPF_PAGES, /* getting memory */
+	XPF_TABLES, /* updating page tables */
+	XPF_REPLYING, /* getting the reply into the H2G ring */
+	XPF_STAGES,
+};
+
 /* The process that created a VM; pid is 0 if it is not known. */
 struct xpf_owner {
 	pid_t pid;
@@ -128,6 +139,22 @@ struct xpf_owner {
 struct xpf_near {
 	u64 start, end;
 	const char *kind;
+};
+
+/**
+ * struct xpf_account - the answered faults of an address space
+ * @asid:	the address space
+ * @owner:	its process
+ * @faults:	number of faults; 0 if the account is not used
+ * @refused:	number of those that were refused
+ * @ns:		their time by stage
+ */
+struct xpf_account {
+	u32 asid;
+	struct xpf_owner owner;
+	u64 faults;
+	u64 refused;
+	u64 ns[XPF_STAGES];
 };
 
 /**
@@ -167,6 +194,8 @@ struct xpf_served {
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
  * @near:	the VMA that the last service found. Of the worker
+ * @mark:	when its current stage began, local_clock(). Of the worker
+ * @spent:	ns by stage of the services since the last reply. Of the worker
  *
  * Guarded by xpf_gt.lock, unless noted.
  */
@@ -188,6 +217,8 @@ struct xpf_queue {
 	u64 addr;
 	unsigned long since;
 	struct xpf_near near;
+	u64 mark;
+	u64 spent[XPF_STAGES];
 };
 
 /* A fault that was refused. */
@@ -217,6 +248,7 @@ struct xpf_stats {
 	u64 retries; /* services that were tried again */
 	u64 parked; /* services that had to wait for another of the process */
 	u64 latency[XPF_HISTOGRAM];
+	u64 ns[XPF_STAGES]; /* of the answered faults */
 	u64 guc_starts;
 	u64 acc; /* access-counter notifications */
 	u64 acc_migrated;
@@ -248,6 +280,7 @@ struct xpf_stats {
  * @acc_used: number of notifications in the ring
  * @acc_work: serves the notifications
  * @stats:	statistics
+ * @accounts:	of the last address spaces, by the low bits of the ASID
  * @refused:	ring of the last refused faults
  * @nr_refused:	total number of refused faults
  * @err_limit:	rate limit of messages about errors of the GuC
@@ -277,6 +310,7 @@ struct xpf_gt {
 	unsigned int acc_used;
 	struct work_struct acc_work;
 	struct xpf_stats stats;
+	struct xpf_account *accounts;
 	struct xpf_refused refused[XPF_REFUSED];
 	unsigned int nr_refused;
 	struct ratelimit_state err_limit;
@@ -300,7 +334,8 @@ struct xpf_gt {
  * @find_vma:	find the VMA at an address, or NULL. vm->lock is held
  * @populate:	map the page of a fault in the page tables of the GT's tile.
  *		vm->lock is held for writing. Returns 0; -EAGAIN if memory changed
- *		meanwhile, which the worker tries again; or an error. Sets *why on errors
+ *		meanwhile, which the worker tries again; or an error. Sets *why on errors,
+ *		and, with a call of xpf_stage(), when it has the memory
  * @migrate:	move the BO of a VMA to the memory that the tile's GPU accesses best.
  *		vm->lock is held for reading. Returns 1 if the BO moved, 0 if it may
  *		stay, or an error
@@ -313,7 +348,7 @@ struct xpf_port {
 	bool prefetch;
 	bool retry_memory;
 	struct xe_vma *(*find_vma)(struct xe_vm *vm, u64 addr);
-	int (*populate)(struct xe_gt *gt, struct xe_vma *vma,
+	int (*populate)(struct xpf_queue *q, struct xe_vma *vma,
 			const struct pagefault *pf, enum xpf_verdict *why);
 	int (*migrate)(struct xe_gt *gt, struct xe_vma *vma);
 	void (*refused)(struct xe_gt *gt, const struct pagefault *pf);
@@ -357,7 +392,7 @@ void xpf_share_end(struct xpf_queue *q);
 void xpf_share_wait(struct xpf_gt *gt);
 
 /* reply.c */
-void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict);
+void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict);
 
 /* access_counter.c */
 void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len);
@@ -388,7 +423,11 @@ void xpf_announce(struct xpf_queue *q, const struct pagefault *pf,
 extern const char *const xpf_accesses[];
 extern const char *const xpf_types[];
 const char *xpf_verdict_name(enum xpf_verdict verdict);
+extern const char *const xpf_stages[];
+void xpf_stage(struct xpf_queue *q, enum xpf_stage stage);
 void xpf_count_latency(struct xpf_gt *gt, u64 ns);
+void xpf_count_replies(struct xpf_queue *q, u32 first, enum xpf_verdict verdict,
+		       u32 n, u64 ns, u64 replying);
 void xpf_count_malformed(struct xpf_gt *gt);
 
 /* sysfs.c */

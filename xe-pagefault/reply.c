@@ -57,28 +57,31 @@ static enum xpf_outcome xpf_send(struct xpf_gt *gt, const struct xpf_fault *f,
 
 /**
  * xpf_reply - answer a list of faults
- * @gt: the GT
+ * @q: their queue, in whose worker this is called
  * @first: from xpf_queue_take()
  * @verdict: the verdict on all of them
  *
- * Called in a worker, with no lock held. Sending waits for room in the H2G ring,
+ * Called with no lock held. Sending waits for room in the H2G ring,
  * and may run the G2H handlers.
  */
-void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict)
+void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 {
+	struct xpf_gt *gt = q->gt;
 	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
-	u32 i;
+	u64 begin = ktime_get_ns(), sum = 0, replying = 0;
+	u32 i, n = 0;
 
 	for (i = first; i != XPF_NONE; i = gt->pool[i].next) {
 		const struct xpf_fault *f = &gt->pool[i];
 		enum xpf_outcome outcome;
-		u64 ns;
+		u64 now, ns;
 
 		mutex_lock(&ct->lock);
 		outcome = xpf_send(gt, f, verdict);
 		mutex_unlock(&ct->lock);
 
-		ns = ktime_get_ns() - f->received;
+		now = ktime_get_ns();
+		ns = now - f->received;
 		trace_xpf_ack(gt, &f->pf, xpf_is_refused(verdict),
 			      outcome == SENT, ns);
 
@@ -86,7 +89,9 @@ void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict)
 		switch (outcome) {
 		case SENT:
 			xpf_count_latency(gt, ns);
-			gt->stats.verdicts[verdict]++;
+			n++;
+			sum += ns;
+			replying += now - begin;
 			break;
 		case STALE:
 			gt->stats.stale++;
@@ -97,4 +102,5 @@ void xpf_reply(struct xpf_gt *gt, u32 first, enum xpf_verdict verdict)
 		}
 		spin_unlock_irq(&gt->lock);
 	}
+	xpf_count_replies(q, first, verdict, n, sum, replying);
 }

@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/list.h>
 #include <linux/rwsem.h>
+#include <linux/sched/clock.h>
 #include <linux/xarray.h>
 
 #include "pagefault.h"
@@ -88,7 +89,6 @@ static void xpf_note_near(struct xpf_near *near, const struct xe_vma *vma)
 static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 			      const struct pagefault *pf, enum xpf_verdict *why)
 {
-	struct xe_gt *gt = q->gt->stock;
 	struct xe_vma *vma;
 	bool mirror;
 	int err;
@@ -117,7 +117,7 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 	}
 
 	mirror = vma_is_mirror(vma);
-	err = xpf_port.populate(gt, vma, pf, why);
+	err = xpf_port.populate(q, vma, pf, why);
 	if (err)
 		return err;
 
@@ -174,8 +174,11 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		return -EINVAL;
 
 	if (xpf_share_begin(q, vm, pf->addr)) {
+		q->mark = local_clock();
 		down_write(&vm->lock);
+		xpf_stage(q, XPF_AT_LOCK);
 		err = xpf_service_locked(q, vm, pf, why);
+		xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
 		up_write(&vm->lock);
 	} else {
 		*why = XPF_PARKED;

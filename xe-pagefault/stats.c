@@ -6,6 +6,8 @@
  */
 
 #include <linux/log2.h>
+#include <linux/sched/clock.h>
+#include <linux/string.h>
 #include <linux/time64.h>
 
 #include "pagefault.h"
@@ -62,6 +64,77 @@ void xpf_count_latency(struct xpf_gt *gt, u64 ns)
 	u64 us = ns / NSEC_PER_USEC;
 
 	gt->stats.latency[us ? min(ilog2(us) + 1, XPF_HISTOGRAM - 1) : 0]++;
+}
+
+const char *const xpf_stages[XPF_STAGES] = {
+	[XPF_IN_QUEUE] = "queue", [XPF_AT_LOCK] = "VM lock",
+	[XPF_PAGES] = "memory",	  [XPF_TABLES] = "page tables",
+	[XPF_REPLYING] = "reply",
+};
+
+/**
+ * xpf_stage - a stage of a service has ended, and the next begins
+ * @q: queue, in whose worker this is called
+ * @stage: the stage that has ended
+ */
+void xpf_stage(struct xpf_queue *q, enum xpf_stage stage)
+{
+	u64 now = local_clock();
+
+	/* not monotonic across CPUs if the TSC is unstable */
+	if ((s64)(now - q->mark) > 0)
+		q->spent[stage] += now - q->mark;
+	q->mark = now;
+}
+
+static void xpf_add_stages(u64 *ns, const u64 *spent)
+{
+	unsigned int i;
+
+	for (i = 0; i < XPF_STAGES; i++)
+		ns[i] += spent[i];
+}
+
+/**
+ * xpf_count_replies - count answered faults, and where their time went
+ * @q: their queue, in whose worker this is called. Its @spent is taken
+ * @first: the first of the faults
+ * @verdict: the verdict on all of them
+ * @n: number of replies that were sent
+ * @ns: sum of the times from the G2H message to the reply in the H2G ring
+ * @replying: the part of it that sending took
+ *
+ * Called without locks. Faults of several ASIDs, which can only be answered together if
+ * there are more ASIDs than queues, go to the account of the first.
+ */
+void xpf_count_replies(struct xpf_queue *q, u32 first, enum xpf_verdict verdict,
+		       u32 n, u64 ns, u64 replying)
+{
+	struct xpf_gt *gt = q->gt;
+	u32 asid = gt->pool[first].pf.asid;
+	struct xpf_account *a = &gt->accounts[asid % XPF_ACCOUNTS];
+	u64 known;
+
+	if (!n)
+		goto out;
+	known = q->spent[XPF_AT_LOCK] + q->spent[XPF_PAGES] +
+		q->spent[XPF_TABLES] + replying;
+	q->spent[XPF_REPLYING] = replying;
+	q->spent[XPF_IN_QUEUE] = ns - min(ns, known);
+
+	spin_lock_irq(&gt->lock);
+	gt->stats.verdicts[verdict] += n;
+	xpf_add_stages(gt->stats.ns, q->spent);
+	if (a->asid != asid || !a->faults)
+		*a = (struct xpf_account){ .asid = asid };
+	if (q->asid == asid && q->owner.pid)
+		a->owner = q->owner;
+	a->faults += n;
+	a->refused += xpf_is_refused(verdict) ? n : 0;
+	xpf_add_stages(a->ns, q->spent);
+	spin_unlock_irq(&gt->lock);
+out:
+	memset(q->spent, 0, sizeof(q->spent));
 }
 
 /**

@@ -54,8 +54,10 @@ static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
 	if (time_after(jiffies, q->until))
 		return false;
 
-	if (err == -ENOMEM)
+	if (err == -ENOMEM) {
 		msleep(MEMORY_DELAY_MS);
+		xpf_stage(q, XPF_PAGES);
+	}
 	spin_lock_irq(&gt->lock);
 	gt->stats.retries++;
 	spin_unlock_irq(&gt->lock);
@@ -129,7 +131,7 @@ static void xpf_worker(struct work_struct *work)
 				queue_work(gt->wq, work);
 			break;
 		}
-		xpf_reply(gt, i, verdict);
+		xpf_reply(q, i, verdict);
 		if (xpf_is_refused(verdict))
 			xpf_announce(q, &gt->pool[i].pf, verdict);
 		xpf_queue_free(gt, i);

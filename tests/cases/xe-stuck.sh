@@ -43,6 +43,16 @@ under_way()
 	grep -q "^under way: $1, waiting for another of their process: $2\$" /run/way
 }
 
+# waited NAME STAGE: the faults of one address space of that process waited there for 2 s, and
+# hardly elsewhere: 4 for its turn, 6 for memory
+waited()
+{
+	cat "$dir"/*-gt0 "$dir"/*-gt1 2>/dev/null | sed -n '/^busiest/,/^$/p' >/run/busiest
+	awk -v process="xe-client[${pids[$1]}]" -v stage="$2" '
+		$9 == process && $stage >= 2000 && $4 + $5 + $6 + $7 + $8 - $stage < 2000 { found = 1 }
+		END { exit !found }' /run/busiest
+}
+
 none_queued()
 {
 	[ "$(ours queued)" = 0 ]
@@ -72,9 +82,12 @@ if [ "$SIDE" = ours ]; then
 	say "a larger share, while faults wait"
 	stuck more 3
 	wait_for 30 under_way 1 2 || fail "$(grep 'under way' /run/way)"
+	sleep 3
 	echo 16 >/sys/module/xe_pagefault/parameters/per_process
 	touch /tmp/more.go
 	wait "${pids[more]}" || fail "$(cat /run/more)"
+	waited more 6 && waited more 4 || fail "$(cat /run/busiest)"
+	cat /run/busiest
 	umount /tmp/more
 	unset "pids[more]"
 fi

@@ -84,9 +84,10 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	return 0;
 }
 
-static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
+static int xpf_try_once(struct xpf_queue *q, struct xe_vma *vma, bool in_vram,
 			enum xpf_verdict *why)
 {
+	struct xe_tile *tile = q->gt->stock->tile;
 	struct drm_exec exec;
 	u32 was;
 	int err;
@@ -98,6 +99,7 @@ static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 		drm_exec_retry_on_contention(&exec);
 		if (!err) {
 			*why = XPF_BIND;
+			xpf_stage(q, XPF_PAGES);
 			err = xpf_bind(&exec, tile, vma);
 		}
 		if (err)
@@ -107,10 +109,10 @@ static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 	return err;
 }
 
-static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
+static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 			const struct pagefault *pf, enum xpf_verdict *why)
 {
-	struct xe_tile *tile = gt->tile;
+	struct xe_tile *tile = q->gt->stock->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
 	bool in_vram = atomic && intel_device_info_is_dgfx(&tile->xe->info) &&
 		       !(vma->gpuva.flags & DRM_GPUVA_SPARSE);
@@ -126,7 +128,7 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 	}
 
 	err = xpf_repin(vma, why);
-	return err ?: xpf_try_once(tile, vma, in_vram, why);
+	return err ?: xpf_try_once(q, vma, in_vram, why);
 }
 
 static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)

@@ -78,9 +78,12 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	return 0;
 }
 
-/* Runs one transaction: binds the VMA if @rebind, else returns 1 if the BO moved. */
-static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
-			bool rebind, enum xpf_verdict *why)
+/*
+ * Runs one transaction: binds the VMA for a fault of queue @q or, if that is NULL, returns 1
+ * if the BO moved.
+ */
+static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
+			struct xe_vma *vma, bool in_vram, enum xpf_verdict *why)
 {
 	struct xe_validation_ctx ctx;
 	struct drm_exec exec;
@@ -94,8 +97,9 @@ static int xpf_try_once(struct xe_tile *tile, struct xe_vma *vma, bool in_vram,
 		*why = XPF_MEMORY;
 		err = xpf_lock_and_back(&exec, tile, vma, in_vram, &was, why);
 		drm_exec_retry_on_contention(&exec);
-		if (!err && rebind) {
+		if (!err && q) {
 			*why = XPF_BIND;
+			xpf_stage(q, XPF_PAGES);
 			err = xpf_bind(&exec, tile, vma);
 		} else if (!err) {
 			err = bo_placement(vma_to_bo(vma)) != was;
@@ -118,9 +122,10 @@ static void xpf_count_stock(struct xe_gt *gt, const struct xe_vma *vma)
 #endif
 }
 
-static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
+static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 			const struct pagefault *pf, enum xpf_verdict *why)
 {
+	struct xe_gt *gt = q->gt->stock;
 	struct xe_tile *tile = gt->tile;
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
 	int in_vram, err;
@@ -144,7 +149,7 @@ static int xpf_populate(struct xe_gt *gt, struct xe_vma *vma,
 		return 0;
 
 	err = xpf_repin(vma, why);
-	return err ?: xpf_try_once(tile, vma, in_vram, true, why);
+	return err ?: xpf_try_once(q, tile, vma, in_vram, why);
 }
 
 /* User space may have set the placement of the BO with xe's madvise ioctl. */
@@ -153,7 +158,7 @@ static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
 	enum xpf_verdict why;
 
-	return in_vram > 0 ? xpf_try_once(gt->tile, vma, true, false, &why) : 0;
+	return in_vram > 0 ? xpf_try_once(NULL, gt->tile, vma, true, &why) : 0;
 }
 
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
