@@ -43,11 +43,38 @@ struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
 	return NULL;
 }
 
+/*
+ * Empty all queues of a GT, with gt->lock held. There may be 65536 faults, so do not look
+ * at each; xpf_ack is not traced for them.
+ */
+static void xpf_drop_queued(struct xpf_gt *gt)
+{
+	struct xpf_queue *q;
+	unsigned int i;
+
+	if (!gt->waiting)
+		return;
+	for (i = 0; i < ARRAY_SIZE(gt->busy); i++) {
+		hlist_for_each_entry(q, &gt->busy[i], node) {
+			if (q->faults.head == XPF_NONE)
+				continue;
+			gt->pool[q->faults.tail].next = gt->free;
+			gt->free = q->faults.head;
+			q->faults.head = XPF_NONE;
+		}
+	}
+	gt->stats.stale += gt->waiting;
+	gt->stats.queued -= gt->waiting;
+	gt->waiting = 0;
+}
+
 #define GUC_SEEN 1 /* the mark: any value but 0 */
 
 /**
  * xpf_note_guc_start - begin a new generation if the GuC was started
  * @gt: GT, with gt->lock held
+ *
+ * No reply can leave to a fault of the previous GuC: those in the queues are dropped.
  *
  * The stock driver sets info.tail of the G2H ring to 0 when it registers the ring
  * with a GuC that has just been started. If this function finds the 0, it writes
@@ -62,8 +89,8 @@ struct xpf_gt *xpf_gt_find(const struct xe_gt *stock)
  * - guc_ctb_snapshot_capture() and guc_ctb_snapshot_print(), for debugfs and
  *   coredumps, which show 1 instead of 0
  *
- * Worst race: device.c, or a reply to a fault from before the start, writes the
- * mark between the two steps of guc_ct_ctb_g2h_init(). If the compiler makes that
+ * Worst race: device.c, or the worker of a fault from before the start, writes
+ * the mark between the two steps of guc_ct_ctb_g2h_init(). If the compiler makes that
  * function read the field back, which it has no reason to do, info.space is one
  * dword too small until the next start: the stock driver has one fewer of its
  * 16,383 credits. info.space can't become too large, and nothing underflows. (7.2
@@ -88,8 +115,34 @@ u32 xpf_note_guc_start(struct xpf_gt *gt)
 		gt->stats.acc_ignored += gt->acc_used;
 		gt->acc_used = 0;
 		gt->generation++;
+		xpf_drop_queued(gt);
 	}
 	return gt->generation;
+}
+
+/**
+ * xpf_ct_is_up - can replies leave?
+ * @gt: GT
+ *
+ * Any context. The answer may change at once, unless the caller holds ct->lock; but a
+ * caller that holds gt->lock and is told that the CT is down knows that no fault of a
+ * later GuC is in a queue: the handlers only run while the CT is up.
+ */
+bool xpf_ct_is_up(const struct xpf_gt *gt)
+{
+	return READ_ONCE(gt->stock->uc.guc.ct.state) == XE_GUC_CT_STATE_ENABLED;
+}
+
+/**
+ * xpf_give_up_ct - drop the queued faults, unless the CT is up after all
+ * @gt: GT, without gt->lock held
+ */
+void xpf_give_up_ct(struct xpf_gt *gt)
+{
+	spin_lock_irq(&gt->lock);
+	if (!xpf_ct_is_up(gt))
+		xpf_drop_queued(gt);
+	spin_unlock_irq(&gt->lock);
 }
 
 /**

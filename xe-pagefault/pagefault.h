@@ -49,7 +49,8 @@
  * served it or another fault whose service resolves both. There is no reply if
  * - the GuC that reported the fault has since been reset: every start of a GuC
  *   begins a new generation, and a reply is only sent under ct->lock and in the
- *   generation of its fault; or
+ *   generation of its fault. Faults in the queues are then dropped, as they are if
+ *   the CT goes down and stays down; or
  * - the CT does not accept the reply, which is logged and counted.
  */
 
@@ -113,7 +114,7 @@ struct xpf_fault {
 	u32 next;
 };
 
-/* A list of faults; in a queue, oldest first. */
+/* A list of faults; in a queue, oldest first. If head is XPF_NONE, tail is undefined. */
 struct xpf_list {
 	u32 head;
 	u32 tail;
@@ -271,6 +272,7 @@ struct xpf_stats {
  * @pool:	as many faults as the GuC can distinguish, so always enough
  * @free:	list of the unused faults of the pool
  * @queues:	one for each ASID with faults
+ * @waiting:	number of faults in all queues; stats.queued includes those in service
  * @busy:	those with an ASID, hashed by it
  * @idle:	the others
  * @serving:	queues whose faults are being served
@@ -301,6 +303,7 @@ struct xpf_gt {
 	struct xpf_fault *pool;
 	u32 free;
 	struct xpf_queue *queues;
+	u32 waiting;
 	struct hlist_head busy[1 << XPF_BUSY_BITS];
 	struct hlist_head idle;
 	struct list_head serving;
@@ -403,6 +406,8 @@ extern struct list_head xpf_gts;
 extern struct mutex xpf_gts_lock;
 struct xpf_gt *xpf_gt_find(const struct xe_gt *stock);
 u32 xpf_note_guc_start(struct xpf_gt *gt);
+bool xpf_ct_is_up(const struct xpf_gt *gt);
+void xpf_give_up_ct(struct xpf_gt *gt);
 void xpf_gt_release(struct xpf_gt *gt);
 
 /* device.c */

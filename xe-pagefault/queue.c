@@ -10,11 +10,13 @@
  * All faults come from one pool that is as large as the PDATA space, by which the
  * GuC distinguishes open faults: the pool can't run out unless the GuC uses one
  * PDATA for two open faults. The stock driver sizes its queues by the number of EUs
- * and loses faults that do not fit, which leaves the EU waiting forever.
+ * and loses faults that do not fit, which leaves the EU waiting forever. A GuC that is
+ * started again may use every PDATA again, so gt.c then empties the queues.
  */
 
 #include <linux/hash.h>
 #include <linux/moduleparam.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 
 #include "pagefault.h"
@@ -64,6 +66,7 @@ static void xpf_queue_rest(struct xpf_queue *q)
 	hlist_add_head(&q->node, &q->gt->idle);
 	q->idle = true;
 	q->until = 0;
+	memset(q->spent, 0, sizeof(q->spent)); /* of faults that were dropped */
 }
 
 /**
@@ -81,9 +84,10 @@ struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
 	struct xpf_queue *q;
 	struct xpf_fault *f;
 	unsigned long flags;
-	u32 i;
+	u32 generation, i;
 
 	spin_lock_irqsave(&gt->lock, flags);
+	generation = xpf_note_guc_start(gt);
 	i = gt->free;
 	if (i == XPF_NONE) {
 		s->dropped++;
@@ -94,10 +98,11 @@ struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
 	gt->free = f->next;
 	f->pf = *pf;
 	f->received = ktime_get_ns();
-	f->generation = xpf_note_guc_start(gt);
+	f->generation = generation;
 	q = xpf_queue_of(gt, pf->asid);
 	f->number = q->received++;
 	xpf_list_push(gt, &q->faults, i);
+	gt->waiting++;
 
 	s->received[pf->access]++;
 	s->types[pf->type]++;
@@ -183,6 +188,7 @@ u32 xpf_queue_take(struct xpf_queue *q, bool *cured)
 	u32 first, last, next, n = 0;
 
 	spin_lock_irq(&gt->lock);
+	xpf_note_guc_start(gt);
 	first = q->faults.head;
 	if (first == XPF_NONE) {
 		xpf_queue_rest(q);
@@ -201,6 +207,7 @@ u32 xpf_queue_take(struct xpf_queue *q, bool *cured)
 	q->faults.head = gt->pool[last].next;
 	gt->pool[last].next = XPF_NONE;
 	gt->stats.coalesced += n;
+	gt->waiting -= n ?: 1;
 	*cured = n;
 out:
 	spin_unlock_irq(&gt->lock);
@@ -221,6 +228,7 @@ void xpf_queue_untake(struct xpf_queue *q, u32 i)
 	if (q->faults.head == XPF_NONE)
 		q->faults.tail = i;
 	q->faults.head = i;
+	gt->waiting++;
 	spin_unlock_irq(&gt->lock);
 }
 

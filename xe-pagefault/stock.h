@@ -6,6 +6,7 @@
 #ifndef XE_PAGEFAULT_STOCK_H
 #define XE_PAGEFAULT_STOCK_H
 
+#include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/container_of.h>
@@ -26,6 +27,11 @@ static inline struct xe_gt *guc_to_gt(struct xe_guc *guc)
 static inline struct xe_device *gt_to_xe(const struct xe_gt *gt)
 {
 	return gt->tile->xe;
+}
+
+static inline bool xe_device_wedged(const struct xe_device *xe)
+{
+	return atomic_read(&xe->wedged.flag);
 }
 
 static inline struct xe_vm *vma_to_vm(const struct xe_vma *vma)

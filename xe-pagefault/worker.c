@@ -31,6 +31,33 @@ MODULE_PARM_DESC(
 /* Delay before a service is tried again that found no memory. */
 #define MEMORY_DELAY_MS 20
 
+/* Poll interval and limit while the CT is down. */
+#define CT_POLL_MS 20
+#define CT_GIVE_UP (10 * HZ)
+
+/*
+ * While the CT is down, no reply can leave, so nothing is served. If it comes up with the
+ * same GuC (of a VF that has migrated), the faults still wait for replies; if with another
+ * one, they are dropped. So they are if the CT stays down: the device is wedged, or stock
+ * failed to start it. A fault that is being served when the CT goes down of a VF that
+ * migrates is lost, as it is with stock, which ignores that its reply can't leave.
+ */
+static void xpf_wait_for_ct(struct xpf_queue *q)
+{
+	unsigned long end = jiffies + CT_GIVE_UP;
+	struct xpf_gt *gt = q->gt;
+
+	while (READ_ONCE(q->faults.head) != XPF_NONE && !xpf_ct_is_up(gt)) {
+		if (xe_device_wedged(gt_to_xe(gt->stock)) ||
+		    time_after(jiffies, end)) {
+			xpf_give_up_ct(gt);
+			return;
+		}
+		msleep(CT_POLL_MS);
+		q->until = 0; /* this is not the fault of the memory */
+	}
+}
+
 /* May another attempt succeed? */
 static bool xpf_is_passing(int err, enum xpf_verdict why)
 {
@@ -105,6 +132,12 @@ static bool xpf_slice_over(struct xpf_queue *q, unsigned long end)
 	return over;
 }
 
+static u32 xpf_next(struct xpf_queue *q, bool *cured)
+{
+	xpf_wait_for_ct(q);
+	return xpf_queue_take(q, cured);
+}
+
 /*
  * If faults are left after the time slice, the queue goes to the end of the line. If it
  * is parked, share.c queues it again, perhaps while this still runs.
@@ -120,7 +153,7 @@ static void xpf_worker(struct work_struct *work)
 
 	/* A VM keeps the device awake, but a fault may outlive its VM. */
 	xe_pm_runtime_get(xe);
-	while ((i = xpf_queue_take(q, &cured)) != XPF_NONE) {
+	while ((i = xpf_next(q, &cured)) != XPF_NONE) {
 		enum xpf_verdict verdict = cured ? XPF_SERVED :
 						   xpf_judge(q, &gt->pool[i]);
 

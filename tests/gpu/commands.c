@@ -463,8 +463,10 @@ static void do_hold(struct words *w)
 	} else if (!strcmp(what, "g2h")) {
 		gt->guc.hold_g2h = hold;
 		guc_wake(gt);
+	} else if (!strcmp(what, "boot")) {
+		gt->guc.hold_boot = hold;
 	} else {
-		fail(w, "what must be irq, h2g or g2h");
+		fail(w, "what must be irq, h2g, g2h or boot");
 		return;
 	}
 	say(w, "ok");

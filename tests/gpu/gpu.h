@@ -392,7 +392,7 @@ struct guc {
 	u32 outs;
 	struct fault *faults, **faults_tail; /* waiting for room */
 	u32 waiting;
-	bool hold_h2g, hold_g2h, stalled;
+	bool hold_h2g, hold_g2h, hold_boot, stalled;
 	pthread_cond_t wake;
 	pthread_t thread;
 };

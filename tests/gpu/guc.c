@@ -184,6 +184,8 @@ void guc_reset(struct gt *gt)
  */
 void guc_boot(struct gt *gt)
 {
+	if (gt->guc.hold_boot)
+		return;
 	trace(gt->gpu, 2, "GuC%u: firmware runs", gt->id);
 	stop(gt);
 	memset(gt->guc.klv, 0, sizeof(gt->guc.klv));
