@@ -2,25 +2,26 @@
 /**
  * DOC: access counters
  *
- * ACCESS_COUNTER_NOTIFY reports that the GPU often accesses a range. In response,
- * xe moves the BO in that range to the memory that the GPU accesses best. Nothing
- * waits for this: there is no reply, and a notification that does not fit into the
- * ring is dropped. The stock driver never arms the counters; user space can do so by
- * writing them into its context.
+ * ACCESS_COUNTER_NOTIFY reports that the GPU often accesses a range, and which of the
+ * range's 32 blocks. In response, xe moves the BOs in these blocks to the memory that
+ * the GPU accesses best. Nothing waits for this: there is no reply, and a
+ * notification that finds no room is dropped. So the worker, of which a GT has one,
+ * never waits for the lock of a VM, which a fault may hold for long: it serves the
+ * other notifications, and tries again later. The stock driver never arms the
+ * counters; user space can do so by writing them into its context.
  */
 
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/rwsem.h>
 
 #include "pagefault.h"
 #include "stock.h"
 #include "trace.h"
 
-static void xpf_ignore(struct xpf_gt *gt, enum decode_result what)
-{
-	xpf_count_malformed(gt);
-	xpf_tell(gt, err, "access-counter notification ignored: %s\n",
-		 decode_error(what));
-}
+/* How often, and for how long, to look whether the lock of a VM is free. */
+#define LOCKED_POLL_MS 20
+#define LOCKED_GIVE_UP (3 * HZ)
 
 /**
  * xpf_access_counter_put - queue an access-counter notification
@@ -28,131 +29,198 @@ static void xpf_ignore(struct xpf_gt *gt, enum decode_result what)
  * @msg: payload of ACCESS_COUNTER_NOTIFY
  * @len: its length in dwords
  *
- * Any context.
+ * Any context, under ct->lock or ct->fast_lock.
  */
 void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len)
 {
+	enum decode_result bad;
+	struct access_counter ac;
+	struct xpf_count *c, *late;
 	unsigned long flags;
-	bool room;
 
-	if (len != ACC_DWORDS) {
-		xpf_ignore(gt, DECODE_LENGTH);
+	bad = access_counter_decode(msg, len, &ac);
+	if (bad) {
+		xpf_count_malformed(gt);
+		xpf_tell(gt, err, "access-counter notification ignored: %s\n",
+			 decode_error(bad));
 		return;
 	}
 
 	spin_lock_irqsave(&gt->lock, flags);
-	room = gt->acc_used < XPF_ACCESS_COUNTERS;
-	if (room) {
-		memcpy(gt->acc[gt->acc_head], msg, sizeof(gt->acc[0]));
-		gt->acc_head = (gt->acc_head + 1) % XPF_ACCESS_COUNTERS;
-		gt->acc_used++;
+	xpf_note_guc_start(gt);
+	c = list_first_entry_or_null(&gt->acc_free, struct xpf_count, node);
+	if (!c) {
+		/* one VM that stays locked must not use up the room of all others */
+		list_for_each_entry(late, &gt->acc_waiting, node) {
+			if (!late->until)
+				continue;
+			gt->stats.acc_ignored++;
+			c = late;
+			break;
+		}
+	}
+	if (c) {
+		list_move_tail(&c->node, &gt->acc_waiting);
+		c->ac = ac;
+		c->from = ac.base;
+		c->until = 0;
+		c->found = false;
+		c->moved = false;
+		c->err = 0;
 		gt->stats.acc++;
 	} else {
 		gt->stats.acc_dropped++;
 	}
 	spin_unlock_irqrestore(&gt->lock, flags);
-	if (room)
-		queue_work(gt->wq, &gt->acc_work);
+	if (c)
+		mod_delayed_work(gt->wq, &gt->acc_work, 0);
 }
 
-/* Returns 1 if a BO moved, 0 if there was no need, or an error with *why set. */
-static int xpf_access_counter_serve(struct xpf_gt *gt,
-				    const struct access_counter *ac,
-				    enum xpf_verdict *why)
+static void xpf_acc_fail(struct xpf_count *c, int err, enum xpf_verdict why)
 {
-	struct xe_vm *vm = xpf_vm_get(gt_to_xe(gt->stock), ac->asid, why);
+	if (c->err)
+		return;
+	c->err = err;
+	c->why = why;
+}
+
+/* Serve the next VMA in the blocks from c->from to @end. vm->lock is held. */
+static void xpf_acc_step(struct xpf_gt *gt, struct xpf_count *c,
+			 struct xe_vm *vm, u64 end)
+{
+	u64 last = min(end, vm->size);
 	struct xe_vma *vma = NULL;
-	int ret = 0;
-
-	if (!vm)
-		return -EINVAL;
-
-	down_read(&vm->lock);
-	if (vm->size)
-		vma = xe_vm_find_overlapping_vma(vm, access_counter_addr(ac),
-						 SZ_4K);
-	if (!vma) {
-		*why = vm->size ? XPF_NO_VMA : XPF_VM_CLOSED;
-		ret = -EINVAL;
-	} else if (vma_to_bo(vma)) {
-		/* Only BOs can be moved. */
-		stock_trace_xe_vma_acc(vma);
-		*why = XPF_MEMORY;
-		ret = xpf_port.migrate(gt->stock, vma);
-		/* The BO may not be in VRAM, or can't be moved now. */
-		if (ret == -EINVAL || ret == -EBUSY)
-			ret = 0;
-	}
-	up_read(&vm->lock);
-
-	xpf_vm_put(vm);
-	return ret;
-}
-
-static void xpf_access_counter_handle(struct xpf_gt *gt, const u32 *msg)
-{
-	enum xpf_verdict why = XPF_MALFORMED;
-	struct access_counter ac;
-	enum decode_result bad;
 	int ret;
 
-	bad = access_counter_decode(msg, ACC_DWORDS, &ac);
-	if (bad) {
-		xpf_ignore(gt, bad);
+	if (!vm->size)
+		xpf_acc_fail(c, -EINVAL, XPF_VM_CLOSED);
+	else if (c->from < last)
+		vma = xe_vm_find_overlapping_vma(vm, c->from, last - c->from);
+	if (!vma) {
+		c->from = end;
 		return;
 	}
 
-	ret = ac.notify ? 0 : xpf_access_counter_serve(gt, &ac, &why);
-	trace_xpf_count(gt, &ac, ret);
+	c->found = true;
+	c->from = vma->gpuva.va.addr + vma->gpuva.va.range;
+	/* Only BOs can be moved. */
+	if (!vma_to_bo(vma))
+		return;
+
+	stock_trace_xe_vma_acc(vma);
+	ret = xpf_port.migrate(gt->stock, vma);
+	c->moved |= ret > 0;
+	/* The BO may not be in VRAM, or can't be moved now. */
+	if (ret < 0 && ret != -EINVAL && ret != -EBUSY)
+		xpf_acc_fail(c, ret, XPF_MEMORY);
+}
+
+/* Returns false if the VM is locked. Drops the lock after each VMA: faults need it. */
+static bool xpf_acc_serve(struct xpf_gt *gt, struct xpf_count *c)
+{
+	enum xpf_verdict why = XPF_UNKNOWN_ASID;
+	bool locked = false;
+	struct xe_vm *vm;
+	u64 end;
+
+	if (c->ac.notify)
+		return true;
+
+	vm = xpf_vm_get(gt_to_xe(gt->stock), c->ac.asid, &why);
+	if (!vm) {
+		xpf_acc_fail(c, -EINVAL, why);
+		return true;
+	}
+	while (!locked && access_counter_next(&c->ac, &c->from, &end)) {
+		locked = !down_read_trylock(&vm->lock);
+		if (!locked) {
+			xpf_acc_step(gt, c, vm, end);
+			up_read(&vm->lock);
+		}
+	}
+	xpf_vm_put(vm);
+
+	if (!locked && !c->found)
+		xpf_acc_fail(c, -EINVAL, XPF_NO_VMA);
+	return !locked;
+}
+
+/* Returns false if it should be tried again. Otherwise the outcome is counted. */
+static bool xpf_acc_handle(struct xpf_gt *gt, struct xpf_count *c)
+{
+	int ret;
+
+	if (!xpf_acc_serve(gt, c)) {
+		if (!c->until)
+			c->until = (jiffies + LOCKED_GIVE_UP) | 1;
+		if (time_before(jiffies, c->until))
+			return false;
+	}
+
+	ret = c->err ?: c->moved;
+	trace_xpf_count(gt, &c->ac, ret);
 	if (ret < 0)
 		xpf_tell(
 			gt, info,
 			"hot range at 0x%llx of ASID %u not migrated: %s (%d)\n",
-			access_counter_addr(&ac), ac.asid,
-			xpf_verdict_name(why), ret);
+			c->ac.base, c->ac.asid, xpf_verdict_name(c->why), ret);
 
 	spin_lock_irq(&gt->lock);
 	gt->stats.acc_refused += ret < 0;
 	gt->stats.acc_migrated += ret > 0;
 	gt->stats.acc_ignored += !ret;
 	spin_unlock_irq(&gt->lock);
+	return true;
+}
+
+/* A suspended device is not woken: nothing accesses its ranges any more. */
+static void xpf_acc_worker(struct work_struct *work)
+{
+	struct xpf_gt *gt =
+		container_of(to_delayed_work(work), struct xpf_gt, acc_work);
+	struct xe_device *xe = gt_to_xe(gt->stock);
+	bool awake = xe_pm_runtime_get_if_active(xe);
+	bool locked = false, more;
+	struct xpf_count *c;
+	size_t left;
+
+	spin_lock_irq(&gt->lock);
+	for (left = list_count_nodes(&gt->acc_waiting); left; left--) {
+		c = list_first_entry_or_null(&gt->acc_waiting, struct xpf_count,
+					     node);
+		if (!c)
+			break;
+		list_del_init(&c->node);
+		gt->stats.acc_ignored += !awake;
+		spin_unlock_irq(&gt->lock);
+		more = awake && !xpf_acc_handle(gt, c);
+		locked |= more;
+		spin_lock_irq(&gt->lock);
+		list_add_tail(&c->node,
+			      more ? &gt->acc_waiting : &gt->acc_free);
+	}
+	more = !list_empty(&gt->acc_waiting);
+	spin_unlock_irq(&gt->lock);
+
+	if (more)
+		queue_delayed_work(gt->wq, &gt->acc_work,
+				   locked ? msecs_to_jiffies(LOCKED_POLL_MS) :
+					    0);
+	if (awake)
+		xe_pm_runtime_put(xe);
 }
 
 /**
- * xpf_access_counter_work - serve the notifications in the ring of a GT
- * @work: xpf_gt.acc_work
- *
- * A suspended device is not woken for them: nothing accesses its ranges any more.
+ * xpf_access_counters_init - set up the access counters of a GT
+ * @gt: GT, zeroed
  */
-void xpf_access_counter_work(struct work_struct *work)
+void xpf_access_counters_init(struct xpf_gt *gt)
 {
-	struct xpf_gt *gt = container_of(work, struct xpf_gt, acc_work);
-	struct xe_device *xe = gt_to_xe(gt->stock);
-	unsigned int left = XPF_ACCESS_COUNTERS;
-	bool awake = xe_pm_runtime_get_if_active(xe);
+	struct xpf_count *c;
 
-	while (left--) {
-		u32 msg[ACC_DWORDS];
-		unsigned int used;
-
-		spin_lock_irq(&gt->lock);
-		used = gt->acc_used;
-		if (used) {
-			gt->stats.acc_ignored += !awake;
-			memcpy(msg,
-			       gt->acc[(gt->acc_head - used) %
-				       XPF_ACCESS_COUNTERS],
-			       sizeof(msg));
-			gt->acc_used--;
-		}
-		spin_unlock_irq(&gt->lock);
-		if (!used)
-			break;
-		if (awake)
-			xpf_access_counter_handle(gt, msg);
-	}
-	if (READ_ONCE(gt->acc_used))
-		queue_work(gt->wq, work);
-	if (awake)
-		xe_pm_runtime_put(xe);
+	INIT_LIST_HEAD(&gt->acc_waiting);
+	INIT_LIST_HEAD(&gt->acc_free);
+	for (c = gt->acc; c < gt->acc + XPF_ACCESS_COUNTERS; c++)
+		list_add_tail(&c->node, &gt->acc_free);
+	INIT_DELAYED_WORK(&gt->acc_work, xpf_acc_worker);
 }

@@ -124,3 +124,28 @@ enum decode_result access_counter_decode(const u32 *msg, size_t len,
 		return DECODE_RANGE;
 	return DECODE_OK;
 }
+
+/**
+ * access_counter_next - find the next accessed blocks of a notification
+ * @ac: the notification
+ * @start: address, not below the base, at which to begin; set to the first address at
+ *	or after it that is in an accessed block
+ * @end: set to the end of the accessed blocks that follow each other from there
+ *
+ * Return: false if no accessed block is left.
+ */
+bool access_counter_next(const struct access_counter *ac, u64 *start, u64 *end)
+{
+	u64 size = ac->range / ACC_BLOCKS, i = (*start - ac->base) / size;
+
+	while (i < ACC_BLOCKS && !(ac->sub_granularity & 1U << i))
+		i++;
+	if (i >= ACC_BLOCKS)
+		return false;
+	if (*start < ac->base + i * size)
+		*start = ac->base + i * size;
+	while (i < ACC_BLOCKS && ac->sub_granularity & 1U << i)
+		i++;
+	*end = ac->base + i * size;
+	return true;
+}

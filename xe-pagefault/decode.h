@@ -95,12 +95,6 @@ void pagefault_reply(const struct pagefault *pf, bool refused,
 		     u32 reply[PFR_DWORDS]);
 enum decode_result access_counter_decode(const u32 *msg, size_t len,
 					 struct access_counter *ac);
-
-/* The address of the first block that was accessed, at which to look for a VMA. */
-static inline u64 access_counter_addr(const struct access_counter *ac)
-{
-	return ac->base + (u64)__builtin_ctz(ac->sub_granularity) *
-				  (ac->range / ACC_BLOCKS);
-}
+bool access_counter_next(const struct access_counter *ac, u64 *start, u64 *end);
 
 #endif

@@ -58,7 +58,7 @@ static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 			     DEFAULT_RATELIMIT_BURST);
 	/* so that no message says how many were left out */
 	ratelimit_set_flags(&gt->uevent_limit, RATELIMIT_MSG_ON_RELEASE);
-	INIT_WORK(&gt->acc_work, xpf_access_counter_work);
+	xpf_access_counters_init(gt);
 	kobject_init(&gt->kobj, &xpf_gt_ktype);
 
 	gt->pool = vzalloc(array_size(PFD_PDATA_SPACE, sizeof(*gt->pool)));
@@ -126,6 +126,7 @@ static void xpf_remove_gts(const struct device *dev)
 		list_del_rcu(&gt->node);
 		synchronize_rcu(); /* from here on the stock driver serves the GT */
 		xpf_share_wait(gt);
+		cancel_delayed_work_sync(&gt->acc_work);
 		xpf_debugfs_remove(gt);
 		destroy_workqueue(gt->wq);
 		kobject_put(&gt->kobj);

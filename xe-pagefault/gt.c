@@ -112,8 +112,8 @@ u32 xpf_note_guc_start(struct xpf_gt *gt)
 	if (!READ_ONCE(*mark)) {
 		WRITE_ONCE(*mark, GUC_SEEN);
 		gt->stats.guc_starts++;
-		gt->stats.acc_ignored += gt->acc_used;
-		gt->acc_used = 0;
+		gt->stats.acc_ignored += list_count_nodes(&gt->acc_waiting);
+		list_splice_init(&gt->acc_waiting, &gt->acc_free);
 		gt->generation++;
 		xpf_drop_queued(gt);
 	}

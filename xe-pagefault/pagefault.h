@@ -65,7 +65,7 @@
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* buckets: powers of two of a microsecond */
 #define XPF_REFUSED 32 /* number of refused faults to remember */
-#define XPF_ACCESS_COUNTERS 256 /* notifications in the ring */
+#define XPF_ACCESS_COUNTERS 256 /* notifications that may wait */
 #define XPF_ACCOUNTS 256 /* address spaces with an account */
 
 /*
@@ -222,6 +222,30 @@ struct xpf_queue {
 	u64 spent[XPF_STAGES];
 };
 
+/**
+ * struct xpf_count - an access-counter notification that waits to be served
+ * @node:	in xpf_gt.acc_waiting or xpf_gt.acc_free
+ * @ac:		the notification
+ * @from:	accessed blocks below this address have been served
+ * @until:	jiffies until which to wait for the VM, or 0 if its lock was free so far
+ * @found:	a VMA was found
+ * @moved:	a BO was moved
+ * @err:	the first error, or 0
+ * @why:	its cause
+ *
+ * On a list, guarded by xpf_gt.lock; otherwise of the worker.
+ */
+struct xpf_count {
+	struct list_head node;
+	struct access_counter ac;
+	u64 from;
+	unsigned long until;
+	bool found;
+	bool moved;
+	int err;
+	enum xpf_verdict why;
+};
+
 /* A fault that was refused. */
 struct xpf_refused {
 	u64 when; /* ns, CLOCK_MONOTONIC */
@@ -277,10 +301,10 @@ struct xpf_stats {
  * @idle:	the others
  * @serving:	queues whose faults are being served
  * @parked:	queues that wait until their process has fewer services under way
- * @acc:	ring of access-counter notifications
- * @acc_head: index for the next notification
- * @acc_used: number of notifications in the ring
- * @acc_work: serves the notifications
+ * @acc:	all access-counter notifications
+ * @acc_waiting: those to be served, oldest first
+ * @acc_free:	those not in use
+ * @acc_work:	serves them
  * @stats:	statistics
  * @accounts:	of the last address spaces, by the low bits of the ASID
  * @refused:	ring of the last refused faults
@@ -308,10 +332,10 @@ struct xpf_gt {
 	struct hlist_head idle;
 	struct list_head serving;
 	struct list_head parked;
-	u32 acc[XPF_ACCESS_COUNTERS][ACC_DWORDS];
-	unsigned int acc_head;
-	unsigned int acc_used;
-	struct work_struct acc_work;
+	struct xpf_count acc[XPF_ACCESS_COUNTERS];
+	struct list_head acc_waiting;
+	struct list_head acc_free;
+	struct delayed_work acc_work;
 	struct xpf_stats stats;
 	struct xpf_account *accounts;
 	struct xpf_refused refused[XPF_REFUSED];
@@ -398,8 +422,8 @@ void xpf_share_wait(struct xpf_gt *gt);
 void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict);
 
 /* access_counter.c */
+void xpf_access_counters_init(struct xpf_gt *gt);
 void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len);
-void xpf_access_counter_work(struct work_struct *work);
 
 /* gt.c */
 extern struct list_head xpf_gts;

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-access
-# about: access counters of each granularity move the right object to VRAM
+# about: access counters of each granularity move the right objects to VRAM
 # gpu: bmg media=off
 # sides: stock ours
 # timeout: 300
@@ -64,6 +64,31 @@ for g in "0 0x20000 5" "1 0x200000 9" "2 0x1000000 31" "3 0x4000000 30"; do
 		in_ram $ram || fail "stock was not expected to move the object"
 	fi
 done
+
+# Stock 6.12 moves only the first.
+say "objects in several blocks, two of them in one block, and one across two"
+moved=5
+[ "$SIDE" = ours ] || moved=${moves:+1}
+va=0x900000000 # 16 MiB, in blocks of 512 KiB
+objects="0x000000 0x080000 0x180000 0x280000 0xf10000 0xf40000 0xfc0000"
+for at in $objects; do
+	at=$((va + at))
+	size=65536
+	[ "$at" != $((va + 0x280000)) ] || size=$((0x100000)) # blocks 5 and 6
+	client bo a $at $size both
+	client prefetch a $at $size 0
+	ram=$((ram + size / 1024))
+done
+in_ram $ram || fail "not in system memory at first: $(</run/in_ram)"
+# blocks 0, 3, 6, 30: not the one at 0x080000 in block 1, nor that at 0xfc0000 in block 31
+gpu access-counter asid=first va=$va granularity=2 sub=0x40000049
+case $moved in
+5) ram=$((ram - 4 * 64 - 1024)) ;;
+1) ram=$((ram - 64)) ;;
+esac
+wait_for 30 in_ram $ram || fail "not $moved objects were moved: $(</run/in_ram)"
+sleep 1
+in_ram $ram || fail "not only $moved objects were moved: $(</run/in_ram)"
 
 say "unmapped address, nothing to move, unknown ASID, no sub-granularity, bad length"
 client userptr a 0x100000000 64K

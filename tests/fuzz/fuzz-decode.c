@@ -44,7 +44,8 @@ static void access_counter(const u32 *msg, size_t len)
 {
 	struct access_counter ac;
 	enum decode_result r = access_counter_decode(msg, len, &ac);
-	u64 addr;
+	u64 start, end, next;
+	u32 blocks = 0;
 
 	must(*decode_error(r));
 	if (r != DECODE_OK)
@@ -55,9 +56,14 @@ static void access_counter(const u32 *msg, size_t len)
 	must(ac.asid == msg[1] >> 12);
 	must(ac.notify == (msg[0] & 1));
 
-	addr = access_counter_addr(&ac);
-	must(addr >= ac.base && addr - ac.base < ac.range);
-	must(addr + ac.range / 32 >= addr);
+	for (start = ac.base; access_counter_next(&ac, &start, &end);
+	     start = end) {
+		must(start >= ac.base && end > start &&
+		     end - ac.base <= ac.range);
+		for (next = start; next < end; next += ac.range / 32)
+			blocks |= 1U << (next - ac.base) / (ac.range / 32);
+	}
+	must(blocks == ac.sub_granularity);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -161,25 +161,63 @@ static void access_counter_fields(void **state)
 		assert_int_equal(ac.sub_granularity, 0xc0000001);
 		assert_int_equal(ac.asid, 0xabcde);
 		assert_false(ac.notify);
-		assert_int_equal(access_counter_addr(&ac), ac.base);
 	}
 }
 
-static void access_counter_first_block(void **state)
+/* all accessed blocks are found, those that follow each other as one range */
+static void access_counter_blocks(void **state)
 {
-	u32 msg[] = { 1 << 5, 0, 1 << 8, 1 };
+	static const struct {
+		u32 dw0, dw1, granularity;
+		u64 found[4][2];
+	} t[] = {
+		/* vector 0x10: block 4 of 32 blocks of 64 KiB */
+		{ 1 << 5, 0, 1, { { 0x100040000, 0x100050000 } } },
+		/* only bit 31, which is in the other dword */
+		{ 0, 1, 1, { { 0x1001f0000, 0x100200000 } } },
+		/* bits 0, 2, 3 and 31 of blocks of 2 MiB */
+		{ 0xd << 1,
+		  1,
+		  3,
+		  { { 0x100000000, 0x100200000 },
+		    { 0x100400000, 0x100800000 },
+		    { 0x103e00000, 0x104000000 } } },
+		/* all of them */
+		{ ~1U, 1, 0, { { 0x100000000, 0x100020000 } } },
+	};
 	struct access_counter ac;
 
-	/* vector 0x10: block 4 of 32 blocks of 64 KiB */
-	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
-	assert_int_equal(access_counter_addr(&ac), 0x100040000);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		u32 msg[] = { t[i].dw0, t[i].dw1, t[i].granularity << 8, 1 };
+		u64 start, end, n = 0;
 
-	/* only bit 31, which is in the other dword */
-	msg[0] = 1;
-	msg[1] = 1;
-	assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
-	assert_true(ac.notify);
-	assert_int_equal(access_counter_addr(&ac), 0x1001f0000);
+		assert_int_equal(access_counter_decode(msg, 4, &ac), DECODE_OK);
+		for (start = ac.base; access_counter_next(&ac, &start, &end);
+		     start = end, n++) {
+			assert_int_equal(start, t[i].found[n][0]);
+			assert_int_equal(end, t[i].found[n][1]);
+		}
+		assert_int_equal(t[i].found[n][0], 0);
+	}
+
+	/* from inside a block, from a block that was not accessed, from behind them all */
+	ac = (struct access_counter){ .base = 0x100000000,
+				      .range = 2 << 20,
+				      .sub_granularity = 0x14 };
+	for (u64 from = 0; from <= 0x300000; from += 0x1000) {
+		u64 start = ac.base + from, end;
+		bool found = access_counter_next(&ac, &start, &end);
+
+		assert_int_equal(found, from < 0x50000);
+		if (!found)
+			continue;
+		assert_int_equal(start - ac.base, from < 0x20000 ? 0x20000 :
+						  from < 0x30000 ? from :
+						  from < 0x40000 ? 0x40000 :
+								   from);
+		assert_int_equal(end - ac.base,
+				 from < 0x30000 ? 0x30000 : 0x50000);
+	}
 }
 
 static void access_counter_refused(void **state)
@@ -221,7 +259,7 @@ int main(void)
 		cmocka_unit_test(fault_reserved_access),
 		cmocka_unit_test(reply_fields),
 		cmocka_unit_test(access_counter_fields),
-		cmocka_unit_test(access_counter_first_block),
+		cmocka_unit_test(access_counter_blocks),
 		cmocka_unit_test(access_counter_refused),
 	};
 
