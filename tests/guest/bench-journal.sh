@@ -10,21 +10,7 @@
 pairs=3 writes=1000 # settings, from tests/bench:
 . /job/bench.conf
 
-# null NAME MB NSEC CACHE: a disk in memory, each command of which takes NSEC; with CACHE,
-# it has a volatile write cache of so many MB
-null()
-{
-	local d=/sys/kernel/config/nullb/$1
-
-	mkdir "$d" && echo 1 >"$d/memory_backed" && echo "$2" >"$d/size" &&
-		echo 2 >"$d/irqmode" && echo 2 >"$d/queue_mode" && echo "$3" >"$d/completion_nsec" &&
-		echo 256 >"$d/hw_queue_depth" || fail "null_blk"
-	[ "$4" = 0 ] || echo "$4" >"$d/cache_size" || fail "cache_size"
-	[ ! -e "$d/fua" ] || echo 1 >"$d/fua"
-	echo 1 >"$d/power" || fail "null_blk: power"
-}
-
-writes_on_bcache()
+fio_on_bcache()
 {
 	fio --name=bench --filename=/dev/bcache0 --clocksource=clock_gettime --direct=1 \
 		--rw=randwrite --bs=4k --size=64M --randseed="$seed" --percentile_list=50:99 \
@@ -32,14 +18,15 @@ writes_on_bcache()
 		fail "fio: $(cat /run/fio.err)"
 }
 
-# stall DISK NAME COMMAND: the longest write while COMMAND runs
+# stall DISK KIND NAME COMMAND: the longest read or write (KIND) while COMMAND runs. Writes
+# also wait for the btree node that the stock driver writes now and then, reads do not.
 stall()
 {
-	writes_on_bcache --ioengine=psync --time_based --runtime=2 &
+	fio_on_bcache --ioengine=psync --time_based --runtime=2 --rw="rand$2" &
 	sleep 0.5
-	"$3"
+	"$4"
 	wait $! || fail "fio failed"
-	say "bench: disk=$1 row=$2 max=$(value write clat_ns max)"
+	say "bench: disk=$1 row=stall-$2-$3 max=$(value "$2" clat_ns max)"
 }
 
 # row DISK NAME OPTION...: a line with the figures of one run of fio
@@ -51,7 +38,7 @@ row()
 	[ "$name" != fdatasync ] || what=sync
 	sync
 	sleep 0.5 # of what is still being written
-	writes_on_bcache --number_ios="$writes" "$@"
+	fio_on_bcache --number_ios="$writes" "$@"
 	say "bench: disk=$disk row=$name side=$(side) iops=$(value write iops) p50=$(value "$what" 50.000000)" \
 		"p99=$(value "$what" 99.000000)"
 }
@@ -83,8 +70,8 @@ disk()
 	echo "/dev/nullb$(($1 - 1))"
 }
 
-modprobe bcache && modprobe null_blk nr_devices=0 || fail "no modules"
-mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config || fail "configfs"
+modprobe bcache || fail "no bcache"
+null_blk
 for kind in fast cached; do
 	case $kind in
 	fast) null nullb0 1024 20000 0 ;;
@@ -98,14 +85,15 @@ for kind in fast cached; do
 	row "$kind" warm --ioengine=libaio --iodepth=32 --number_ios=8000
 	for ((seed = 2; seed < pairs + 2; seed++)); do
 		rows "$kind"
-		stall "$kind" stall-neither :
-		stall "$kind" stall-attaching attach
+		stall "$kind" write neither :
+		stall "$kind" write attaching attach
+		stall "$kind" read neither :
 		rows "$kind"
-		stall "$kind" stall-detaching detach
+		stall "$kind" write detaching detach
+		stall "$kind" read attaching attach
+		stall "$kind" read detaching detach
 	done
 	stop_set
-	for d in nullb0 nullb1; do
-		echo 0 >"/sys/kernel/config/nullb/$d/power" && rmdir "/sys/kernel/config/nullb/$d" ||
-			fail "null_blk: $d is busy"
-	done
+	no_null nullb0
+	no_null nullb1
 done

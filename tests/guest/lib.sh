@@ -657,6 +657,37 @@ trials_done()
 	((wrong == 0 && ${trials-0} > 0)) || fail "$wrong of ${trials-0} trials wrong"
 }
 
+# --- simulated disks -------------------------------------------------------------
+
+# null_blk: load the driver of the simulated disks
+null_blk()
+{
+	modprobe null_blk nr_devices=0 || fail "no null_blk"
+	mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config ||
+		fail "configfs"
+}
+
+# null NAME MB NSEC CACHE: a disk in memory, each command of which takes NSEC; with CACHE,
+# it has a volatile write cache of so many MB
+null()
+{
+	local d=/sys/kernel/config/nullb/$1
+
+	mkdir "$d" && echo 1 >"$d/memory_backed" && echo "$2" >"$d/size" &&
+		echo 2 >"$d/irqmode" && echo 2 >"$d/queue_mode" && echo "$3" >"$d/completion_nsec" &&
+		echo 256 >"$d/hw_queue_depth" || fail "null_blk"
+	[ "$4" = 0 ] || echo "$4" >"$d/cache_size" || fail "cache_size"
+	[ ! -e "$d/fua" ] || echo 1 >"$d/fua"
+	echo 1 >"$d/power" || fail "null_blk: power"
+}
+
+# no_null NAME: remove that disk and its content
+no_null()
+{
+	echo 0 >"/sys/kernel/config/nullb/$1/power" && rmdir "/sys/kernel/config/nullb/$1" ||
+		fail "null_blk: $1 is busy"
+}
+
 # --- the GPU -------------------------------------------------------------------
 
 gpu_port()
