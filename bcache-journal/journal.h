@@ -18,6 +18,7 @@
  * and at registration:
  *
  *   scan.c     reads the ring of buckets and collects the jsets
+ *   ahead.c    chooses which parts of the ring to read together
  *   ring.c     judges what the ring holds
  *   explain.c  says it in words
  *   accept.c   remembers which set may lose entries

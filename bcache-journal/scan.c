@@ -4,7 +4,8 @@
  *
  * Registration begins with a scan for the jsets that recovery needs. ring.c decides
  * what to read and whether the set may be registered; this file reads for it, keeps the
- * jsets, and logs the verdict. The heads of the buckets are read HEADS at a time.
+ * jsets, and logs the verdict. ring.c asks for at most one jset at a time; ahead.c chooses
+ * what to read along with it.
  *
  * The jsets are kept in a list of struct journal_replay, sorted by seq. Each is
  * allocated separately with kmalloc(), since the stock driver frees them one by one.
@@ -18,7 +19,10 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/vmalloc.h>
 
+#include "ahead.h"
 #include "explain.h"
 #include "journal.h"
 #include "ring.h"
@@ -28,9 +32,10 @@ static_assert(SUPER_POLICY_SHIFT == CACHE_REPLACEMENT_SHIFT &&
 	      SUPER_POLICY_MASK == CACHE_REPLACEMENT_MASK &&
 	      SUPER_POLICY_RANDOM == CACHE_REPLACEMENT_RANDOM);
 
-/* Number of heads that are read at once, each as long as the longest jset. */
-#define HEADS 16
-#define HEAD_SECTORS (JSET_BYTES >> SECTOR_SHIFT)
+/* The size of the buffer for reading ahead, which also bounds the reads in flight. */
+#define AHEAD_BYTES SZ_2M
+#define BIO_SECTORS (BIO_MAX_VECS * PAGE_SECTORS)
+static_assert(AHEAD_BYTES >= JSET_BYTES && AHEAD_ALIGN == PAGE_SECTORS);
 
 struct scan {
 	struct ring ring;
@@ -39,12 +44,7 @@ struct scan {
 	struct list_head *list;
 	unsigned long report;
 	bool lossy; /* the operator accepts that entries are missing */
-	/* heads read ahead: head[i] holds the start of bucket first + i */
-	struct page *head[HEADS];
-	u32 nr_heads; /* number of entries of head[] */
-	u32 first;
-	u32 nr_read;
-	u32 alone_until; /* a bucket before this one failed: no reading ahead there */
+	struct ahead ahead;
 };
 
 static sector_t spot_sector(const struct scan *s, u32 bucket, u32 offset)
@@ -69,50 +69,53 @@ static int bj_read_sectors(struct cache *ca, sector_t sector, void *data,
 	return ret;
 }
 
-static unsigned int head_sectors(const struct cache *ca)
-{
-	return min_t(unsigned int, HEAD_SECTORS, ca->sb.bucket_size);
-}
-
 /*
- * Read the heads of the buckets from @bucket on, all at once. The bios are chained, and
- * only the last one is waited for, so that none of them has a completion function in
- * this module. If one fails, there is no way to tell which: then each head is read
- * separately.
+ * Start reading a piece. @last is the bio before it, or NULL: it is chained to the next bio
+ * and submitted. Returns the last bio of the piece, which has not been submitted yet. So
+ * only one bio is waited for in the end, and none has a completion function in this module.
  */
-static void bj_read_heads(struct scan *s, u32 bucket)
+static struct bio *bj_start_piece(struct scan *s, const struct ahead_piece *p,
+				  struct bio *last)
 {
-	u32 n = min(s->nr_heads, s->ca->sb.njournal_buckets - bucket), i;
-	struct bio *bio = NULL;
+	u32 done, n, i;
 
-	s->nr_read = 0;
-	if (n < 2 || bucket < s->alone_until)
-		return;
-	for (i = 0; i < n; i++) {
-		struct bio *b = bio_alloc(s->ca->bdev, 1,
-					  REQ_OP_READ | REQ_META, GFP_KERNEL);
+	for (done = 0; done < p->sectors; done += n) {
+		void *data = s->ahead.data + ((p->at + done) << SECTOR_SHIFT);
+		struct bio *bio;
 
-		b->bi_iter.bi_sector = spot_sector(s, bucket + i, 0);
-		__bio_add_page(b, s->head[i],
-			       head_sectors(s->ca) << SECTOR_SHIFT, 0);
-		if (bio) {
-			bio_chain(bio, b);
-			submit_bio(bio);
+		n = min_t(u32, p->sectors - done, BIO_SECTORS);
+		bio = bio_alloc(s->ca->bdev, DIV_ROUND_UP(n, PAGE_SECTORS),
+				REQ_OP_READ | REQ_META, GFP_KERNEL);
+		bio->bi_iter.bi_sector =
+			spot_sector(s, p->bucket, p->offset) + done;
+		for (i = 0; i < n; i += PAGE_SECTORS, data += PAGE_SIZE)
+			__bio_add_page(bio, vmalloc_to_page(data),
+				       min_t(u32, n - i, PAGE_SECTORS)
+					       << SECTOR_SHIFT,
+				       0);
+		if (last) {
+			bio_chain(last, bio);
+			submit_bio(last);
 		}
-		bio = b;
+		last = bio;
 	}
-	if (!submit_bio_wait(bio)) {
-		s->first = bucket;
-		s->nr_read = n;
-	} else {
-		s->alone_until = bucket + n;
-	}
-	bio_put(bio);
+	return last;
 }
 
-static bool head_is_there(const struct scan *s, u32 bucket)
+static int bj_scan_fetch(struct ahead *a, const struct ahead_piece *piece,
+			 u32 n)
 {
-	return bucket - s->first < s->nr_read;
+	struct scan *s = container_of(a, struct scan, ahead);
+	struct bio *bio = NULL;
+	int ret;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	while (n--)
+		bio = bj_start_piece(s, piece++, bio);
+	ret = submit_bio_wait(bio);
+	bio_put(bio);
+	return ret != 0;
 }
 
 static int bj_scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
@@ -130,15 +133,9 @@ static int bj_scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 		s->report = jiffies + REPORT_INTERVAL;
 	}
 
-	if (!offset && !r->newest && !r->bucket[bucket].whole) {
-		if (!head_is_there(s, bucket))
-			bj_read_heads(s, bucket);
-		if (head_is_there(s, bucket) &&
-		    sectors <= head_sectors(s->ca)) {
-			*data = page_address(s->head[bucket - s->first]);
-			return 0;
-		}
-	}
+	ret = ahead_read(&s->ahead, r, bucket, offset, sectors, data);
+	if (ret <= 0)
+		return ret;
 
 	*data = buf;
 	ret = bj_read_sectors(s->ca, spot_sector(s, bucket, offset), buf,
@@ -343,20 +340,17 @@ static struct scan *bj_scan_new(struct cache_set *c, struct list_head *list)
 	s->ring.geom = cache_geom(c->cache);
 	s->ring.nbuckets = c->cache->sb.njournal_buckets;
 	s->ring.discards = superblock_discards(c);
-	while (s->nr_heads < HEADS &&
-	       (s->head[s->nr_heads] = alloc_pages(
-			GFP_KERNEL | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN,
-			JSET_BITS)))
-		s->nr_heads++;
+	s->ahead.fetch = bj_scan_fetch;
+	s->ahead.data = __vmalloc(AHEAD_BYTES,
+				  GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	if (s->ahead.data)
+		s->ahead.sectors = AHEAD_BYTES >> SECTOR_SHIFT;
 	return s;
 }
 
 static void bj_scan_free(struct scan *s)
 {
-	u32 i;
-
-	for (i = 0; i < s->nr_heads; i++)
-		__free_pages(s->head[i], JSET_BITS);
+	vfree(s->ahead.data);
 	kvfree(s);
 }
 

@@ -2,7 +2,8 @@
 /*
  * Scans and judges a small ring of journal buckets, and erases it if it was refused. The
  * input determines the damage and the read errors. Properties that must hold for any
- * ring are checked independently of ring.c.
+ * ring are checked independently of ring.c. Unless read errors come and go, a scan that
+ * reads ahead must end like one that does not.
  *
  * The input has HEAD bytes for the ring, then four bytes for each damage (see damage()).
  */
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../bcache-journal/ahead.h"
 #include "../../bcache-journal/ring.h"
 #include "must.h"
 
@@ -38,6 +40,9 @@ static struct {
 	u32 kept[RING_MAX_OPEN]; /* how often each entry from last_seq on was kept */
 	u32 nr_kept;
 	bool sound[MAX_BUCKETS * MAX_BLOCKS]; /* block of a sound entry */
+	struct ahead ahead;
+	u8 *buffer; /* of the size that is read ahead */
+	u32 ahead_kept;
 } m;
 
 static u32 block_index(u32 bucket, u32 offset)
@@ -278,6 +283,71 @@ static void find_sound(void)
 	}
 }
 
+static int ahead_fetch_pieces(struct ahead *a, const struct ahead_piece *p,
+			      u32 n)
+{
+	int ret = 0;
+
+	for (; n--; p++) {
+		must(p->bucket < m.n && p->sectors);
+		must(p->offset + p->sectors <= m.ring.geom.bucket_sectors);
+		must(!(p->at % AHEAD_ALIGN) &&
+		     p->at + p->sectors <= a->sectors);
+		ret |= !readable(p->bucket, p->offset, p->sectors);
+		memcpy(m.buffer + p->at * 512,
+		       block_at(p->bucket, p->offset / (m.block >> 9)),
+		       p->sectors * 512);
+	}
+	return ret;
+}
+
+static int fuzz_read_ahead(struct ring *r, u32 bucket, u32 offset, u32 sectors,
+			   const void **data)
+{
+	int ret = ahead_read(&m.ahead, r, bucket, offset, sectors, data);
+
+	return ret > 0 ? fuzz_read(r, bucket, offset, sectors, data) : ret;
+}
+
+static int fuzz_keep_ahead(struct ring *r, u32 bucket, const struct jset *j)
+{
+	must(is_sound(j, &r->geom, r->geom.max_bytes));
+	m.ahead_kept++;
+	return 0;
+}
+
+static const struct ring_ops ahead_ops = {
+	.read = fuzz_read_ahead,
+	.csum = quick_sum,
+	.keep = fuzz_keep_ahead,
+};
+
+/* Scan again, ahead with a buffer of @entries times the longest entry. */
+static void compare_ahead(u32 entries)
+{
+	static struct ring seen;
+
+	seen = m.ring;
+	memset(&m.ahead, 0, sizeof(m.ahead));
+	m.ahead_kept = 0;
+	m.ahead.fetch = ahead_fetch_pieces;
+	m.ahead.sectors = entries * (m.ring.geom.max_bytes >> 9);
+	m.buffer = malloc(m.ahead.sectors * 512);
+	must(m.buffer);
+	m.ahead.data = m.buffer;
+
+	memset(&m.ring, 0, sizeof(m.ring));
+	m.ring.ops = &ahead_ops;
+	m.ring.geom = seen.geom;
+	m.ring.nbuckets = seen.nbuckets;
+	m.ring.discards = seen.discards;
+	must(!ring_scan(&m.ring));
+	must(m.ahead_kept == m.nr_kept);
+	m.ring.ops = seen.ops;
+	must(!memcmp(&seen, &m.ring, sizeof(seen)));
+	free(m.buffer);
+}
+
 static int scan(bool discards)
 {
 	struct jset_geom geom = m.ring.geom;
@@ -298,6 +368,8 @@ static int scan(bool discards)
 	/* heads; all if none is sound; n rounds of all; unneeded and needed buckets */
 	must(m.reads <= 4 * m.n + (m.n + m.n * (m.n + 1) + 2 * m.n) * whole);
 	must(!ret || (m.flaky && ret == -EIO));
+	if (!m.flaky)
+		compare_ahead(1 + m.n % 3 * 2);
 	return ret;
 }
 

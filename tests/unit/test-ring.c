@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "../../bcache-journal/ahead.h"
 #include "../../bcache-journal/ring.h"
 
 #define BLOCK 512
@@ -55,6 +56,15 @@ static struct {
 	bool flaky; /* the bucket taken for the newest one can't be read again */
 } m;
 
+#define AHEAD \
+	(3 * AHEAD_ALIGN) /* sectors: room for three buckets, or three heads */
+
+static struct {
+	struct ahead a;
+	u8 data[AHEAD * 512];
+	u32 fetches;
+} ahead;
+
 static u8 *block_at(u32 bucket, u32 block)
 {
 	return m.data + ((size_t)bucket * BLOCKS + block) * BLOCK;
@@ -90,6 +100,38 @@ static int model_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 	return 0;
 }
 
+/* Like a disk: what is in the buffer after a read that failed is anyone's guess. */
+static int model_fetch(struct ahead *a, const struct ahead_piece *p, u32 n)
+{
+	const struct ahead_piece *end = p + n;
+	u32 at = 0, i;
+	int ret = 0;
+
+	ahead.fetches++;
+	if (n > 1)
+		memset(ahead.data, 0xa5, sizeof(ahead.data));
+	for (; p < end; p++) {
+		assert_true(p->bucket < m.n && p->sectors);
+		assert_true(p->offset + p->sectors <= geom.bucket_sectors);
+		assert_true(!(p->at % AHEAD_ALIGN) && (n == 1 || p->at >= at));
+		at = p->at + p->sectors;
+		assert_true(at <= AHEAD);
+		for (i = 0; i < p->sectors; i++)
+			ret |= m.unreadable[p->bucket * BLOCKS + p->offset + i];
+		memcpy(ahead.data + p->at * 512, block_at(p->bucket, p->offset),
+		       p->sectors * 512);
+	}
+	return ret;
+}
+
+static int ahead_model_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
+			    const void **data)
+{
+	int ret = ahead_read(&ahead.a, r, bucket, offset, sectors, data);
+
+	return ret > 0 ? model_read(r, bucket, offset, sectors, data) : ret;
+}
+
 static int model_keep(struct ring *r, u32 bucket, const struct jset *j)
 {
 	assert_true(j->seq <= m.newest);
@@ -111,6 +153,13 @@ static int model_erase(struct ring *r, const struct ring_spot *s)
 
 static const struct ring_ops ops = {
 	.read = model_read,
+	.csum = quick_sum,
+	.keep = model_keep,
+	.erase = model_erase,
+};
+
+static const struct ring_ops ahead_ops = {
+	.read = ahead_model_read,
 	.csum = quick_sum,
 	.keep = model_keep,
 	.erase = model_erase,
@@ -196,16 +245,55 @@ static void ring_make(u32 n, u32 newest, u32 rounds, u32 blocks)
 	m.newest = seq;
 }
 
-static enum ring_verdict judge(bool discards)
+static enum ring_verdict judge_with(const struct ring_ops *how, bool discards)
 {
 	memset(&m.ring, 0, sizeof(m.ring));
 	memset(m.kept, 0, (m.newest + 1) * sizeof(bool));
-	m.ring.ops = &ops;
+	m.ring.ops = how;
 	m.ring.geom = geom;
 	m.ring.nbuckets = m.n;
 	m.ring.discards = discards;
 	assert_int_equal(ring_scan(&m.ring), 0);
 	return ring_judge(&m.ring);
+}
+
+/* Read ahead with a buffer for at least one entry, or for two or three buckets. */
+static enum ring_verdict judge_ahead(bool discards, u32 sectors)
+{
+	memset(&ahead, 0, sizeof(ahead));
+	ahead.a.fetch = model_fetch;
+	ahead.a.data = ahead.data;
+	ahead.a.sectors = sectors;
+	return judge_with(&ahead_ops, discards);
+}
+
+/*
+ * Judge the ring twice: reading ahead must change nothing about the verdict and its
+ * details. The largest rings are judged in either way in turn.
+ */
+static enum ring_verdict judge(bool discards)
+{
+	static const u32 sizes[] = { MAX_BLOCKS, 2 * AHEAD_ALIGN, AHEAD };
+	static struct ring seen;
+	static bool kept[1024];
+	static u32 turn;
+	enum ring_verdict v;
+
+	turn++;
+	if (m.n == 256 && turn % 4 == 3)
+		return judge_with(&ops, discards);
+	v = judge_ahead(discards, sizes[turn % 4 % 3]);
+	if (m.n == 256)
+		return v;
+
+	assert_true(m.newest < sizeof(kept));
+	memcpy(kept, m.kept, m.newest + 1);
+	seen = m.ring;
+	seen.ops = &ops;
+	assert_int_equal(judge_with(&ops, discards), v);
+	assert_memory_equal(kept, m.kept, m.newest + 1);
+	assert_memory_equal(&seen, &m.ring, sizeof(seen));
+	return v;
 }
 
 /* --- every pair ------------------------------------------------------------------ */
@@ -832,8 +920,20 @@ static void few_reads(void **state)
 {
 	ring_make(256, 100, 1, 3);
 	m.reads = 0;
-	assert_int_equal(judge(false), RING_OK);
+	assert_int_equal(judge_with(&ops, false), RING_OK);
 	assert_true(m.reads <= 256 + 2 * (NEEDED + 2) * 3);
+
+	/* three heads at once; the newest bucket, the next one, and three at once */
+	m.reads = 0;
+	assert_int_equal(judge_ahead(false, AHEAD), RING_OK);
+	assert_int_equal(m.reads, 0);
+	assert_true(ahead.fetches <= (256 + 2) / 3 + 4);
+
+	/* in vain with its neighbours, then alone, and never again: its blocks are next */
+	m.unreadable[99 * BLOCKS + 3] = true;
+	assert_int_equal(judge_ahead(false, AHEAD), RING_MISSING);
+	assert_true(m.reads && m.reads <= 2 * BLOCKS);
+	assert_true(ahead.fetches <= (256 + 2) / 3 + 4 + 4);
 	ring_free();
 }
 
