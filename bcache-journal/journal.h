@@ -23,6 +23,7 @@
  *   explain.c  says it in words
  *   accept.c   remembers which set may lose entries
  *   replay.c   marks the keys for gc and inserts them again
+ *   progress.c shows how far recovery is
  *
  * view.c exposes each set through sysfs.c and debugfs.c, which access the set through
  * set.c. trace.c has the tracepoints, patch.c the table of replaced functions; fasten.c
@@ -65,9 +66,6 @@
 #endif
 
 #define JSET_BYTES (PAGE_SIZE << JSET_BITS)
-
-/* Interval between the progress messages of recovery. */
-#define REPORT_INTERVAL (5 * HZ)
 
 /* Messages name the set first. */
 #define bj_err(c, fmt, ...) pr_err("%pU: " fmt, (c)->set_uuid, ##__VA_ARGS__)
@@ -275,6 +273,20 @@ bool take_acceptance(const struct cache_set *c);
 void journal_judged(const struct cache_set *c, bool lossy);
 bool journal_is_judged(const struct cache_set *c, bool *lossy);
 void journal_forget(const struct cache_set *c);
+
+/* progress.c */
+enum recovery_phase {
+	RECOVERY_HEADS, /* scan: find the newest jset */
+	RECOVERY_ENTRIES, /* scan: read the jsets */
+	RECOVERY_MARK,
+	RECOVERY_REPLAY,
+	RECOVERY_PHASES
+};
+
+void progress_begin(const struct cache_set *c, enum recovery_phase phase,
+		    u64 total);
+void progress_made(const struct cache_set *c, u64 done);
+void progress_end(bool complete);
 
 /* scan.c */
 int bj_journal_read(struct cache_set *c, struct list_head *list);

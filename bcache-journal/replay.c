@@ -108,13 +108,18 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 	struct journal_replay *i;
 	const struct bkey *k;
 	u64 next = j->seq + 1; /* the seq whose pin is at the front */
+	u64 done = 0;
 
-	list_for_each_entry(i, list, list)
+	list_for_each_entry(i, list, list) {
 		i->pin = NULL;
+		done++;
+	}
+	progress_begin(c, RECOVERY_MARK, done);
+	done = 0;
 
 	list_for_each_entry_reverse(i, list, list) {
 		if (i->j.seq >= next)
-			return;
+			break;
 
 		/* Missing entries get pins with a count of 0. */
 		while (--next != i->j.seq && pin_free(j) > 1)
@@ -131,19 +136,23 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 			continue;
 		jset_for_each_key(k, &i->j)
 			mark_key(c, (struct bkey *)k);
+		progress_made(c, ++done);
 	}
+	progress_end(true);
 }
 
 /*
- * Check, before anything is changed, that every entry is present, in order and sound.
- * With @is_judged, the scan has already judged the gaps, knowing the whole ring.
+ * Check, before anything is changed, that every entry is present, in order and sound,
+ * and count the keys. With @is_judged, the scan has already judged the gaps, knowing the
+ * whole ring.
  */
 static int bj_check_list(struct cache_set *c, struct list_head *list,
-			 bool is_judged)
+			 bool is_judged, u64 *keys)
 {
 	struct journal_replay *i =
 		list_last_entry(list, struct journal_replay, list);
 	u64 start = i->j.last_seq, end = i->j.seq, seq = start;
+	const struct bkey *k;
 
 	list_for_each_entry(i, list, list) {
 		if (!is_judged && seq == start && i->j.seq > seq &&
@@ -160,6 +169,8 @@ static int bj_check_list(struct cache_set *c, struct list_head *list,
 
 		if (!entry_ok(c, &i->j))
 			return -EIO;
+		jset_for_each_key(k, &i->j)
+			(*keys)++;
 		cond_resched();
 		seq = i->j.seq + 1;
 	}
@@ -302,16 +313,17 @@ __hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 		list_last_entry(list, struct journal_replay, list);
 	u64 end = i->j.seq;
 	bool lossy, is_judged = journal_is_judged(c, &lossy);
-	unsigned long report = jiffies + REPORT_INTERVAL;
 	unsigned int keys = 0, entries = 0;
+	u64 all_keys = 0;
 	ktime_t began = ktime_get();
 	int ret;
 
 	journal_judged(NULL, false);
-	ret = bj_check_list(c, list, is_judged);
+	ret = bj_check_list(c, list, is_judged, &all_keys);
 	if (ret)
 		goto out;
 
+	progress_begin(c, RECOVERY_REPLAY, all_keys);
 	list_for_each_entry(i, list, list) {
 		ret = may_go_on(c, &i->j);
 		if (!ret)
@@ -319,15 +331,10 @@ __hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 		if (ret)
 			goto out;
 		entries++;
-
-		if (time_after(jiffies, report)) {
-			bj_info(c,
-				"replaying: %u keys so far, entry %llu of %llu\n",
-				keys, i->j.seq, end);
-			report = jiffies + REPORT_INTERVAL;
-		}
+		progress_made(c, keys);
 	}
 out:
+	progress_end(!ret);
 	if (!ret)
 		bj_info(c,
 			"journal replayed in %lld ms: %u keys in %u entries, seq %llu\n",

@@ -15,7 +15,6 @@
 
 #include <linux/bio.h>
 #include <linux/blkdev.h>
-#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -42,7 +41,6 @@ struct scan {
 	struct cache_set *c;
 	struct cache *ca;
 	struct list_head *list;
-	unsigned long report;
 	bool lossy; /* the operator accepts that entries are missing */
 	struct ahead ahead;
 };
@@ -118,6 +116,12 @@ static int bj_scan_fetch(struct ahead *a, const struct ahead_piece *piece,
 	return ret != 0;
 }
 
+/* Number of buckets from @a to @b, in the order of the ring. */
+static u32 distance(const struct ring *r, u32 a, u32 b)
+{
+	return (b + r->nbuckets - a) % r->nbuckets;
+}
+
 static int bj_scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 			const void **data)
 {
@@ -127,11 +131,11 @@ static int bj_scan_read(struct ring *r, u32 bucket, u32 offset, u32 sectors,
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (time_after(jiffies, s->report)) {
-		bj_info(s->c, "reading the journal: bucket %u of %u\n", bucket,
-			r->nbuckets);
-		s->report = jiffies + REPORT_INTERVAL;
-	}
+	cond_resched();
+	if (!r->newest && !r->bucket[bucket].whole)
+		progress_made(s->c, bucket);
+	else if (r->kept)
+		progress_made(s->c, distance(r, r->start, bucket));
 
 	ret = ahead_read(&s->ahead, r, bucket, offset, sectors, data);
 	if (ret <= 0)
@@ -150,6 +154,11 @@ static int bj_scan_keep(struct ring *r, u32 bucket, const struct jset *j)
 	struct journal_device *ja = &s->ca->journal;
 	size_t bytes = jset_bytes(j->keys);
 	struct journal_replay *i, *before;
+
+	if (!r->kept)
+		progress_begin(s->c, RECOVERY_ENTRIES,
+			       distance(r, r->start, r->cur) + 1);
+	progress_made(s->c, distance(r, r->start, bucket));
 
 	i = kmalloc(offsetof(struct journal_replay, j) + bytes, GFP_KERNEL);
 	if (!i)
@@ -335,7 +344,6 @@ static struct scan *bj_scan_new(struct cache_set *c, struct list_head *list)
 	s->c = c;
 	s->ca = c->cache;
 	s->list = list;
-	s->report = jiffies + REPORT_INTERVAL;
 	s->ring.ops = &scan_ops;
 	s->ring.geom = cache_geom(c->cache);
 	s->ring.nbuckets = c->cache->sb.njournal_buckets;
@@ -397,7 +405,9 @@ __hook int bj_journal_read(struct cache_set *c, struct list_head *list)
 	if (!s)
 		return -ENOMEM;
 
+	progress_begin(c, RECOVERY_HEADS, s->ring.nbuckets);
 	ret = ring_scan(&s->ring);
+	progress_end(!ret);
 	if (!ret)
 		ret = bj_judge(s);
 	else

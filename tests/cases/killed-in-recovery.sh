@@ -70,7 +70,7 @@ killed_after()
 		logged 'killed while reading the journal' ||
 			wrong "after $1 s: the log does not say why it failed"
 	fi
-	say "killed in: $phase; ended after $((SECONDS - began)) s"
+	say "killed in: $phase; ended after $((SECONDS - began)) s; $(tail -n 1 "$RECOVERY")"
 	if [ "$(set_dir)" ] && ! wait_for 10 sets_gone; then
 		say "the set was registered nevertheless"
 		stop_set
@@ -84,6 +84,7 @@ killed_after()
 }
 
 in_scan=0
+RECOVERY=/sys/module/bcache_journal/parameters/recovery
 case $BOOT in
 1)
 	crash_ready
@@ -102,6 +103,10 @@ case $BOOT in
 	((${ms:-9999} < 3500)) || wrong "the scan took ${ms:-?} ms"
 	((in_scan >= 2)) || wrong "killed in the scan $in_scan times"
 	trial whole "not killed"
+	keys=$(dmesg | sed -n 's/.*journal replayed in .* ms: \([0-9]*\) keys.*/\1/p' | tail -n 1)
+	cat "$RECOVERY"
+	grep -qx "replaying: $keys of $keys keys, [0-9]* ms" "$RECOVERY" ||
+		wrong "$RECOVERY does not show that $keys keys were replayed"
 	trials_done
 	;;
 esac
