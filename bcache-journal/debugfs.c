@@ -107,7 +107,8 @@ static int bj_ring_show(struct seq_file *m, void *unused)
 #ifdef HAVE_JOURNAL_DEVICE_DISCARD_IDX
 	seq_printf(m, " discard %u", ja->discard_idx);
 #endif
-	seq_printf(m, ", %u of %u buckets free\n", journal_free_buckets(c),
+	seq_printf(m, ", %u of %u buckets free\n",
+		   journal_free_buckets(c, 1 + j->do_reserve),
 		   c->cache->sb.njournal_buckets);
 	show_buckets(m, c);
 	show_pins(m, v);

@@ -160,3 +160,20 @@ bool journal_discards(const struct cache *ca)
 }
 
 #endif
+
+/**
+ * journal_free_buckets - number of buckets that can be taken without a reclaim
+ * @c: the cache set
+ * @kept: number of free buckets that are to stay free
+ *
+ * Called with journal.lock held.
+ */
+unsigned int journal_free_buckets(const struct cache_set *c, unsigned int kept)
+{
+	const struct cache *ca = c->cache;
+	unsigned int n = ca->sb.njournal_buckets;
+	unsigned int tail = journal_tail(ca), cur = ca->journal.cur_idx;
+	unsigned int free = cur >= tail ? n + tail - cur : tail - cur;
+
+	return free > kept ? free - kept : 0;
+}

@@ -250,7 +250,6 @@ u64 prios_of_jset(const struct cache_set *c);
 
 /* reclaim.c */
 void bj_journal_space_reserve(struct journal *j);
-unsigned int journal_free_buckets(struct cache_set *c);
 bool journal_is_tight(struct cache_set *c, unsigned int more);
 void journal_take_reserve(struct cache_set *c);
 void journal_give_up_bucket(struct cache_set *c);
@@ -263,6 +262,7 @@ void bj_btree_flush_write(struct cache_set *c);
 void journal_discard(struct cache *ca, bool tight);
 bool journal_discards(const struct cache *ca);
 unsigned int journal_tail(const struct cache *ca);
+unsigned int journal_free_buckets(const struct cache_set *c, unsigned int kept);
 #ifdef HAVE_HOOK_JOURNAL_DISCARD_WORK
 void bj_journal_discard_endio(struct bio *bio);
 void bj_journal_discard_work(struct work_struct *work);

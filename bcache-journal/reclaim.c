@@ -31,28 +31,6 @@ __hook void bj_journal_space_reserve(struct journal *j)
 	j->do_reserve = true;
 }
 
-/* Number of free buckets in the ring, not counting @kept of them. */
-static unsigned int free_buckets(const struct cache *ca, unsigned int kept)
-{
-	unsigned int n = ca->sb.njournal_buckets;
-	unsigned int tail = journal_tail(ca), cur = ca->journal.cur_idx;
-	unsigned int free;
-
-	free = cur >= tail ? n + tail - cur : tail - cur;
-	return free > kept ? free - kept : 0;
-}
-
-/**
- * journal_free_buckets - number of buckets that can be taken without a reclaim
- * @c: the cache set
- *
- * Called with journal.lock held.
- */
-unsigned int journal_free_buckets(struct cache_set *c)
-{
-	return free_buckets(c->cache, 1 + c->journal.do_reserve);
-}
-
 /*
  * Number of blocks that can be written before a bucket or a pin has to be released. A
  * jset takes one pin, and one block or more.
@@ -61,7 +39,8 @@ static u64 blocks_left(struct cache_set *c)
 {
 	const struct journal *j = &c->journal;
 	u64 blocks = j->blocks_free +
-		     (u64)journal_free_buckets(c) * bucket_blocks(c);
+		     (u64)journal_free_buckets(c, 1 + j->do_reserve) *
+			     bucket_blocks(c);
 
 	return min_t(u64, blocks, max_t(size_t, pin_free(j), 1) - 1);
 }
@@ -125,7 +104,7 @@ static bool take_bucket(struct cache_set *c, unsigned int kept)
 	struct cache *ca = c->cache;
 	struct journal_device *ja = &ca->journal;
 
-	if (c->journal.blocks_free || !free_buckets(ca, kept))
+	if (c->journal.blocks_free || !journal_free_buckets(c, kept))
 		return false;
 
 	ja->cur_idx = next_bucket(ca, ja->cur_idx);

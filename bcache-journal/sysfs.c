@@ -44,7 +44,7 @@ static u64 get_buckets(const struct set_view *v)
 
 static u64 get_buckets_free(const struct set_view *v)
 {
-	return journal_free_buckets(v->c);
+	return journal_free_buckets(v->c, 1 + v->c->journal.do_reserve);
 }
 
 /*
