@@ -55,7 +55,7 @@ screen()
 {
 	local end=$((SECONDS + 300))
 
-	until drawn | tail -c "+$past" | grep -aq "$1"; do
+	until drawn | tail -c "+$past" | grep -a "$1" >/dev/null; do
 		((SECONDS < end)) && kill -0 "$machine" 2>/dev/null ||
 			fail "MokManager does not say \"$1\""
 		sleep 0.2
