@@ -82,7 +82,8 @@ wait_for 10 queued 1
 us=$(sed -n 's/.* \([0-9]*\)\.[0-9]* us .* xpf_note_guc_start.*/\1/p' $tracing/trace |
 	sort -n | tail -n 1)
 say "they were dropped in ${us:-?} us"
-[ "$us" ] && ((us < 50000)) || fail "that is too slow"
+# about 30 ms; on a busy host seven times that. With a service for each it would be seconds.
+[ "$us" ] && ((us < 1000000)) || fail "that is too slow"
 echo nop >$tracing/current_tracer
 services >/dev/null
 touch /tmp/a.go
