@@ -7,6 +7,10 @@
  * in exactly the order in which they were journalled (replay). Meanwhile each jset
  * holds a pin, which the btree nodes take over.
  *
+ * A key is left out if a newer one has the same extent: inserting that one removes
+ * whatever the btree holds there. Until its node is on disk, its own jset stays in the
+ * journal. So a later recovery finds either, even if the older key's jset is gone.
+ *
  * During a livepatch transition, the stock driver may run the step before or after
  * either of these, so both check their input: the list may come from the stock driver's
  * scan.
@@ -15,11 +19,18 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/sched/signal.h>
+#include <linux/vmalloc.h>
 
 #include "explain.h"
 #include "journal.h"
+#include "newest.h"
 #include "trace.h"
+
+/* The table of the newest keys takes 2 KiB to 8 MiB. */
+#define NEWEST_MIN_BITS 8
+#define NEWEST_MAX_BITS 20
 
 /* Generations wrap: a generation is newer if it is ahead by less than this. */
 #define GEN_HALF 128
@@ -89,6 +100,18 @@ static void mark_key(struct cache_set *c, struct bkey *k)
 					    .pin);
 
 	bch_initial_mark_key(c, 0, k);
+}
+
+/* Release the buckets of a key that will not be inserted. */
+static void unmark_key(struct cache_set *c, const struct bkey *k)
+{
+	unsigned int i;
+
+	for (i = 0; i < key_ptrs(k); i++)
+		if (ptr_dev(k, i) < JSET_CACHES)
+			atomic_dec(&c->cache->buckets[ptr_offset(k, i) >>
+						      c->bucket_bits]
+					    .pin);
 }
 
 /**
@@ -177,6 +200,42 @@ static int bj_check_list(struct cache_set *c, struct list_head *list,
 	return 0;
 }
 
+/*
+ * Drop the keys that a newer one supersedes, and return their number. If there is no memory
+ * for that, all keys are inserted.
+ */
+static unsigned int bj_drop_superseded(struct cache_set *c,
+				       struct list_head *list, u64 keys)
+{
+	struct newest newest = { .bits = clamp(order_base_2(2 * keys),
+					       NEWEST_MIN_BITS,
+					       NEWEST_MAX_BITS) };
+	struct journal_replay *i;
+	unsigned int dropped = 0;
+	const struct bkey *k;
+	struct bkey *old;
+
+	newest.slot = __vmalloc(sizeof(*newest.slot) << newest.bits,
+				GFP_KERNEL | __GFP_ZERO | __GFP_NORETRY |
+					__GFP_NOWARN);
+	if (!newest.slot)
+		return 0;
+
+	list_for_each_entry(i, list, list) {
+		jset_for_each_key(k, &i->j) {
+			old = newest_add(&newest, (struct bkey *)k);
+			if (!old)
+				continue;
+			unmark_key(c, old);
+			key_drop(old);
+			dropped++;
+		}
+		cond_resched();
+	}
+	vfree(newest.slot);
+	return dropped;
+}
+
 static int bj_replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 {
 	struct keylist keys = {};
@@ -208,6 +267,8 @@ static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 	int ret;
 
 	jset_for_each_key(k, &i->j) {
+		if (key_is_dropped(k))
+			continue;
 		ret = bj_replay_key(c, (struct bkey *)k, i->pin);
 		if (ret) {
 			bj_err(c,
@@ -313,7 +374,7 @@ __hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 		list_last_entry(list, struct journal_replay, list);
 	u64 end = i->j.seq;
 	bool lossy, is_judged = journal_is_judged(c, &lossy);
-	unsigned int keys = 0, entries = 0;
+	unsigned int keys = 0, entries = 0, dropped = 0;
 	u64 all_keys = 0;
 	ktime_t began = ktime_get();
 	int ret;
@@ -323,7 +384,8 @@ __hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 	if (ret)
 		goto out;
 
-	progress_begin(c, RECOVERY_REPLAY, all_keys);
+	dropped = bj_drop_superseded(c, list, all_keys);
+	progress_begin(c, RECOVERY_REPLAY, all_keys - dropped);
 	list_for_each_entry(i, list, list) {
 		ret = may_go_on(c, &i->j);
 		if (!ret)
@@ -337,8 +399,9 @@ out:
 	progress_end(!ret);
 	if (!ret)
 		bj_info(c,
-			"journal replayed in %lld ms: %u keys in %u entries, seq %llu\n",
-			ktime_ms_delta(ktime_get(), began), keys, entries, end);
+			"journal replayed in %lld ms: %u keys in %u entries, seq %llu; %u more keys were superseded\n",
+			ktime_ms_delta(ktime_get(), began), keys, entries, end,
+			dropped);
 	if (!ret)
 		bj_settle(c, end, lossy);
 

@@ -116,7 +116,7 @@ TRACE_EVENT(bj_full,
 		  __entry->blocks)
 );
 
-/* The keys of a jset have been inserted again. */
+/* The keys of a jset have been inserted again, except superseded ones. */
 TRACE_EVENT(bj_replay,
 	TP_PROTO(const struct cache_set *c, u64 seq, unsigned int keys),
 	TP_ARGS(c, seq, keys),
