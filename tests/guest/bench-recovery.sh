@@ -130,4 +130,5 @@ dmsetup mknodes
 attach
 row scan 1000000 4k --ioengine=psync --sync=dsync --size=1G --number_ios="$entries"
 row random 20000 512 --ioengine=libaio --iodepth=32 --size=1G --number_ios="$keys"
-row hot 20000 512 --ioengine=libaio --iodepth=32 --size=$((keys * 32)) --number_ios="$keys" # 16 each
+# 16 writes of each place; without io_size, fio stops after --size
+row hot 20000 512 --ioengine=libaio --iodepth=32 --size=$((keys * 32)) --io_size=$((keys * 512))
