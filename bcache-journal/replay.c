@@ -32,6 +32,13 @@
 #define NEWEST_MIN_BITS 8
 #define NEWEST_MAX_BITS 20
 
+/*
+ * The set whose entries bj_journal_mark() has found faulty, or NULL. Marking changes the
+ * generations that pointers are compared with, so replay can't find it again. Protected by
+ * bch_register_lock.
+ */
+static const struct cache_set *faulty;
+
 /* Generations wrap: a generation is newer if it is ahead by less than this. */
 #define GEN_HALF 128
 
@@ -123,7 +130,7 @@ static void unmark_key(struct cache_set *c, const struct bkey *k)
  * user. As with stock, a jset for which no pin is left is replayed without one; the
  * write path never lets that many jsets be open.
  *
- * Cannot fail: replay refuses a faulty list.
+ * Cannot fail: replay refuses a faulty list, of which no key is marked.
  */
 __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 {
@@ -140,6 +147,14 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 	progress_begin(c, RECOVERY_MARK, done);
 	done = 0;
 
+	/* All before the first is marked, which changes what they are compared with. */
+	faulty = NULL;
+	list_for_each_entry(i, list, list) {
+		if (!entry_ok(c, &i->j))
+			faulty = c;
+		cond_resched();
+	}
+
 	list_for_each_entry_reverse(i, list, list) {
 		if (i->j.seq >= next)
 			break;
@@ -155,13 +170,13 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 		next = i->j.seq;
 
 		cond_resched();
-		if (!entry_ok(c, &i->j))
+		if (faulty)
 			continue;
 		jset_for_each_key(k, &i->j)
 			mark_key(c, (struct bkey *)k);
 		progress_made(c, ++done);
 	}
-	progress_end(true);
+	progress_end(!faulty);
 }
 
 /*
@@ -176,6 +191,11 @@ static int bj_check_list(struct cache_set *c, struct list_head *list,
 		list_last_entry(list, struct journal_replay, list);
 	u64 start = i->j.last_seq, end = i->j.seq, seq = start;
 	const struct bkey *k;
+
+	if (faulty == c) { /* the cause has been logged */
+		faulty = NULL;
+		return -EIO;
+	}
 
 	list_for_each_entry(i, list, list) {
 		if (!is_judged && seq == start && i->j.seq > seq &&

@@ -35,7 +35,8 @@ case $BOOT in
 	for kind in seq-0 seq-near-max seq-ahead; do
 		last refused:place "$kind"
 	done
-	last clean gen
+	last late gen
+	last late gens
 	for n in 0 1 2; do
 		super refused njournal=$n
 	done

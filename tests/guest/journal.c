@@ -188,6 +188,45 @@ static void print_where(const struct entry *e)
 	       e->sectors, e->keys);
 }
 
+/* Let the pointer of a key be @ahead generations ahead; gc allows for 96. */
+static void set_gen(struct bkey *k, unsigned int ahead)
+{
+	if (!key_ptrs(k))
+		errx(1, "the first key has no pointer");
+	k->ptr[0] = (k->ptr[0] & ~0xffULL) | ((k->ptr[0] + ahead) & 0xff);
+}
+
+/*
+ * In an older entry that recovery needs, find a first key that points to the same bucket as
+ * that of entry @e, and let its pointer be as far ahead as gc allows.
+ */
+static void raise_older_gen(const struct entry *e, const struct jset *j)
+{
+	const struct bkey *k = (const struct bkey *)j->d;
+	u8 *buf = buffer(bucket_bytes());
+	struct jset *older = (struct jset *)buf;
+	struct bkey *o = (struct bkey *)older->d;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		if (entries[i].index < 0 || !entries[i].keys ||
+		    entries[i].seq >= e->seq || entries[i].seq < newest_last)
+			continue;
+		get(entries[i].sector * SECTOR, buf,
+		    entries[i].sectors * SECTOR);
+		if (!key_ptrs(o) ||
+		    ptr_bucket(o, 0, &geom) != ptr_bucket(k, 0, &geom))
+			continue;
+		set_gen(o, 90);
+		older->csum = csum_of(older);
+		put(entries[i].sector * SECTOR, buf,
+		    entries[i].sectors * SECTOR);
+		print_where(&entries[i]);
+		return;
+	}
+	errx(1, "no older entry has a pointer to the same bucket");
+}
+
 static bool field(const char *kind, struct jset *j)
 {
 	struct bkey *k = (struct bkey *)j->d;
@@ -196,10 +235,8 @@ static bool field(const char *kind, struct jset *j)
 		j->version = JSET_VERSION + 1;
 	} else if (!strcmp(kind, "inode")) {
 		k->high |= 0xfffff;
-	} else if (!strcmp(kind, "gen")) {
-		if (!key_ptrs(k))
-			errx(1, "the first key has no pointer");
-		k->ptr[0] = (k->ptr[0] & ~0xffULL) | ((k->ptr[0] + 100) & 0xff);
+	} else if (!strcmp(kind, "gen") || !strcmp(kind, "gens")) {
+		set_gen(k, 100);
 	} else if (!strcmp(kind, "pointer")) {
 		if (!key_ptrs(k))
 			errx(1, "the first key has no pointer");
@@ -259,6 +296,8 @@ static struct entry with_key(struct entry e)
  *           next jset goes: "newest next", or "newest+1 0" if recovery does not
  *           need that bucket
  * ahead     in the same place, write a sound jset whose seq skips one
+ * gens      like gen; then the older one of two entries raises the generation with which
+ *           that of the newer one is compared
  * others    change a field and update the checksum: see field()
  */
 static int damage(struct entry e, const char *kind)
@@ -273,7 +312,8 @@ static int damage(struct entry e, const char *kind)
 	    e.bucket == (newest + 1) % sb->njournal)
 		placed = false;
 	if (!strcmp(kind, "inode") || !strcmp(kind, "gen") ||
-	    !strcmp(kind, "pointer") || !strcmp(kind, "body")) {
+	    !strcmp(kind, "gens") || !strcmp(kind, "pointer") ||
+	    !strcmp(kind, "body")) {
 		e = with_key(e);
 		bytes = e.sectors * SECTOR;
 	}
@@ -318,6 +358,8 @@ static int damage(struct entry e, const char *kind)
 			errx(2, "unknown kind %s", kind);
 	}
 	put(e.sector * SECTOR, buf, bytes);
+	if (!strcmp(kind, "gens"))
+		raise_older_gen(&e, j);
 	print_where(&e);
 	return 0;
 }

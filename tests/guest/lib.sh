@@ -592,6 +592,7 @@ show_log()
 #   refused  not registered; the log names bucket, sector and entry; nothing was written,
 #            and the device is released. For "refused:entry" the log need only name the
 #            entry; for "refused:place" it need not name the entry
+#   late     not registered, with a message, perhaps after writes; the device is released
 #   clean    registered or refused, without a BUG or a hang
 # An unexpected outcome does not end the case: trials_done fails at the end.
 trial()
@@ -645,6 +646,7 @@ trial()
 			logged "bucket $bucket\>" "sector $sector\>" "${seq:+\<$seq\>}" ||
 			wrong "$what: the log does not name bucket $bucket, sector $sector, entry $seq"
 		;;
+	late:refused) logged 'not replayed' || wrong "$what: refused without a message" ;;
 	clean:*) ;;
 	*) wrong "$what: $got" ;;
 	esac
