@@ -52,6 +52,17 @@ crash_now()
 	fail "still alive after the crash"
 }
 
+# reboot_now: call reboot(2), as "reboot -ff" does: nothing is synced or unmounted, but the
+# drivers are told to shut down. Like crash_now, only if the case has another boot.
+reboot_now()
+{
+	say "reboot"
+	echo crash >&4
+	perl -e 'syscall(169, 0xfee1dead, 0x28121969, 0x1234567, 0)'
+	sleep 60
+	fail "still alive after the reboot"
+}
+
 start_udev()
 {
 	/lib/systemd/systemd-udevd --daemon 2>/dev/null

@@ -284,7 +284,8 @@ judge()
 	elif [ "$last" = ok ]; then
 		grep -aq 'reboot: Power down' "$console" || echo "no clean power-off"
 	elif [ "$last" = crash ] && [ "$2" -lt "$5" ]; then
-		grep -aq 'sysrq: Resetting' "$console" || echo "announced a crash, but did not reset"
+		grep -aqE 'sysrq: Resetting|reboot: Restarting system' "$console" ||
+			echo "announced a crash, but did not reset"
 	else
 		case $last in
 		timeout) echo "timed out" ;;
