@@ -302,11 +302,16 @@ __hook void bj_request_endio(struct bio *bio)
  * Flush the cache device for the closure of a struct search, while the caller goes on to
  * flush the backing device. The endio belongs to the stock driver, since it may run after
  * this module is gone.
+ *
+ * The bio comes from a pool whose bios wait for nothing but the cache device. Swap and the
+ * file systems share that of bio_alloc(): if memory is short, its last bios may be waiting
+ * in bcache for the very worker that would wait for one here.
  */
 static void bj_flush(struct cache_set *c, struct closure *cl)
 {
-	struct bio *bio = bio_alloc(c->cache->bdev, 0,
-				    REQ_OP_WRITE | REQ_PREFLUSH, GFP_NOIO);
+	struct bio *bio = bio_alloc_bioset(c->cache->bdev, 0,
+					   REQ_OP_WRITE | REQ_PREFLUSH,
+					   GFP_NOIO, &c->bio_split);
 
 	bio->bi_end_io = request_endio;
 	bio->bi_private = cl;
