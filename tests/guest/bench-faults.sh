@@ -11,7 +11,8 @@ pairs=3 rows= # settings, from tests/bench:
 . /job/bench.conf
 
 tracing=/sys/kernel/tracing
-ack=$tracing/events/xpf/ack irq=$tracing/events/irq/irq_handler_entry
+ack=$tracing/events/xpf/ack bell=$tracing/events/xpf/bell
+irq=$tracing/events/irq/irq_handler_entry
 slow=(s1 s2 s3 s4) # the stock driver has four workers
 
 # bench ROW RUNS: print the figures of a row
@@ -23,12 +24,18 @@ bench()
 	say "bench: faults=$1 side=$(side) $figures"
 }
 
-# traced ROW RUNS: the same, with the trace that it needs; it costs instructions
+# traced ROW RUNS [EVENT]: the same, with the trace that it needs; it costs instructions
 traced()
 {
-	echo 1 >"$ack/enable" && echo 1 >"$irq/enable" || fail "no trace"
-	bench "$@"
-	echo 0 >"$ack/enable" && echo 0 >"$irq/enable" || fail "the trace does not end"
+	local event
+
+	for event in "$irq" "$ack" ${3+"$3"}; do
+		echo 1 >"$event/enable" || fail "no trace"
+	done
+	bench "$1" "$2"
+	for event in "$irq" "$ack" ${3+"$3"}; do
+		echo 0 >"$event/enable" || fail "the trace does not end"
+	done
 }
 
 # slow_memory: the faults of a process, beside four whose memory takes 100 ms a page
@@ -59,7 +66,7 @@ run_rows()
 	for row in ${rows:-one-page one-page-bind pages bindings bindings-bind spaces single same-queue other-queue slow-memory}; do
 		case $row in
 		slow-memory) slow_memory ;;
-		single) traced single 1 ;;
+		single) traced single 1 "$bell" ;;
 		*-queue) traced "$row" 3 ;;
 		*) bench "$row" 3 ;;
 		esac
@@ -82,7 +89,9 @@ modprobe fuse || fail "modprobe fuse"
 echo 16384 >$tracing/buffer_size_kb && echo x86-tsc >$tracing/trace_clock &&
 	echo 0 >$tracing/tracing_on && echo 'name == "xe"' >$irq/filter &&
 	echo 'p:xpf/ack xe:guc_ct_send_locked a=+0(%si):x32 d=+4(%si):x32' \
-		>>$tracing/kprobe_events || fail "no trace"
+		>>$tracing/kprobe_events &&
+	echo 'p:xpf/bell xe:xe_mmio_write32 reg=%si:b28@0/32' >>$tracing/kprobe_events &&
+	echo 'reg == 0x1901f0' >"$bell/filter" || fail "no trace"
 for ((pair = 0; pair < pairs; pair++)); do
 	run_rows
 	attach

@@ -11,8 +11,8 @@
  * idle. What the turns of its loop do not account for is what the kernel has spent on the
  * faults.
  *
- * Latency: from the entry of the interrupt handler to each reply, by the trace that the
- * script has set up.
+ * Latency: from the entry of the interrupt handler to each reply, or, if the trace that the
+ * script has set up has doorbells, to the doorbell for the reply.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -299,7 +299,7 @@ static void trace_begin(void)
 static unsigned int trace_end(unsigned int who, double *v, unsigned int max)
 {
 	unsigned long long start = 0, when;
-	unsigned int a, d, n = 0;
+	unsigned int a, d, n = 0, rung = 0;
 	char line[400], *p;
 	FILE *f;
 
@@ -312,6 +312,8 @@ static unsigned int trace_end(unsigned int who, double *v, unsigned int max)
 			continue;
 		if (!start && strstr(p, "irq_handler_entry"))
 			start = when;
+		for (; strstr(p, " bell:") && rung < n; rung++)
+			v[rung] = (double)(when - start) / 1000;
 		p = strstr(p, " a=0x");
 		if (start && p && sscanf(p, " a=0x%x d=0x%x", &a, &d) == 2 &&
 		    (a & 0xffff) == 0x6003 && d >> 12 == who && n < max)
