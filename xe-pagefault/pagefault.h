@@ -21,7 +21,7 @@
  * DOC: the path of a fault
  *
  * fasten.c	loads and unloads the module; includes attach/attach.c
- * patch.c	the two or three replaced functions of stock xe
+ * patch.c	the three or four replaced functions of stock xe
  * g2h.c	the G2H handlers (hard IRQ or under ct->lock) decode each fault and
  *		put it into the queue of its ASID
  * device.c	sets up the GTs of a device, and drains them before it is unbound
@@ -32,7 +32,7 @@
  * share.c	limits the services that one process may have under way
  * refuse.c	remembers and reports refused faults
  * port/	makes pages present: one file per generation of xe, and common.c
- * reply.c	sends exactly one PAGE_FAULT_RES_DESC to the GuC
+ * reply.c	sends exactly one PAGE_FAULT_RES_DESC to the GuC for each fault
  * sysfs.c, debugfs.c, trace.h  expose all of this to user space
  * stats.c	names and statistics for these and for the log
  * gt.c		finds a GT; counts the starts of its GuC
@@ -290,6 +290,9 @@ struct xpf_stats {
  * @drm:	the device, referenced
  * @id:		number of the GT in the device
  * @wq:		workqueue of its workers
+ * @replier:	task for whose replies the doorbell is held back, or NULL. Set under
+ *		ct->lock
+ * @unrung:	the doorbell has been held back. Guarded by ct->lock
  * @lock:	guards the fields below and the lists of all queues. Taken in hard
  *		IRQ; no function that takes a lock is called under it
  * @generation:	counts the starts of the GuC, see xpf_note_guc_start()
@@ -321,6 +324,8 @@ struct xpf_gt {
 	struct drm_device *drm;
 	unsigned int id;
 	struct workqueue_struct *wq;
+	struct task_struct *replier;
+	bool unrung;
 
 	spinlock_t lock; /* guards the fields below */
 	u32 generation;
@@ -419,6 +424,7 @@ void xpf_share_end(struct xpf_queue *q);
 void xpf_share_wait(struct xpf_gt *gt);
 
 /* reply.c */
+void xpf_guc_notify(struct xe_guc *guc);
 void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict);
 
 /* access_counter.c */

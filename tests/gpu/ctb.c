@@ -31,9 +31,10 @@ static int broken(struct memory *m, struct ctb *ctb, u32 status)
  * @m: the memory
  * @ctb: the H2G ring
  *
- * Call this before the head moves, and for each doorbell. The host rings after each
- * message, so its tail cannot wrap around the ring unnoticed. The head that the host
- * sees is never ahead of the real one, so a correct host never fails this check.
+ * Call this before the head moves, and for each doorbell. The host rings after at
+ * most 16 messages, and before it waits for room, so its tail cannot wrap around the
+ * ring unnoticed. The head that the host sees is never ahead of the real one, so a
+ * correct host never fails this check.
  *
  * Return: false if the tail has passed the head or is invalid, which breaks the ring.
  */

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-doorbells
+# about: replies that are ready together share a doorbell; also while the H2G ring is full
+# gpu: lnl media=off
+# sides: stock ours
+# short-sides: ours
+# timeout: 300
+# kernels: all
+# short: trixie
+# cmdline: maxcpus=1
+
+. /job/lib.sh
+
+# storm N PART WHO: N faults that one service resolves, at most N / PART doorbells. There
+# is one CPU, and the faults are in the G2H ring before the interrupt: so all of them are
+# in the queue when the worker runs.
+storm()
+{
+	local r d
+
+	gpu hold what=irq on
+	gpu storm n="$1" asid=first va=0x100000000 addresses=512 access=write
+	r=$(count replies) d=$(count doorbells)
+	gpu hold what=irq off
+	gpu wait outstanding=0 timeout=60 >/dev/null
+	r=$(($(count replies) - r)) d=$(($(count doorbells) - d))
+	say "$3: $r replies, $d doorbells"
+	[ "$r" = "$1" ] || fail "$1 faults, $r replies"
+	[ "$SIDE" = stock ] || ((d <= r / $2)) || fail "too many doorbells"
+}
+
+be_gpu
+client_start
+client vm a
+client bo a 0x100000000 2M
+client write a 0x100000000 1
+resets=$(count resets)
+
+# All of these fit into the H2G ring, whose 1024 dwords take 255 replies. That each reply
+# gets a doorbell is for tests/unit/test-reply.c to check: a busy GuC also reads others.
+storm 240 8 "a fast GuC"
+
+# These do not. No doorbell may be held back while a reply waits for room.
+gpu rate h2g=500
+storm 512 1 "a GuC that reads 500 messages per second"
+gpu rate off
+client_stop
+[ "$(count resets) $(count overwritten)" = "$resets 0" ] || fail "$(gpu stat)"
+[ "$SIDE" = stock ] || [ "$(ours queued) $(ours unsent)" = "0 0" ] ||
+	fail "$(ours queued) queued, $(ours unsent) unsent"
