@@ -24,7 +24,7 @@
 /* Dwords of a reply in the H2G ring, with its CT header and its HXG header */
 #define REPLY_DWORDS (2 + PFR_DWORDS)
 
-/* Replies under one hold of ct->lock, for which others wait, as for the doorbell. */
+/* Most replies per hold of ct->lock: others wait for it, and the GuC for the doorbell. */
 #define MAX_REPLIES 16
 
 enum xpf_outcome {
@@ -39,9 +39,10 @@ OUTRIGGER_STOCK_BODY(xe, xe_guc_notify);
  * xpf_guc_notify - ring the doorbell of a GuC
  * @guc: the GuC
  *
- * Replaces xe_guc_notify(), which the stock driver calls under ct->lock after it has
- * put a message into the H2G ring. During a transition, livepatch may lead the calls
- * for replies to the stock function: it rings, and nothing is held back.
+ * Replaces xe_guc_notify(), which the stock driver calls after it has put a message
+ * into the H2G ring, with ct->lock held, and for mailbox requests, without it: so the
+ * task is compared. Any context. During a transition, livepatch may redirect the calls
+ * for replies to the stock function, which rings.
  */
 __hook void xpf_guc_notify(struct xe_guc *guc)
 {
@@ -74,7 +75,8 @@ static void xpf_release_doorbell(struct xpf_gt *gt)
 
 /*
  * Is there room for another reply in the H2G ring? None may wait for room while the
- * doorbell is held back: the GuC would not know that there is something to read.
+ * doorbell is held back: that would delay those before it, and the messages that the
+ * stock driver sends while it waits.
  *
  * The stock driver subtracts what it writes from info.space, and looks how far the
  * GuC has read only when a message does not fit. So there is at least as much room.
@@ -137,10 +139,12 @@ static unsigned int xpf_send_some(struct xpf_gt *gt, u32 i,
 	now = xpf_note_guc_start(gt);
 	spin_unlock_irq(&gt->lock);
 
-	xpf_hold_doorbell(gt);
 	do {
 		const struct xpf_fault *f = &gt->pool[i];
 
+		/* A send that may wait for room rings as it does for the stock driver. */
+		if (xpf_has_room(ct))
+			xpf_hold_doorbell(gt);
 		if (verdict == XPF_NO_REPLY || f->generation != now)
 			outcome[n++] = STALE;
 		else

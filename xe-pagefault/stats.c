@@ -57,7 +57,7 @@ const char *xpf_verdict_name(enum xpf_verdict verdict)
 /**
  * xpf_count_latency - count an answered fault in the histogram
  * @gt: GT, with gt->lock held
- * @ns: time from the G2H message to the reply in the H2G ring
+ * @ns: time from the G2H message to the doorbell for the reply
  */
 void xpf_count_latency(struct xpf_gt *gt, u64 ns)
 {
@@ -101,7 +101,7 @@ static void xpf_add_stages(u64 *ns, const u64 *spent)
  * @first: the first of the faults
  * @verdict: the verdict on all of them
  * @n: number of replies that were sent
- * @ns: sum of the times from the G2H message to the reply in the H2G ring
+ * @ns: sum of the times from the G2H message to the doorbell for the reply
  * @replying: the part of it that sending took
  *
  * Called without locks. Faults of several ASIDs, which can only be answered together if

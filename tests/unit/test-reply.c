@@ -95,7 +95,7 @@ struct xpf_queue {
 #define FAULTS 32 /* XPF_BATCH */
 #define GENERATION 7
 
-static struct task_struct me, *current = &me;
+static struct task_struct me, other, *current = &me;
 static struct xe_gt stock;
 static struct xe_guc *const guc = &stock.uc.guc;
 static struct xpf_fault pool[FAULTS];
@@ -227,6 +227,8 @@ static int put(u32 len)
 	for (;;) {
 		while (!has_room(len)) {
 			assert_true(all_rung());
+			assert_null(
+				gt.replier); /* messages of others may be sent meanwhile */
 			if (stuck && ++tries == 10)
 				return -EDEADLK;
 			guc_reads(stuck ? 0 : rand() % 32);
@@ -244,6 +246,19 @@ static int put(u32 len)
 	return 0;
 }
 
+/* A mailbox request of another task rings, whatever is held back for this one. */
+static void mailbox_request(void)
+{
+	unsigned int before = doorbells, was = rung;
+
+	current = &other;
+	xpf_guc_notify(guc);
+	assert_int_equal(doorbells, before + 1);
+	current = &me;
+	doorbells = before;
+	rung = was;
+}
+
 static int xe_guc_ct_send_locked(struct xe_guc_ct *ct, const u32 *action,
 				 u32 len, u32 g2h_len, u32 num_g2h)
 {
@@ -253,6 +268,7 @@ static int xe_guc_ct_send_locked(struct xe_guc_ct *ct, const u32 *action,
 
 	assert_true(held);
 	assert_false(locked);
+	mailbox_request();
 	if ((unsigned int)rand() % 100 < errors)
 		return codes[rand() % 4];
 	err = put(len + 1);
@@ -276,6 +292,8 @@ static int reset(void **state)
 	memset(ring, 0, sizeof(*ring));
 	ring->size = RING;
 	ring->space = RING - 1;
+	gt.replier = NULL;
+	gt.unrung = false;
 	memset(&gt.stats, 0, sizeof(gt.stats));
 	rung = 0;
 	head = 0;
