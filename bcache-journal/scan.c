@@ -402,8 +402,11 @@ __hook int bj_journal_read(struct cache_set *c, struct list_head *list)
 		return ret;
 
 	s = bj_scan_new(c, list);
-	if (!s)
+	if (!s) {
+		bj_err(c,
+		       "not enough memory to read the journal: not registered, nothing was changed; free some memory and register again\n");
 		return -ENOMEM;
+	}
 
 	progress_begin(c, RECOVERY_HEADS, s->ring.nbuckets);
 	ret = ring_scan(&s->ring);
