@@ -95,30 +95,16 @@ static void pin_push_front(struct journal *j, int holders)
 	atomic_set(pin_front(j), holders);
 }
 
-/* Mark a key for gc, and keep the buckets that it points to from being reused. */
-static void mark_key(struct cache_set *c, struct bkey *k)
+/* Take (1) or release (-1) the buckets of a key: those taken are not reused. */
+static void hold_buckets(struct cache_set *c, const struct bkey *k, int n)
 {
 	unsigned int i;
 
 	for (i = 0; i < key_ptrs(k); i++)
 		if (ptr_dev(k, i) < JSET_CACHES)
-			atomic_inc(&c->cache->buckets[ptr_offset(k, i) >>
-						      c->bucket_bits]
-					    .pin);
-
-	bch_initial_mark_key(c, 0, k);
-}
-
-/* Release the buckets of a key that will not be inserted. */
-static void unmark_key(struct cache_set *c, const struct bkey *k)
-{
-	unsigned int i;
-
-	for (i = 0; i < key_ptrs(k); i++)
-		if (ptr_dev(k, i) < JSET_CACHES)
-			atomic_dec(&c->cache->buckets[ptr_offset(k, i) >>
-						      c->bucket_bits]
-					    .pin);
+			atomic_add(n, &c->cache->buckets[ptr_offset(k, i) >>
+							 c->bucket_bits]
+					       .pin);
 }
 
 /**
@@ -172,8 +158,10 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 		cond_resched();
 		if (faulty)
 			continue;
-		jset_for_each_key(k, &i->j)
-			mark_key(c, (struct bkey *)k);
+		jset_for_each_key(k, &i->j) {
+			hold_buckets(c, k, 1);
+			bch_initial_mark_key(c, 0, (struct bkey *)k);
+		}
 		progress_made(c, ++done);
 	}
 	progress_end(!faulty);
@@ -246,7 +234,7 @@ static unsigned int bj_drop_superseded(struct cache_set *c,
 			old = newest_add(&newest, (struct bkey *)k);
 			if (!old)
 				continue;
-			unmark_key(c, old);
+			hold_buckets(c, old, -1);
 			key_drop(old);
 			dropped++;
 		}
