@@ -103,9 +103,9 @@ sleep 5
 
 if [ "$SIDE" = ours ]; then
 	events_start
-	n=$(wc -l </run/acks)
 	media journal
 	sleep 5
+	n=$(wc -l </run/acks)
 	(($(cat "$(set_dir)/journal/write_errors") > 0)) || fail "sysfs has no errors"
 	media good
 	wait_for 60 acked $((n + 50)) || fail "no writes after the media recovered"

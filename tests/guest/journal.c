@@ -197,12 +197,12 @@ static void set_gen(struct bkey *k, unsigned int ahead)
 }
 
 /*
- * In an older entry that recovery needs, find a first key that points to the same bucket as
- * that of entry @e, and let its pointer be as far ahead as gc allows.
+ * Let the first key of an older entry that recovery needs be as far ahead as gc allows, and
+ * that of entry @e, which is too far ahead, point to the same extent.
  */
-static void raise_older_gen(const struct entry *e, const struct jset *j)
+static void raise_older_gen(const struct entry *e, struct jset *j)
 {
-	const struct bkey *k = (const struct bkey *)j->d;
+	struct bkey *k = (struct bkey *)j->d;
 	u8 *buf = buffer(bucket_bytes());
 	struct jset *older = (struct jset *)buf;
 	struct bkey *o = (struct bkey *)older->d;
@@ -214,9 +214,11 @@ static void raise_older_gen(const struct entry *e, const struct jset *j)
 			continue;
 		get(entries[i].sector * SECTOR, buf,
 		    entries[i].sectors * SECTOR);
-		if (!key_ptrs(o) ||
-		    ptr_bucket(o, 0, &geom) != ptr_bucket(k, 0, &geom))
+		if (!key_ptrs(o) || key_size(o) != key_size(k))
 			continue;
+		k->ptr[0] = o->ptr[0];
+		set_gen(k, 100);
+		j->csum = csum_of(j);
 		set_gen(o, 90);
 		older->csum = csum_of(older);
 		put(entries[i].sector * SECTOR, buf,
@@ -224,7 +226,7 @@ static void raise_older_gen(const struct entry *e, const struct jset *j)
 		print_where(&entries[i]);
 		return;
 	}
-	errx(1, "no older entry has a pointer to the same bucket");
+	errx(1, "no older entry has a key of this size");
 }
 
 static bool field(const char *kind, struct jset *j)
@@ -235,7 +237,7 @@ static bool field(const char *kind, struct jset *j)
 		j->version = JSET_VERSION + 1;
 	} else if (!strcmp(kind, "inode")) {
 		k->high |= 0xfffff;
-	} else if (!strcmp(kind, "gen") || !strcmp(kind, "gens")) {
+	} else if (!strcmp(kind, "gen")) {
 		set_gen(k, 100);
 	} else if (!strcmp(kind, "pointer")) {
 		if (!key_ptrs(k))
@@ -352,14 +354,14 @@ static int damage(struct entry e, const char *kind)
 			memset(buf, 0, geom.block_bytes);
 		else if (!strcmp(kind, "entry"))
 			memset(buf, 0, bytes);
+		else if (!strcmp(kind, "gens"))
+			raise_older_gen(&e, j);
 		else if (field(kind, j))
 			j->csum = csum_of(j);
 		else
 			errx(2, "unknown kind %s", kind);
 	}
 	put(e.sector * SECTOR, buf, bytes);
-	if (!strcmp(kind, "gens"))
-		raise_older_gen(&e, j);
 	print_where(&e);
 	return 0;
 }
