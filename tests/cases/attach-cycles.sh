@@ -5,7 +5,7 @@
 # disks: 1G 1G
 # timeout: 1800
 # kernels: all
-# short: trixie-backports
+# short: none
 
 . /job/lib.sh
 

@@ -5,7 +5,7 @@
 # disks: 768M 1G
 # timeout: 600
 # kernels: all
-# short: bookworm
+# short: none
 # udev: no
 
 . /job/lib.sh

@@ -5,7 +5,7 @@
 # disks: 1G 1G
 # timeout: 300
 # kernels: all
-# short: trixie
+# short: none
 # boots: 3
 # stock: 2
 # udev: no

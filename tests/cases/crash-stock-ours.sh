@@ -5,7 +5,7 @@
 # disks: 1G 1G
 # timeout: 300
 # kernels: all
-# short: bookworm
+# short: none
 # boots: 2
 # stock: 1
 # udev: no

@@ -5,7 +5,7 @@
 # gpu: lnl
 # timeout: 600
 # kernels: all
-# short: trixie
+# short: none
 
 . /job/lib.sh
 

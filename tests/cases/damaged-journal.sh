@@ -5,7 +5,7 @@
 # disks: 192M 192M 192M 192M
 # timeout: 900
 # kernels: all
-# short: bookworm trixie
+# short: trixie
 # boots: 2
 # udev: no
 

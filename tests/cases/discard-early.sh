@@ -5,7 +5,7 @@
 # disks: 192M 192M
 # timeout: 400
 # kernels: bookworm trixie
-# short: trixie
+# short: none
 # sides: stock ours
 # udev: no
 

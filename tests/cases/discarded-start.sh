@@ -5,7 +5,7 @@
 # disks: 192M 192M 192M 192M
 # timeout: 600
 # kernels: all
-# short: bookworm trixie-backports
+# short: bookworm
 # boots: 2
 # udev: no
 

@@ -5,7 +5,7 @@
 # disks: 192M 192M 192M 192M
 # timeout: 900
 # kernels: all
-# short: trixie
+# short: none
 # boots: 3
 # udev: no
 # allow: kernel BUG at drivers/md/bcache/super\.c|Oops: invalid opcode|Call Trace:

@@ -5,7 +5,7 @@
 # disks: 20G 4G
 # timeout: 900
 # kernels: all
-# short: trixie
+# short: none
 # boots: 2
 # udev: no
 

@@ -5,7 +5,7 @@
 # disks: 1G 1G
 # timeout: 600
 # kernels: all
-# short: bookworm
+# short: none
 
 . /job/lib.sh
 

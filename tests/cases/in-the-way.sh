@@ -5,7 +5,7 @@
 # disks: 512M 512M
 # timeout: 500
 # kernels: bookworm trixie forky
-# short: trixie
+# short: none
 # udev: no
 
 . /job/lib.sh

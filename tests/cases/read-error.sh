@@ -5,7 +5,7 @@
 # disks: 256M 256M 256M
 # timeout: 300
 # kernels: all
-# short: trixie
+# short: none
 # boots: 2
 # stock: 1
 # udev: no

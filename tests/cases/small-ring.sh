@@ -5,7 +5,7 @@
 # disks: 256M 256M
 # timeout: 300
 # kernels: all
-# short: trixie
+# short: none
 # sides: stock ours
 # short-sides: ours
 # udev: no

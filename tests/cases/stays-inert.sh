@@ -5,7 +5,7 @@
 # disks: 512M 512M
 # timeout: 400
 # kernels: all
-# short: trixie-backports
+# short: none
 # udev: no
 
 . /job/lib.sh

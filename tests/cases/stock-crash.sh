@@ -5,7 +5,7 @@
 # disks: 1G 1G
 # timeout: 240
 # kernels: all
-# short: trixie-backports
+# short: none
 # boots: 2
 # stock: all
 

@@ -5,7 +5,7 @@
 # disks: 1G 1G
 # timeout: 240
 # kernels: all
-# short: bookworm
+# short: none
 # stock: all
 
 . /job/lib.sh

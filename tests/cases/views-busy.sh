@@ -5,7 +5,7 @@
 # disks: 512M 512M 512M
 # timeout: 600
 # kernels: all
-# short: trixie
+# short: none
 # udev: no
 
 . /job/lib.sh

@@ -5,7 +5,7 @@
 # disks: 512M 512M
 # timeout: 240
 # kernels: all
-# short: bookworm
+# short: none
 # boots: 2
 # stock: 2
 # cmdline: bcache_journal.off=1

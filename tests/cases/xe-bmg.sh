@@ -7,7 +7,7 @@
 # short-sides: ours
 # timeout: 300
 # kernels: all
-# short: trixie-backports
+# short: none
 
 . /job/lib.sh
 

@@ -6,7 +6,7 @@
 # sides: ours
 # timeout: 1800
 # kernels: all
-# short: trixie-backports
+# short: none
 
 . /job/lib.sh
 

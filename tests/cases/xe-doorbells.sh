@@ -7,7 +7,7 @@
 # short-sides: ours
 # timeout: 300
 # kernels: all
-# short: trixie
+# short: none
 # cmdline: maxcpus=1
 
 . /job/lib.sh

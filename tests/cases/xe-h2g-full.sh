@@ -6,7 +6,7 @@
 # sides: stock ours
 # timeout: 300
 # kernels: all
-# short: trixie trixie-backports
+# short: trixie
 # allow: WARNING: .*xe_uc\.c:|Call Trace:
 
 . /job/lib.sh

@@ -6,6 +6,7 @@
 # sides: stock ours
 # timeout: 300
 # kernels: all
+# short: none
 
 . /job/lib.sh
 

@@ -6,7 +6,7 @@
 # sides: stock ours
 # timeout: 300
 # kernels: all
-# short: trixie
+# short: none
 
 . /job/lib.sh
 

@@ -6,7 +6,7 @@
 # sides: ours
 # timeout: 600
 # kernels: all
-# short: trixie trixie-backports
+# short: trixie-backports
 # allow: WARNING: .*xe_(uc|guc)\.c:|Call Trace:|\*ERROR\*
 
 . /job/lib.sh

@@ -7,7 +7,7 @@
 # short-sides: ours
 # timeout: 600
 # kernels: all
-# short: trixie-backports
+# short: none
 
 . /job/lib.sh
 

@@ -7,7 +7,7 @@
 # short-sides: ours
 # timeout: 900
 # kernels: all
-# short: trixie
+# short: none
 
 . /job/lib.sh
 
