@@ -70,7 +70,7 @@ predicted()
 	say "$whose: predicted $want, $range; it is $got"
 	[ "$want" = "$got" ] || wrong "$what: $whose: predicted $want, got $got"
 	if [ $got = true ]; then
-		logged "seq ${range#*-}$" || wrong "$what: does not replay up to ${range#*-}"
+		logged "seq ${range#*-}(;|$)" || wrong "$what: does not replay up to ${range#*-}"
 	elif [ "$side" = ours ]; then
 		reason=$(sed -n "/^    \"$whose\":/,/^    }/s/.*\"reason\": \"\(.*\)\",*/\1/p" \
 			/run/dump.json)
