@@ -268,7 +268,12 @@ static void put_target(void)
 
 static void explain_refusal(int err)
 {
-	if (err != -EBUSY)
+	/* From ftrace, while the BPF trampoline of a function is being changed. */
+	if (err == -EAGAIN)
+		explain(REASON_BUSY,
+			"livepatch refused the patch (%d): a BPF program was being attached to a replaced function: reload this module",
+			err);
+	else if (err != -EBUSY)
 		explain(REASON_REFUSED, "livepatch refused the patch (%d)",
 			err);
 	else if (!READ_ONCE(stock_ftrace_enabled))
