@@ -306,6 +306,19 @@ static int do_dontneed(struct space *s, char **words)
 	return 0;
 }
 
+/* mprotect NAME VA SIZE ro|rw: for the CPU; the binding stays as it is */
+static int do_mprotect(struct space *s, char **words)
+{
+	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
+	int prot = has(words, "ro") ? PROT_READ : PROT_READ | PROT_WRITE;
+
+	if (!cpu)
+		return no("no CPU mapping there");
+	return failed("mprotect",
+		      mprotect((void *)cpu, number(words[1]), prot) ? -errno :
+								      0);
+}
+
 /* munmap NAME VA SIZE: unmap the CPU's memory there, but keep the binding */
 static int do_munmap(struct space *s, char **words)
 {
@@ -524,6 +537,7 @@ static const struct command {
 	{ "unbind", do_unbind, NULL, false },
 	{ "prefetch", do_prefetch, NULL, false },
 	{ "dontneed", do_dontneed, NULL, false },
+	{ "mprotect", do_mprotect, NULL, false },
 	{ "munmap", do_munmap, NULL, false },
 	{ "purgeable", do_purgeable, NULL, false },
 	{ "poke", do_poke, NULL, false },
