@@ -54,8 +54,9 @@ static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			 xe_bo_validate(bo, vma_to_vm(vma), true, exec);
 }
 
-static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
-		    struct xe_vma *vma)
+/* Bind the VMA. Returns a fence, or an error. */
+static struct dma_fence *xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
+				  struct xe_vma *vma)
 {
 	struct xe_vm *vm = vma_to_vm(vma);
 	struct dma_fence *fence;
@@ -70,12 +71,7 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	vm->validation._exec = exec;
 	fence = xe_vma_rebind(vm, vma, BIT(tile->id));
 	vm->validation._exec = NULL;
-	if (IS_ERR(fence))
-		return PTR_ERR(fence);
-
-	dma_fence_wait(fence, false);
-	dma_fence_put(fence);
-	return 0;
+	return fence;
 }
 
 /*
@@ -85,6 +81,7 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
 			struct xe_vma *vma, bool in_vram, enum xpf_verdict *why)
 {
+	struct dma_fence *fence = NULL;
 	struct xe_validation_ctx ctx;
 	struct drm_exec exec;
 	u32 was = BO_NOWHERE;
@@ -100,7 +97,9 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
 		if (!err && q) {
 			*why = XPF_BIND;
 			xpf_stage(q, XPF_PAGES);
-			err = xpf_bind(&exec, tile, vma);
+			fence = xpf_bind(&exec, tile, vma);
+			drm_exec_retry_on_contention(&exec);
+			err = PTR_ERR_OR_ZERO(fence);
 		} else if (!err) {
 			err = bo_placement(vma_to_bo(vma)) != was;
 		}
@@ -110,6 +109,11 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
 			break;
 	}
 	xe_validation_ctx_fini(&ctx);
+	/* without the locks, for which evictions wait */
+	if (!err && fence) {
+		dma_fence_wait(fence, false);
+		dma_fence_put(fence);
+	}
 	return err;
 }
 
