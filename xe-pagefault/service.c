@@ -90,7 +90,6 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 			      const struct pagefault *pf, enum xpf_verdict *why)
 {
 	struct xe_vma *vma;
-	bool mirror;
 	int err;
 
 	if (!vm->size || (vm->flags & XE_VM_FLAG_BANNED)) {
@@ -106,7 +105,6 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 		*why = XPF_NO_VMA;
 		return -EINVAL;
 	}
-	/* Not later: an SVM fault may replace the VMA. */
 	xpf_note_near(&q->near, vma);
 
 	/* Stock 6.12 replies "successful" and gets the same fault forever. */
@@ -116,17 +114,16 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 		return -EPERM;
 	}
 
-	mirror = vma_is_mirror(vma);
 	err = xpf_port.populate(q, vma, pf, why);
 	if (err)
 		return err;
 
-	/* An SVM fault may have replaced the VMA and freed this one: don't touch it. */
-	if (mirror) {
+	/* only a part of a mirror has become accessible */
+	if (vma_is_mirror(vma))
 		xpf_queue_served(q, pf, pf->addr, SZ_4K);
-		return 0;
-	}
-	xpf_queue_served(q, pf, vma->gpuva.va.addr, vma->gpuva.va.range);
+	else
+		xpf_queue_served(q, pf, vma->gpuva.va.addr,
+				 vma->gpuva.va.range);
 
 	/*
 	 * This is a hint for the stock driver, which clears it in xe_vm_remove_vma()

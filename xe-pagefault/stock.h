@@ -64,6 +64,26 @@ static inline bool vma_is_mirror(const struct xe_vma *vma)
 #endif
 }
 
+#ifdef HAVE_STRUCT_XE_SVM_RANGE
+/* Like vma_is_valid(), for the part of such a VMA that is bound at once. */
+static inline bool range_is_valid(const struct xe_svm_range *range,
+				  const struct xe_tile *tile)
+{
+	return READ_ONCE(range->tile_present) &
+	       ~READ_ONCE(range->tile_invalidated) & BIT(tile->id);
+}
+
+/* May its pages move to VRAM? Set when it is created. */
+static inline bool range_may_migrate(const struct xe_svm_range *range)
+{
+#ifdef HAVE_DRM_GPUSVM_RANGE_FLAGS
+	return range->base.flags.migrate_devmem;
+#else
+	return range->base.pages.flags.migrate_devmem;
+#endif
+}
+#endif
+
 static inline bool vma_is_userptr(const struct xe_vma *vma)
 {
 	return !vma_to_bo(vma) && !(vma->gpuva.flags & DRM_GPUVA_SPARSE) &&

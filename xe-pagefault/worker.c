@@ -28,8 +28,9 @@ MODULE_PARM_DESC(
 	patience,
 	"ms for which a fault is tried again while its memory changes or is short (default 3000)");
 
-/* Delay before a service is tried again that found no memory. */
-#define MEMORY_DELAY_MS 20
+/* Delays before a service is tried again that found no memory, or again changed memory. */
+#define MEMORY_DELAY_US (20 * USEC_PER_MSEC)
+#define CHANGE_DELAY_US USEC_PER_MSEC
 
 /* Poll interval and limit while the CT is down. */
 #define CT_POLL_MS 20
@@ -61,8 +62,9 @@ static void xpf_wait_for_ct(struct xpf_queue *q)
 /* May another attempt succeed? */
 static bool xpf_is_passing(int err, enum xpf_verdict why)
 {
-	return err == -EAGAIN || (err == -ENOMEM && (xpf_port.retry_memory ||
-						     why == XPF_USERPTR));
+	return err == -EAGAIN ||
+	       (err == -ENOMEM && (xpf_port.retry_memory ||
+				   why == XPF_USERPTR || why == XPF_SVM));
 }
 
 /*
@@ -72,6 +74,7 @@ static bool xpf_is_passing(int err, enum xpf_verdict why)
 static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
 {
 	struct xpf_gt *gt = q->gt;
+	bool first = !q->until;
 
 	if (!xpf_is_passing(err, why))
 		return false;
@@ -81,8 +84,8 @@ static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
 	if (time_after(jiffies, q->until))
 		return false;
 
-	if (err == -ENOMEM) {
-		msleep(MEMORY_DELAY_MS);
+	if (err == -ENOMEM || !first) {
+		fsleep(err == -ENOMEM ? MEMORY_DELAY_US : CHANGE_DELAY_US);
 		xpf_stage(q, XPF_PAGES);
 	}
 	spin_lock_irq(&gt->lock);
@@ -108,6 +111,7 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 		return XPF_PARKED;
 	if (xpf_try_again(q, err, why))
 		return XPF_AGAIN;
+	q->moved = false;
 	if (!err)
 		q->until = 0;
 	verdict = err ? why : XPF_SERVED;

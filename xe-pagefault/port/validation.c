@@ -6,8 +6,22 @@
  * memory is short. The rules are those of stock's xe_pagefault.c in 7.3.
  */
 
+/**
+ * DOC: shared virtual memory (SVM)
+ *
+ * A VMA that mirrors the CPU's address space is bound range by range, of 4 KiB, 64 KiB or
+ * 2 MiB. A new range lies within one mapping of the CPU. If that is split later, because
+ * mprotect() makes a part of it read-only, say, then the pages of the range can't be had
+ * any more: the stock driver (7.2, 7.3) tries again without end, with vm->lock held, even
+ * if the GPU accesses the other part. It also takes it for a success if there is no memory
+ * for the pages. Therefore this module does not call xe_svm_handle_pagefault(), but makes
+ * one attempt itself. A range that does not fit is removed, so that the next attempt makes
+ * a smaller one, or is refused because the CPU's mapping forbids the access.
+ */
+
 #include <linux/dma-fence.h>
 #include <linux/err.h>
+#include <linux/list.h>
 #include <linux/xarray.h>
 
 #include "../pagefault.h"
@@ -30,13 +44,18 @@ static bool is_purgeable(const struct xe_bo *bo)
 #endif
 }
 
-/* Lock the BO of a VMA and populate it. Sets *was to its previous placement. */
+/*
+ * Lock the BO of a VMA and populate it. Sets *was to its previous placement. A mirror has no
+ * BO: its page tables are locked.
+ */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was,
 			     enum xpf_verdict *why)
 {
 	struct xe_bo *bo = vma_to_bo(vma);
-	int err = xe_vm_lock_vma(exec, vma);
+	int err = vma_is_mirror(vma) ?
+			  xe_vm_drm_exec_lock(vma_to_vm(vma), exec) :
+			  xe_vm_lock_vma(exec, vma);
 
 	if (err || !bo)
 		return err;
@@ -54,14 +73,16 @@ static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			 xe_bo_validate(bo, vma_to_vm(vma), true, exec);
 }
 
-/* Bind the VMA. Returns a fence, or an error. */
+/* Bind the VMA or, if it is not NULL, only the range of it. Returns a fence, or an error. */
 static struct dma_fence *xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
-				  struct xe_vma *vma)
+				  struct xe_vma *vma,
+				  struct xe_svm_range *range)
 {
 	struct xe_vm *vm = vma_to_vm(vma);
 	struct dma_fence *fence;
 
-	stock_trace_xe_vma_pf_bind(vma);
+	if (!range)
+		stock_trace_xe_vma_pf_bind(vma);
 	/*
 	 * As in xe_vm_set_validation_exec(). Writers and the only reader, in
 	 * xe_pt.c, hold the lock of the VM's reservation, as here (7.2, 7.3).
@@ -69,17 +90,19 @@ static struct dma_fence *xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	 * commit, under the lock that the notifier takes.
 	 */
 	vm->validation._exec = exec;
-	fence = xe_vma_rebind(vm, vma, BIT(tile->id));
+	fence = range ? xe_vm_range_rebind(vm, vma, range, BIT(tile->id)) :
+			xe_vma_rebind(vm, vma, BIT(tile->id));
 	vm->validation._exec = NULL;
 	return fence;
 }
 
 /*
- * Runs one transaction: binds the VMA for a fault of queue @q or, if that is NULL, returns 1
- * if the BO moved.
+ * Runs one transaction: binds the VMA or the @range for a fault of queue @q or, if that is
+ * NULL, returns 1 if the BO moved.
  */
 static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
-			struct xe_vma *vma, bool in_vram, enum xpf_verdict *why)
+			struct xe_vma *vma, struct xe_svm_range *range,
+			bool in_vram, enum xpf_verdict *why)
 {
 	struct dma_fence *fence = NULL;
 	struct xe_validation_ctx ctx;
@@ -97,7 +120,7 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
 		if (!err && q) {
 			*why = XPF_BIND;
 			xpf_stage(q, XPF_PAGES);
-			fence = xpf_bind(&exec, tile, vma);
+			fence = xpf_bind(&exec, tile, vma, range);
 			drm_exec_retry_on_contention(&exec);
 			err = PTR_ERR_OR_ZERO(fence);
 		} else if (!err) {
@@ -126,6 +149,132 @@ static void xpf_count_stock(struct xe_gt *gt, const struct xe_vma *vma)
 #endif
 }
 
+/* Count a range in the statistics of stock that begin with @first, by its size. */
+static void xpf_count_range(struct xe_gt *gt, struct xe_svm_range *range,
+			    enum xe_gt_stats_id first)
+{
+	static const unsigned long sizes[] = { SZ_4K, SZ_64K, SZ_2M };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		if (drm_gpusvm_range_size(&range->base) == sizes[i])
+			xe_gt_stats_incr(gt, first + i, 1);
+}
+
+/*
+ * Get the pages of a range. The stock driver tries again at once if this fails as below.
+ * Called with vm->lock held for writing, under which ranges come and go.
+ */
+static int xpf_range_pages(struct xe_vm *vm, struct xe_svm_range *range,
+			   u64 addr, struct drm_gpusvm_ctx *ctx)
+{
+	int err = xe_svm_range_get_pages(vm, range, ctx);
+
+	switch (err) {
+	case -EFAULT:
+		if (ctx->devmem_only) /* the CPU has taken the pages back */
+			return -EAGAIN;
+		fallthrough;
+	case -EPERM:
+		/* The CPU can't access all of the range; perhaps the page. */
+		xe_svm_unmap_address_range(vm, addr, addr + 1);
+		return -EAGAIN;
+	case -EOPNOTSUPP: /* partly in VRAM; now evicted from there */
+	case -EBUSY: /* as in xpf_repin() */
+		return -EAGAIN;
+	default:
+		return err;
+	}
+}
+
+/* Move the pages of a range to VRAM, where an atomic access needs them if @must. */
+static int xpf_range_migrate(struct xe_svm_range *range,
+			     struct drm_pagemap *pagemap,
+			     const struct drm_gpusvm_ctx *ctx, bool must)
+{
+	int err = xe_svm_alloc_vram(range, ctx, pagemap);
+
+	if (!err || !must)
+		return 0;
+	switch (err) {
+	case -ENODEV:
+	case -ENOMEM:
+		return err;
+	case -ENOSPC:
+		return -ENOMEM;
+	default:
+		return -EAGAIN;
+	}
+}
+
+/* Populate a part of a VMA that mirrors the CPU's address space: see the overview above. */
+static int xpf_populate_mirror(struct xpf_queue *q, struct xe_vma *vma,
+			       const struct pagefault *pf,
+			       enum xpf_verdict *why)
+{
+	bool atomic = pf->access == PAGEFAULT_ATOMIC;
+	struct xe_gt *gt = q->gt->stock;
+	struct xe_tile *tile = gt->tile;
+	struct xe_vm *vm = vma_to_vm(vma);
+	bool is_dgfx = intel_device_info_is_dgfx(&tile->xe->info);
+	struct drm_gpusvm_ctx ctx = {};
+	struct drm_pagemap *pagemap;
+	struct xe_svm_range *range;
+	int in_vram, err;
+
+	in_vram = xe_vma_need_vram_for_atomic(tile->xe, vma, atomic);
+	if (in_vram < 0) {
+		*why = XPF_ATOMIC;
+		return in_vram;
+	}
+
+	*why = XPF_SVM;
+	pagemap = in_vram ? xe_tile_local_pagemap(tile) :
+			    xe_vma_resolve_pagemap(vma, tile);
+	ctx.device_private_page_owner = xe_svm_private_page_owner(vm, !pagemap);
+	/* after a failed attempt, let a new range only have pages that the CPU has, too */
+	ctx.check_pages_threshold = q->until ? SZ_2M : is_dgfx ? SZ_64K : 0;
+	ctx.timeslice_ms = in_vram ? tile->xe->atomic_svm_timeslice_ms : 0;
+	ctx.read_only = !!(vma->gpuva.flags & XE_VMA_READ_ONLY);
+	ctx.devmem_possible = is_dgfx;
+	ctx.devmem_only = !!in_vram;
+
+	if (!q->until)
+		xe_gt_stats_incr(gt, XE_GT_STATS_ID_SVM_PAGEFAULT_COUNT, 1);
+	range = xe_svm_range_find_or_insert(vm, pf->addr, vma, &ctx);
+	if (IS_ERR(range))
+		return PTR_ERR(range);
+	xpf_count_range(gt, range, XE_GT_STATS_ID_SVM_4K_PAGEFAULT_COUNT);
+
+	/* Unmapped by the CPU: a work item of stock, which needs vm->lock, will remove it. */
+	if (!list_empty_careful(&range->garbage_collector_link))
+		return -EAGAIN;
+
+	if (in_vram && !range_may_migrate(range)) {
+		*why = XPF_ATOMIC;
+		return -EACCES;
+	}
+	if (in_vram ? xe_svm_range_validate(vm, range, BIT(tile->id), pagemap) :
+		      range_is_valid(range, tile)) {
+		xpf_count_range(gt, range,
+				XE_GT_STATS_ID_SVM_4K_VALID_PAGEFAULT_COUNT);
+		return 0;
+	}
+
+	/* Unless they have to move, the pages may stay where they are after one try. */
+	if ((in_vram || !q->moved) &&
+	    xe_svm_range_needs_migrate_to_vram(range, vma, pagemap)) {
+		q->moved = true;
+		xpf_count_range(gt, range, XE_GT_STATS_ID_SVM_4K_MIGRATE_COUNT);
+		err = xpf_range_migrate(range, pagemap, &ctx, in_vram);
+		if (err)
+			return err;
+	}
+
+	err = xpf_range_pages(vm, range, pf->addr, &ctx);
+	return err ?: xpf_try_once(q, tile, vma, range, in_vram, why);
+}
+
 static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 			const struct pagefault *pf, enum xpf_verdict *why)
 {
@@ -134,12 +283,8 @@ static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 	bool atomic = pf->access == PAGEFAULT_ATOMIC;
 	int in_vram, err;
 
-	if (vma_is_mirror(vma)) {
-		*why = XPF_SVM;
-		err = xe_svm_handle_pagefault(vma_to_vm(vma), vma, gt, pf->addr,
-					      atomic);
-		return err == -EBUSY ? -EAGAIN : err; /* as in xpf_repin() */
-	}
+	if (vma_is_mirror(vma))
+		return xpf_populate_mirror(q, vma, pf, why);
 
 	in_vram = xe_vma_need_vram_for_atomic(tile->xe, vma, atomic);
 	if (in_vram < 0 || (in_vram && vma_is_userptr(vma))) {
@@ -153,7 +298,7 @@ static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 		return 0;
 
 	err = xpf_repin(vma, why);
-	return err ?: xpf_try_once(q, tile, vma, in_vram, why);
+	return err ?: xpf_try_once(q, tile, vma, NULL, in_vram, why);
 }
 
 /* User space may have set the placement of the BO with xe's madvise ioctl. */
@@ -162,7 +307,9 @@ static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
 	enum xpf_verdict why;
 
-	return in_vram > 0 ? xpf_try_once(NULL, gt->tile, vma, true, &why) : 0;
+	return in_vram > 0 ?
+		       xpf_try_once(NULL, gt->tile, vma, NULL, true, &why) :
+		       0;
 }
 
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
