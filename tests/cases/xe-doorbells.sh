@@ -37,8 +37,8 @@ client bo a 0x100000000 2M
 client write a 0x100000000 1
 resets=$(count resets)
 
-# All of these fit into the H2G ring, whose 1024 dwords take 255 replies. That each reply
-# gets a doorbell is for tests/unit/test-reply.c to check: a busy GuC also reads others.
+# All of these fit into the H2G ring, whose 1024 dwords take 255 replies. The GuC reads
+# only what was in the ring at a doorbell: a group of replies without one would be missing.
 storm 240 8 "a fast GuC"
 
 # These do not. No doorbell may be held back while a reply waits for room.

@@ -459,7 +459,7 @@ static void do_hold(struct words *w)
 	} else if (!strcmp(what, "h2g")) {
 		gt->guc.hold_h2g = hold;
 		gt->ledger.last_reply = now_ns();
-		guc_doorbell(gt);
+		guc_wake(gt);
 	} else if (!strcmp(what, "g2h")) {
 		gt->guc.hold_g2h = hold;
 		guc_wake(gt);

@@ -59,11 +59,29 @@ bool ctb_watch(struct memory *m, struct ctb *ctb)
 }
 
 /**
+ * ctb_ring() - note that the host has rung the doorbell
+ * @m: the memory
+ * @ctb: the H2G ring
+ *
+ * Return: false if the ring is broken, see ctb_watch().
+ */
+bool ctb_ring(struct memory *m, struct ctb *ctb)
+{
+	if (!ctb_watch(m, ctb))
+		return false;
+	ctb->rung = ctb->seen;
+	return true;
+}
+
+/**
  * ctb_receive() - take the next message out of a ring
  * @m: the memory
  * @ctb: the ring
  * @message: returns its dwords without the header, padded with zeros to CTB_MESSAGE
  * @fence: returns the fence from its header
+ *
+ * Only messages for which the doorbell has been rung are read. Hardware that is busy
+ * may find others too, but a host must not rely on that.
  *
  * Return: the number of its dwords, 0 if there is no message, or -1 if the ring is
  * broken, which is then also noted in its descriptor.
@@ -74,7 +92,7 @@ int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence)
 
 	if (!ctb_watch(m, ctb))
 		return -1;
-	tail = ctb->seen; /* ignore later writes of the host */
+	tail = ctb->rung;
 	head = ctb->mine;
 	while (head != tail) {
 		header = ggtt_read32(m, ctb->ring + head * 4);

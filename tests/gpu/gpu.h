@@ -209,11 +209,13 @@ struct ctb {
 	u32 size; /* in dwords */
 	u32 mine; /* the GuC's own end: the head of H2G, the tail of G2H */
 	u32 seen; /* for H2G: the last tail of the host that was checked */
+	u32 rung; /* for H2G: the host's tail at the last doorbell */
 	bool broken;
 	bool overwritten; /* broken because the host's tail passed the head */
 };
 
 bool ctb_watch(struct memory *m, struct ctb *ctb);
+bool ctb_ring(struct memory *m, struct ctb *ctb);
 int ctb_receive(struct memory *m, struct ctb *ctb, u32 *message, u16 *fence);
 bool ctb_holds(struct memory *m, const struct ctb *ctb, u32 action);
 u32 ctb_room(struct memory *m, struct ctb *ctb);

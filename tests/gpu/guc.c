@@ -687,7 +687,7 @@ void guc_doorbell(struct gt *gt)
 	if (guc->mailbox) {
 		guc->mailbox = false;
 		mailbox(gt);
-	} else if (guc->ct && !ctb_watch(&gt->gpu->mem, &guc->h2g)) {
+	} else if (guc->ct && !ctb_ring(&gt->gpu->mem, &guc->h2g)) {
 		h2g_broken(gt);
 	}
 	guc->reading = guc->ct;

@@ -56,6 +56,7 @@ static void ends(u32 head, u32 tail, bool receiving)
 static int take(void)
 {
 	memset(message, 0xff, sizeof(message));
+	ctb_ring(&mem, &ctb);
 	return ctb_receive(&mem, &ctb, message, &fence);
 }
 
@@ -274,7 +275,7 @@ static void overwritten(void **state)
 	assert_int_equal(desc[0], 4);
 }
 
-/* messages sent are received, at every position of the ring */
+/* messages sent are received after a doorbell, at every position of the ring */
 static void send_receive(void **state)
 {
 	struct ctb other = ctb;
@@ -283,6 +284,8 @@ static void send_receive(void **state)
 		u32 n = 1 + i % 6;
 
 		assert_true(put(n));
+		assert_int_equal(ctb_receive(&mem, &other, message, &fence), 0);
+		assert_true(ctb_ring(&mem, &other));
 		assert_int_equal(ctb_receive(&mem, &other, message, &fence), n);
 		assert_int_equal(fence, 0x4321);
 		for (u32 k = 0; k < n; k++)
