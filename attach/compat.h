@@ -31,4 +31,11 @@
 	} while (0)
 #endif
 
+/*
+ * Does bcache's garbage collection go on if it gets no bucket for a node? Early versions of
+ * 6.1 take the error for a node; the stable kernels of December 2023 have the fix.
+ */
+#define OUTRIGGER_GC_NEEDS_NO_BUCKET \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 70))
+
 #endif

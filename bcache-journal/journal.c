@@ -23,6 +23,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
+#include "../attach/compat.h"
 #include "journal.h"
 
 /* How long bch_cache_set_error() may take to set both of its flags. */
@@ -130,9 +131,16 @@ __hook void bj_journal_free(struct cache_set *c)
  */
 __hook long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
 {
-	long bucket = stock_bch_bucket_alloc(ca, reserve, wait);
 	unsigned long *flags = &ca->set->flags;
 	unsigned int ms;
+	long bucket;
+
+	/* Only garbage collection does not wait for a bucket for a node; see room.c. */
+	if (OUTRIGGER_GC_NEEDS_NO_BUCKET && reserve == RESERVE_BTREE && !wait &&
+	    room_is_for_pins(ca->set))
+		return -1;
+
+	bucket = stock_bch_bucket_alloc(ca, reserve, wait);
 
 	if (likely(bucket != -1) || reserve != RESERVE_PRIO ||
 	    !test_bit(CACHE_SET_IO_DISABLE, flags))

@@ -214,8 +214,11 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r);
 bool room_may_defer(struct cache_set *c);
 bool room_is_stuck(struct cache_set *c, struct room_wait *r)
 	__must_hold(&c->journal.lock);
+bool room_is_for_pins(struct cache_set *c);
 void room_from_reserve(struct cache_set *c, const struct room_wait *r);
 void room_sleep(struct journal *j, struct closure *cl);
+int bj_cache_miss(struct btree *b, struct search *s, struct bio *bio,
+		  unsigned int sectors);
 
 /* commit.c */
 atomic_t *bj_journal(struct cache_set *c, struct keylist *keys,
@@ -251,6 +254,7 @@ u64 prios_of_jset(const struct cache_set *c);
 /* reclaim.c */
 void bj_journal_space_reserve(struct journal *j);
 bool journal_is_tight(struct cache_set *c, unsigned int more);
+bool journal_is_exhausted(struct cache_set *c, unsigned int more);
 void journal_take_reserve(struct cache_set *c);
 void journal_give_up_bucket(struct cache_set *c);
 void journal_resume(struct cache_set *c, const struct jset *newest,

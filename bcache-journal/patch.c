@@ -24,6 +24,7 @@ struct klp_func outrigger_hooks[] = {
 	OUTRIGGER_HOOK(__bch_btree_node_write, bj_btree_node_write),
 	OUTRIGGER_HOOK(btree_node_write_endio, bj_btree_node_write_endio),
 	OUTRIGGER_HOOK(request_endio, bj_request_endio),
+	OUTRIGGER_HOOK(cached_dev_cache_miss, bj_cache_miss),
 	OUTRIGGER_HOOK(bch_bucket_alloc, bj_bucket_alloc),
 	OUTRIGGER_HOOK(bch_prio_write, bj_prio_write),
 	OUTRIGGER_HOOK(btree_flush_write, bj_btree_flush_write),

@@ -57,6 +57,18 @@ bool journal_is_tight(struct cache_set *c, unsigned int more)
 	return blocks_left(c) < TIGHT_BLOCKS + more;
 }
 
+/**
+ * journal_is_exhausted - are so few blocks left that new roots may need all of them?
+ * @c: the cache set
+ * @more: as above
+ *
+ * Called with journal.lock held.
+ */
+bool journal_is_exhausted(struct cache_set *c, unsigned int more)
+{
+	return blocks_left(c) < TIGHT_BLOCKS / 2 + more;
+}
+
 /* Let the next jset go to sector @offset of bucket cur_idx. */
 static void write_at(struct cache_set *c, unsigned int offset)
 {

@@ -15,17 +15,29 @@
  * - keys and flushes are accepted only when no pin is held and the allocator's reserve
  *   of buckets for nodes is full (they wait for the latter only for a limited time);
  * - keys are accepted only when no task waits for the lock of the root (again, only for
- *   a limited time). Writeback, read misses and gc insert without a pin and may still
- *   split nodes. If dozens of them are ahead in the queue for the root, they can use up
- *   the last blocks before a caller with a pin gets its turn. This rule makes that
- *   unlikely, not impossible: they may queue up before that caller does;
+ *   a limited time). Others who insert without a pin may queue up for it later, before
+ *   that caller does, and split nodes;
  * - a new root does not wait: it goes into the next jset that is written;
+ * - while a pin is held, reads that miss bypass the cache, and garbage collection gets no
+ *   buckets for nodes: it leaves the nodes as they are until a later pass. Both insert
+ *   without a pin, and as many keys or nodes as they like. If the task that holds the pin
+ *   is not scheduled for a second, they would otherwise take each bucket that the
+ *   allocator frees until it has used up the journal. Others that insert without a pin
+ *   are limited: misses and moves that have begun, and writeback, which takes buckets for
+ *   nodes only, by the keys that are dirty;
  * - the allocator may use the remaining blocks, and in the end the bucket that is
- *   reserved for replay. It needs only a few jsets: no node is written to free pins in
- *   the meantime, so each leaf is split or compacted once, by the first caller that
- *   needs it, and the root as often; a jset yields 1/256 of the buckets, which is half
- *   the number of leaves in a cache full of small keys. During registration the
- *   allocator lets replay go first, since that may make room without a single jset.
+ *   reserved for replay. While the set is in use, it uses the last of them only if its
+ *   reserve of buckets for nodes is low: callers that hold a pin need no other buckets.
+ *   It needs only a few jsets: no node is written to free pins in the meantime, so each leaf is
+ *   split or compacted once, by the first caller that needs it, and the root as often; a
+ *   jset yields 1/256 of the buckets, which is half the number of leaves in a cache full
+ *   of small keys. During registration the allocator lets replay go first, since that
+ *   may make room without a single jset.
+ *
+ * The last block must not be used up before the pins are released: after that, a new root
+ * can't be left to the next jset, which would overwrite entries that the last one needs.
+ * Its task then waits for the pins, and the callers that hold them wait for the lock of
+ * the root.
  *
  * Until the next jset is on disk, recovery would start from the old root, so
  * everything reachable from it must still exist. The nodes do: a bucket is handed out
@@ -47,6 +59,8 @@
 #include "journal.h"
 #include "trace.h"
 
+OUTRIGGER_STOCK_BODY(bcache, cached_dev_cache_miss);
+
 /* How long keys wait for the allocator when the ring is tight. */
 #define NODES_FIRST HZ
 /* How long keys wait while other tasks queue for the lock of the root. */
@@ -61,36 +75,70 @@
 /* How long a waiter for room sleeps before it checks again without being woken. */
 #define LOOK_AGAIN_MS 10
 
-/*
- * Would there be enough room for others after the open jset is written? It is @sectors
- * long on disk and fits into the current bucket. If not, it may still be written if its
- * own pin is the only one held by callers of bch_journal() and btree nodes.
- */
-static bool headroom(struct cache_set *c, unsigned int sectors)
+/* Is there a pin that callers of bch_journal() or btree nodes hold? */
+static bool pin_is_held(const struct journal *j)
 {
-	const struct journal *j = &c->journal;
 	size_t i;
-
-	if (!journal_is_tight(c, sectors >> c->block_bits))
-		return true;
 
 	for (i = j->pin.front; &j->pin.data[i] != pin_back(j);
 	     i = (i + 1) & j->pin.mask)
 		if (atomic_read(&j->pin.data[i]))
-			return false;
-	return atomic_read(pin_back(j)) == 1; /* the jset's own */
+			return true;
+	return atomic_read(pin_back(j)) != 1; /* the open jset's own */
 }
 
 /*
- * Is the allocator's reserve of buckets for btree nodes full? This is only a hint: a
+ * Would there be enough room for others after the open jset is written? It is @sectors
+ * long on disk and fits into the current bucket. If not, it may still be written if its
+ * own pin is the only one held.
+ */
+static bool headroom(struct cache_set *c, unsigned int sectors)
+{
+	return !journal_is_tight(c, sectors >> c->block_bits) ||
+	       !pin_is_held(&c->journal);
+}
+
+/*
+ * Number of buckets in the allocator's reserve for btree nodes. This is only a hint: a
  * different lock protects the reserve.
  */
-static bool nodes_ready(const struct cache_set *c)
+static size_t nodes_free(const struct cache_set *c)
 {
 	const typeof(c->cache->free[0]) *stock = &c->cache->free[RESERVE_BTREE];
 
-	return ((READ_ONCE(stock->back) - READ_ONCE(stock->front)) &
-		stock->mask) == stock->size;
+	return (READ_ONCE(stock->back) - READ_ONCE(stock->front)) & stock->mask;
+}
+
+/* Is that reserve full? */
+static bool nodes_ready(const struct cache_set *c)
+{
+	return nodes_free(c) == c->cache->free[RESERVE_BTREE].size;
+}
+
+/*
+ * Are so few of them left that an insertion may have to wait for more? It begins only if
+ * there are as many as btree_check_reserve() wants.
+ */
+static bool nodes_are_short(const struct cache_set *c)
+{
+	size_t half = c->cache->free[RESERVE_BTREE].size / 2;
+	size_t need = 2 * READ_ONCE(c->root)->level + 1;
+
+	return nodes_free(c) < max(half, need);
+}
+
+/*
+ * Does the caller have to leave the last blocks to those that hold a pin? Only the allocator
+ * does, unless they may need buckets for nodes from it: to write new uuids, which holds
+ * buckets too, takes just one jset, and is rare.
+ */
+static bool must_stand_back(struct cache_set *c, unsigned int sectors)
+{
+	return test_bit(CACHE_SET_RUNNING, &c->flags) &&
+	       current == READ_ONCE(c->cache->alloc_thread) &&
+	       !nodes_are_short(c) &&
+	       journal_is_exhausted(c, sectors >> c->block_bits) &&
+	       pin_is_held(&c->journal);
 }
 
 /*
@@ -235,8 +283,9 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
 	case HOLDS_ROOT:
 		return headroom(c, sectors) || !room_may_defer(c);
 	case HOLDS_BUCKETS:
-		return test_bit(CACHE_SET_RUNNING, &c->flags) ||
-		       !journal_is_tight(c, 0) ||
+		if (test_bit(CACHE_SET_RUNNING, &c->flags))
+			return !must_stand_back(c, sectors);
+		return !journal_is_tight(c, 0) ||
 		       time_after(jiffies, r->began + REPLAY_FIRST);
 	default:
 		if (!headroom(c, sectors))
@@ -249,6 +298,22 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
 		return nodes_ready(c) ||
 		       time_after(jiffies, r->began + NODES_FIRST);
 	}
+}
+
+/**
+ * room_is_for_pins - is the rest of the journal left to callers that hold a pin?
+ * @c: the cache set
+ *
+ * See the overview above. Any context that may take journal.lock.
+ */
+bool room_is_for_pins(struct cache_set *c)
+{
+	bool stand_back;
+
+	spin_lock(&c->journal.lock);
+	stand_back = test_bit(CACHE_SET_RUNNING, &c->flags) && !headroom(c, 0);
+	spin_unlock(&c->journal.lock);
+	return stand_back;
 }
 
 /*
@@ -325,7 +390,7 @@ bool room_is_stuck(struct cache_set *c, struct room_wait *r)
  */
 void room_from_reserve(struct cache_set *c, const struct room_wait *r)
 {
-	if (r->holds != HOLDS_NOTHING &&
+	if (r->holds != HOLDS_NOTHING && !must_stand_back(c, 0) &&
 	    time_after(jiffies, r->began + RESERVE_AFTER))
 		journal_take_reserve(c);
 }
@@ -350,4 +415,25 @@ void room_sleep(struct journal *j, struct closure *cl)
 	}
 	closure_wake_up(&j->wait); /* takes @cl off the list */
 	closure_sync(cl);
+}
+
+/**
+ * bj_cache_miss - read data that is not in the cache: stands in for cached_dev_cache_miss
+ * @b: the leaf that lacks it, locked
+ * @s: the request
+ * @bio: the rest of the request
+ * @sectors: length of the gap
+ *
+ * Bypasses the cache if the rest of the journal is left to callers that hold a pin, but not
+ * if an earlier gap of this request is already being filled: then the stock driver does not
+ * fill this one, and the flag would invalidate what it adds for the other. Process context.
+ *
+ * Return: MAP_DONE, MAP_CONTINUE or a negative errno.
+ */
+__hook int bj_cache_miss(struct btree *b, struct search *s, struct bio *bio,
+			 unsigned int sectors)
+{
+	if (!s->cache_miss && room_is_for_pins(s->iop.c))
+		data_insert_op_set_bypass(&s->iop, true);
+	return stock_cached_dev_cache_miss(b, s, bio, sectors);
 }
