@@ -236,6 +236,23 @@ accel()
 	cat "$answer"
 }
 
+# clock KERNEL: print the parameter that tells an emulated machine the rate of its TSC, which
+# is that of the host's. The kernel would measure it, and if the host pauses the machine at
+# the wrong moment, the guest's clock is off by any factor.
+clock()
+{
+	local answer
+
+	[[ $(accel "$1") = tcg* ]] || return 0
+	answer=$cache/tsc-$(</proc/sys/kernel/random/boot_id)
+	if [ ! -e "$answer" ]; then
+		gcc -O2 -Wall -o "$answer.$$" "$tests/qemu/tsc.c" &&
+			"$answer.$$" >"$answer.$$.khz" && mv "$answer.$$.khz" "$answer"
+		rm -f "$answer.$$"
+	fi
+	echo "tsc_early_khz=$(<"$answer")"
+}
+
 # namespace COMMAND...: run the command as root with private mounts. An ordinary user
 # becomes root in a user namespace; files then belong to the user and to subordinate ids
 # (package uidmap), and can only be removed in such a namespace.
