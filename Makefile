@@ -10,6 +10,8 @@
 #   make check           run all tests; "make style" checks only the coding style
 #   make crash           try N= crash points for each kernel (1000): hours
 #   make hostile         register N= hostile images on each kernel (1000): hours
+#   make debug-kernel    build a kernel with KASAN, lockdep and kmemleak for
+#                        tests/vm --kernel debug: an hour, 4 GB
 #   make bench           measure the modules against the stock drivers: an hour
 #   make format          run clang-format on all files
 #   make vet SRC=...     print what to read before a kernel series is vetted, whose source
@@ -248,11 +250,14 @@ crash:
 hostile:
 	$(Q)tests/hostile $(if $(N),--mutants $(N))
 
+debug-kernel:
+	$(Q)tests/vm --kernel debug --no-modules --prepare debug-checks
+
 bench:
 	$(Q)tests/bench
 
 .PHONY: all modules tools ctl dump kbuild clean fitting dkms-build dkms-source dkms-install \
 	install-boot install-tools uninstall deb rpm arch dist help check style vet format \
-	demo crash hostile bench FORCE
+	demo crash hostile debug-kernel bench FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -29,10 +29,11 @@ fail()
 	exit 1
 }
 
-# wait_for SECONDS COMMAND...: repeat COMMAND until it succeeds, for at most SECONDS
+# wait_for SECONDS COMMAND...: repeat COMMAND until it succeeds, for at most SECONDS, or for
+# several times as long on a slow kernel
 wait_for()
 {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${OUTRIGGER_SLOW:-1}))
 
 	shift
 	until "$@" 2>/dev/null; do

@@ -184,6 +184,38 @@ debian()
 	fi
 }
 
+# bootable DIR: make the files to boot the tree DIR/root, as mkroot describes them
+bootable()
+{
+	local dir=$1 kver m ko name
+
+	# shellcheck disable=SC2016 # namespace expands it
+	namespace bash -euo pipefail -c '
+		cd "$1"
+		echo "making the disk image"
+		truncate -s "$(($(du -sm root | cut -f 1) * 5 / 4))M" root.ext4
+		mke2fs -q -F -t ext4 -O ^has_journal -m 0 -d root root.ext4
+	' bash "$dir"
+
+	kver=$(basename "$dir"/root/lib/modules/*)
+	cp "$dir/root/boot/vmlinuz-$kver" "$dir/vmlinuz"
+	mkdir -p "$dir/modules"
+	: >"$dir/modules/list"	# empty if all are built in
+	for m in virtio_pci virtio_blk virtio_console ext4 overlay; do
+		modprobe -d "$dir/root" -S "$kver" --show-depends "$m"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+	while read -r ko; do
+		name=${ko##*/} name=${name%%.ko*}.ko
+		case $ko in
+		*.xz) xz -dc "$ko" ;;
+		*.zst) zstd -dcq "$ko" ;;
+		*.gz) gzip -dc "$ko" ;;
+		*) cat "$ko" ;;
+		esac >"$dir/modules/$name"
+		echo "/modules/$name" >>"$dir/modules/list"
+	done
+}
+
 # QEMU: use the host's if it is new enough, else the one from mkqemu. Before 10.1 there
 # is no vfio-user-pci for the GPU. Before 8.1, a guest that modifies code while another
 # CPU runs it (as livepatch does) occasionally executes the old code and oopses: "int3".
@@ -387,16 +419,38 @@ tree_of()
 	echo "${trees[$1]-$(newest "$1" "$2")}"
 }
 
-# root_of SUITE: print the directory of its root file system, made by need_root
-root_of()
+# "debug" may stand for a suite where only a kernel is meant, as in root_of and need_root:
+# the debug kernel, which mkdebug builds from the source of the kernel of this suite
+debug_of=trixie
+
+# suite_of KERNEL: print the suite of a kernel that tests/vm boots
+suite_of()
 {
-	tree_of "$cache/$1" "$tests/qemu/packages"
+	[ "$1" = debug ] && echo "$debug_of" || echo "$1"
 }
 
-need_root()	# SUITE
+# root_of KERNEL: print the directory of its root file system, made by need_root
+root_of()
 {
-	need_tree "$cache/$1" "$tests/qemu/packages" "$1: making the root file system" \
-		"$tests/qemu/mkroot" "$1"
+	if [ "$1" = debug ]; then
+		tree_of "$(root_of "$debug_of")/debug" "$tests/qemu/debug.config"
+	else
+		tree_of "$cache/$1" "$tests/qemu/packages"
+	fi
+}
+
+need_root()	# KERNEL
+{
+	if [ "$1" = debug ]; then
+		need_root "$debug_of"
+		need_more "$debug_of" kernel "linux-source, bc, bison, flex, dwarves, libelf-dev"
+		need_tree "$(root_of "$debug_of")/debug" "$tests/qemu/debug.config" \
+			"debug: building the kernel" "$tests/qemu/mkdebug" \
+			"$(lower_of "$debug_of" kernel)" "$(root_of "$debug_of")" "$cache/debug-kernel"
+	else
+		need_tree "$cache/$1" "$tests/qemu/packages" "$1: making the root file system" \
+			"$tests/qemu/mkroot" "$1"
+	fi
 }
 
 # need_more SUITE NAME DEPENDENCIES [BELOW...]: find or make a layer with these packages
