@@ -120,12 +120,13 @@ __hook void bj_journal_free(struct cache_set *c)
  * @reserve: which reserve may be used
  * @wait: sleep until one is available
  *
- * Called with bucket_lock held, and drops it while waiting. On a set that is being shut
- * down, bch_prio_write() gets the cache's first bucket, with the pin that it expects
- * and drops again. The bucket is not written: with I/O disabled no bio is submitted,
- * and the set cannot be revived from that state. Without STOPPING, I/O may have been
- * disabled through io_disable in sysfs, and may be enabled again: then return the stock
- * driver's result.
+ * Called with bucket_lock held, and drops it while waiting; takes journal.lock. While
+ * the rest of the journal is left to callers that hold a pin, garbage collection gets
+ * no bucket for a node, see room.c. On a set that is being shut down, bch_prio_write()
+ * gets the cache's first bucket, with the pin that it expects and drops again. The
+ * bucket is not written: with I/O disabled no bio is submitted, and the set cannot be
+ * revived from that state. Without STOPPING, I/O may have been disabled through
+ * io_disable in sysfs, and may be enabled again: then return the stock driver's result.
  *
  * Return: the bucket, with a pin, or -1.
  */
@@ -135,7 +136,7 @@ __hook long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
 	unsigned int ms;
 	long bucket;
 
-	/* Only garbage collection does not wait for a bucket for a node; see room.c. */
+	/* Only garbage collection does not wait for a bucket for a node. */
 	if (OUTRIGGER_GC_NEEDS_NO_BUCKET && reserve == RESERVE_BTREE && !wait &&
 	    room_is_for_pins(ca->set))
 		return -1;
