@@ -216,11 +216,16 @@ static bool places_match(struct module *mod)
 	return false;
 }
 
-/* Name up to five tasks that have not completed the transition. */
-static void report_stalled(void)
+/*
+ * Name up to five tasks that have not completed the transition, and return their number.
+ * Without any, livepatch itself is still at work. On 6.12, it changes all calls of
+ * cond_resched() in the kernel at the start and at the end of a transition, and waits for
+ * all CPUs after each: that takes minutes if these are virtual and rarely scheduled.
+ */
+static unsigned int report_tasks(void)
 {
 	struct task_struct *g, *t;
-	int n = 0;
+	unsigned int n = 0;
 
 	rcu_read_lock();
 	for_each_process_thread(g, t) {
@@ -232,7 +237,8 @@ static void report_stalled(void)
 	}
 	rcu_read_unlock();
 	if (n > 5)
-		pr_warn("  and %d more\n", n - 5);
+		pr_warn("  and %u more\n", n - 5);
+	return n;
 }
 
 /*
@@ -381,9 +387,14 @@ static void watch_attaching(void)
 	if (now == PATCH_MOVING) {
 		if (time_before(jiffies, next_report))
 			return;
-		pr_warn("attaching to %s has stalled for %lu s, reversing it:\n",
-			OUTRIGGER_TARGET, timeout_secs());
-		report_stalled();
+		next_report = jiffies + timeout_secs() * HZ;
+		pr_warn("attaching to %s has not finished after %lu s:\n",
+			OUTRIGGER_TARGET, (jiffies - since) / HZ);
+		if (!report_tasks()) {
+			pr_warn("  no task is in the way: livepatch is slow, as on a busy host of virtual machines; waiting\n");
+			return;
+		}
+		pr_warn("  reversing it\n");
 		give_up = true;
 		set_state(
 			DETACHING, REASON_STALLED,
@@ -439,12 +450,12 @@ static void watch_detaching(void)
 	if (stopping || now != PATCH_OUT) {
 		if (time_before(jiffies, next_report))
 			return;
-		pr_warn("detaching from %s has not finished after %u s%s:\n",
-			OUTRIGGER_TARGET,
-			(jiffies_to_msecs(jiffies - since)) / 1000,
+		pr_warn("detaching from %s has not finished after %lu s%s:\n",
+			OUTRIGGER_TARGET, (jiffies - since) / HZ,
 			stopping ? ", its services are still being stopped" :
 				   "");
-		report_stalled();
+		if (!report_tasks() && !stopping)
+			pr_warn("  no task is in the way: livepatch is slow, as on a busy host of virtual machines\n");
 		next_report = jiffies + timeout_secs() * HZ;
 		return;
 	}
