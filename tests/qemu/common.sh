@@ -419,21 +419,25 @@ tree_of()
 	echo "${trees[$1]-$(newest "$1" "$2")}"
 }
 
-# "debug" may stand for a suite where only a kernel is meant, as in root_of and need_root:
-# the debug kernel, which mkdebug builds from the source of the kernel of this suite
-debug_of=trixie
+# A KERNEL, as in root_of and need_root, is a suite or one of $variants.
 
-# suite_of KERNEL: print the suite of a kernel that tests/vm boots
+# suite_of KERNEL: print the suite in which it is installed
 suite_of()
 {
-	[ "$1" = debug ] && echo "$debug_of" || echo "$1"
+	[ "$1" = debug ] && echo "${variants[debug]}" || echo "${1%-cloud}"
+}
+
+# like KERNEL: print the suite among those of tests/suites whose kernel is of that series
+like()
+{
+	echo "${variants[$1]-$1}"
 }
 
 # root_of KERNEL: print the directory of its root file system, made by need_root
 root_of()
 {
 	if [ "$1" = debug ]; then
-		tree_of "$(root_of "$debug_of")/debug" "$tests/qemu/debug.config"
+		tree_of "$(root_of "$(suite_of debug)")/debug" "$tests/qemu/debug.config"
 	else
 		tree_of "$cache/$1" "$tests/qemu/packages"
 	fi
@@ -441,12 +445,15 @@ root_of()
 
 need_root()	# KERNEL
 {
+	local suite
+
 	if [ "$1" = debug ]; then
-		need_root "$debug_of"
-		need_more "$debug_of" kernel "linux-source, bc, bison, flex, dwarves, libelf-dev"
-		need_tree "$(root_of "$debug_of")/debug" "$tests/qemu/debug.config" \
+		suite=$(suite_of debug)
+		need_root "$suite"
+		need_more "$suite" kernel "linux-source, bc, bison, flex, dwarves, libelf-dev"
+		need_tree "$(root_of "$suite")/debug" "$tests/qemu/debug.config" \
 			"debug: building the kernel" "$tests/qemu/mkdebug" \
-			"$(lower_of "$debug_of" kernel)" "$(root_of "$debug_of")" "$cache/debug-kernel"
+			"$(lower_of "$suite" kernel)" "$(root_of "$suite")" "$cache/debug-kernel"
 	else
 		need_tree "$cache/$1" "$tests/qemu/packages" "$1: making the root file system" \
 			"$tests/qemu/mkroot" "$1"
