@@ -9,6 +9,7 @@
 #   make demo            run a demonstration in a virtual machine
 #   make check           run all tests; "make style" checks only the coding style
 #   make crash           try N= crash points for each kernel (1000): hours
+#   make cuts            cut the power of a machine N= times on each kernel (200): hours
 #   make hostile         register N= hostile images on each kernel (1000): hours
 #   make debug-kernel    build a kernel with KASAN, lockdep and kmemleak for
 #                        tests/vm --kernel debug: an hour, 4 GB
@@ -247,6 +248,9 @@ demo:
 crash:
 	$(Q)tests/crash $(if $(N),--points $(N))
 
+cuts:
+	$(Q)tests/vm --boots $$(($(or $(N),200) + 1)) power-cut
+
 hostile:
 	$(Q)tests/hostile $(if $(N),--mutants $(N))
 
@@ -258,6 +262,6 @@ bench:
 
 .PHONY: all modules tools ctl dump kbuild clean fitting dkms-build dkms-source dkms-install \
 	install-boot install-tools uninstall deb rpm arch dist help check style vet format \
-	demo crash hostile debug-kernel bench FORCE
+	demo crash cuts hostile debug-kernel bench FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -64,6 +64,17 @@ reboot_now()
 	fail "still alive after the reboot"
 }
 
+# cut_power: the host kills the machine, at some moment after this is called, and the disks
+# of a case with the header "volatile" lose what was not flushed. Only if the case has
+# another boot.
+cut_power()
+{
+	say "cut"
+	echo cut >&4
+	sleep 60
+	fail "still alive after the power cut"
+}
+
 start_udev()
 {
 	/lib/systemd/systemd-udevd --daemon 2>/dev/null

@@ -326,6 +326,8 @@ judge()
 		grep -avE "${4:-^$}" | head -n 1)
 	if [ "$line" ]; then
 		echo "console: $line"
+	elif [ "$last" = cut ] && [ "$2" -lt "$5" ]; then
+		:	# the host has killed it
 	elif [ "$3" = 124 ] || [ "$3" = 137 ]; then
 		echo "hung, killed"
 	elif [ "$3" != 0 ]; then
