@@ -87,7 +87,13 @@ static const char *const reason_words[] = { OUTRIGGER_REASONS(
 /* How long a failed load of the target may be delayed until the patch is disabled */
 #define WAIT_UNTIL_OUT (20 * HZ)
 
-static DEFINE_MUTEX(lock); /* guards the variables below */
+/*
+ * Guards the variables below. attach() holds it for as long as klp_enable_patch() takes,
+ * which can be minutes on a busy machine. So readers of sysfs don't take it; reason_lock
+ * gives them a complete sentence.
+ */
+static DEFINE_MUTEX(lock);
+static DEFINE_SPINLOCK(reason_lock);
 static enum outrigger_state state;
 static enum outrigger_reason reason;
 static char sentence[160]; /* describes the reason, for users */
@@ -151,10 +157,12 @@ static __printf(2, 3) void explain(enum outrigger_reason why, const char *fmt,
 	va_list args;
 
 	lockdep_assert_held(&lock);
-	reason = why;
+	spin_lock(&reason_lock);
+	WRITE_ONCE(reason, why);
 	va_start(args, fmt);
 	vscnprintf(sentence, sizeof(sentence), fmt, args);
 	va_end(args);
+	spin_unlock(&reason_lock);
 }
 
 static void set_state(enum outrigger_state to, enum outrigger_reason why,
@@ -412,8 +420,8 @@ static void watch_attaching(void)
 	if (READ_ONCE(target->state) != MODULE_STATE_LIVE)
 		return;
 
+	WRITE_ONCE(attached_at, ktime_get_real_seconds());
 	set_attached();
-	attached_at = ktime_get_real_seconds();
 	pr_info("attached to %s (version %s, kernel %s, %zu functions)\n",
 		OUTRIGGER_TARGET, THIS_MODULE->version, OUTRIGGER_TARGET_KVER,
 		ARRAY_SIZE(places));
@@ -605,21 +613,16 @@ static ssize_t reason_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
 {
 	ssize_t n;
 
-	mutex_lock(&lock);
+	spin_lock(&reason_lock);
 	n = sysfs_emit(buf, "%s\n", sentence);
-	mutex_unlock(&lock);
+	spin_unlock(&reason_lock);
 	return n;
 }
 
 static ssize_t reason_token_show(OUTRIGGER_MATTR *attr,
 				 struct module_kobject *mk, char *buf)
 {
-	ssize_t n;
-
-	mutex_lock(&lock);
-	n = sysfs_emit(buf, "%s\n", reason_words[reason]);
-	mutex_unlock(&lock);
-	return n;
+	return sysfs_emit(buf, "%s\n", reason_words[READ_ONCE(reason)]);
 }
 
 static ssize_t target_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
@@ -631,11 +634,8 @@ static ssize_t target_show(OUTRIGGER_MATTR *attr, struct module_kobject *mk,
 static ssize_t attached_since_show(OUTRIGGER_MATTR *attr,
 				   struct module_kobject *mk, char *buf)
 {
-	time64_t t;
+	time64_t t = READ_ONCE(state) == ATTACHED ? READ_ONCE(attached_at) : 0;
 
-	mutex_lock(&lock);
-	t = state == ATTACHED ? attached_at : 0;
-	mutex_unlock(&lock);
 	return sysfs_emit(buf, "%lld\n", t);
 }
 
