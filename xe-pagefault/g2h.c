@@ -18,6 +18,7 @@
  */
 
 #include <linux/rcupdate.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "../attach/attach.h"
@@ -27,14 +28,38 @@
 
 OUTRIGGER_STOCK_BODY(xe, xe_guc_pagefault_handler);
 
-static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
+static void xpf_queue_faults(struct xpf_gt *gt, u32 (*descs)[PFD_DWORDS],
+			     unsigned int n)
 {
-	struct pagefault pf;
-	struct xpf_queue *q;
+	struct xpf_queue *idle[XPF_BATCH + 1] = {}, **q;
+	struct pagefault pfs[XPF_BATCH];
+	unsigned int i;
 
-	/* A fault with a reserved access can be answered: xpf_service() refuses it. */
-	if (pagefault_decode(msg, len, xpf_port.prefetch, &pf) ==
-	    DECODE_LENGTH) {
+	for (i = 0; i < n; i++) {
+		/* A reserved access can be answered: xpf_service() refuses it. */
+		pagefault_decode(descs[i], PFD_DWORDS, xpf_port.prefetch,
+				 &pfs[i]);
+		trace_xpf_fault(gt, &pfs[i]);
+	}
+	i = xpf_queue_put(gt, pfs, n, idle);
+	for (q = idle; *q; q++)
+		queue_work(gt->wq, &(*q)->work);
+	for (; i < n; i++)
+		xpf_tell(
+			gt, err,
+			"page fault dropped, ASID %u: %u are open already, which is as many as the GuC can tell apart; reset the GT\n",
+			pfs[i].asid, PFD_PDATA_SPACE);
+}
+
+/* Take a fault and, in an interrupt, those that follow it in the G2H ring. */
+static void xpf_take_faults(struct xpf_gt *gt, const u32 *msg, u32 len)
+{
+	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
+	u32 descs[XPF_BATCH][PFD_DWORDS];
+	unsigned int n = 1, max = 1;
+	bool more;
+
+	if (len != PFD_DWORDS) {
 		xpf_count_malformed(gt);
 		xpf_tell(
 			gt, err,
@@ -43,15 +68,17 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
 		return;
 	}
 
-	trace_xpf_fault(gt, &pf);
-	q = xpf_queue_put(gt, &pf);
-	if (q)
-		queue_work(gt->wq, &q->work);
-	else
-		xpf_tell(
-			gt, err,
-			"page fault dropped, ASID %u: %u are open already, which is as many as the GuC can tell apart; reset the GT\n",
-			pf.asid, PFD_PDATA_SPACE);
+	/* xe_guc_ct_fast_path(), which uses this buffer, holds ct->fast_lock. */
+	if (msg == ct->fast_msg + CT_PAYLOAD)
+		max = XPF_BATCH;
+	memcpy(descs[0], msg, sizeof(*descs));
+	do {
+		if (n < max)
+			n += xpf_ct_read_faults(ct, descs + n, max - n);
+		xpf_queue_faults(gt, descs, n);
+		more = n == XPF_BATCH;
+		n = 0;
+	} while (more);
 }
 
 /**
@@ -60,7 +87,9 @@ static void xpf_take_fault(struct xpf_gt *gt, const u32 *msg, u32 len)
  * @msg: payload
  * @len: its length in dwords
  *
- * Replaces xe_guc_pagefault_handler().
+ * Replaces xe_guc_pagefault_handler(). In an interrupt, it also takes the faults behind
+ * this one out of the ring, so that the stock driver and livepatch do not have to bring
+ * them here one by one.
  *
  * Return: 0. A fault that can't be queued is logged here; an error would only
  * make the CT log it again, and kill the CT on a kernel with DRM_XE_DEBUG.
@@ -73,7 +102,7 @@ __hook int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len)
 	rcu_read_lock();
 	gt = xpf_gt_find(guc_to_gt(guc));
 	if (gt) {
-		xpf_take_fault(gt, msg, len);
+		xpf_take_faults(gt, msg, len);
 	} else {
 		/* The device was just probed, or is about to be removed. */
 		xpf_look_around();
@@ -100,21 +129,12 @@ static bool xpf_take_access_counter(const struct xe_gt *stock, const u32 *msg,
 #ifdef HAVE_HOOK_G2H_READ
 OUTRIGGER_STOCK_BODY(xe, g2h_read);
 
-/* In a G2H message, the CT header and the HXG header come before the payload. */
-#define G2H_HXG 1
-#define G2H_PAYLOAD 2
-
-/* The HXG header: abi/guc_messages_abi.h of xe */
-#define HXG_TYPE GUC_BITS(30, 28)
-#define HXG_TYPE_EVENT 1
-#define HXG_ACTION GUC_BITS(15, 0)
-
 #define MAX_PASSED 16 /* for each urgent message: interrupts are off */
 
 static bool xpf_is_access_counter(const u32 *msg)
 {
-	return GUC_GET(HXG_TYPE, msg[G2H_HXG]) == HXG_TYPE_EVENT &&
-	       GUC_GET(HXG_ACTION, msg[G2H_HXG]) ==
+	return GUC_GET(HXG_TYPE, msg[CT_HXG]) == HXG_TYPE_EVENT &&
+	       GUC_GET(HXG_ACTION, msg[CT_HXG]) ==
 		       XE_GUC_ACTION_ACCESS_COUNTER_NOTIFY;
 }
 
@@ -131,16 +151,15 @@ static int xpf_g2h_read_fast(struct xe_guc_ct *ct, u32 *msg)
 	int len;
 
 	for (i = 0;; i++) {
-		msg[G2H_HXG] = 0; /* the buffer may hold an earlier message */
+		msg[CT_HXG] = 0; /* the buffer may hold an earlier message */
 		len = stock_g2h_read(ct, msg, true);
 		if (len || !gt || i == MAX_PASSED ||
 		    !xpf_is_access_counter(msg))
 			return len;
 		len = stock_g2h_read(ct, msg, false);
-		if (len < G2H_PAYLOAD)
+		if (len < CT_PAYLOAD)
 			return len;
-		xpf_access_counter_put(gt, msg + G2H_PAYLOAD,
-				       len - G2H_PAYLOAD);
+		xpf_access_counter_put(gt, msg + CT_PAYLOAD, len - CT_PAYLOAD);
 	}
 }
 
@@ -167,11 +186,11 @@ __hook int xpf_g2h_read(struct xe_guc_ct *ct, u32 *msg, bool fast_path)
 	}
 
 	len = stock_g2h_read(ct, msg, false);
-	if (len >= G2H_PAYLOAD && xpf_is_access_counter(msg) &&
-	    xpf_take_access_counter(ct_to_gt(ct), msg + G2H_PAYLOAD,
-				    len - G2H_PAYLOAD))
-		msg[G2H_HXG] = (msg[G2H_HXG] & ~HXG_ACTION) |
-			       XE_GUC_ACTION_NOTIFY_FLUSH_LOG_BUFFER_TO_FILE;
+	if (len >= CT_PAYLOAD && xpf_is_access_counter(msg) &&
+	    xpf_take_access_counter(ct_to_gt(ct), msg + CT_PAYLOAD,
+				    len - CT_PAYLOAD))
+		msg[CT_HXG] = (msg[CT_HXG] & ~HXG_ACTION) |
+			      XE_GUC_ACTION_NOTIFY_FLUSH_LOG_BUFFER_TO_FILE;
 	return len;
 }
 #else

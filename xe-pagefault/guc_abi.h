@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Bits of the GuC's page-fault and access-counter messages, without the CT and HXG
- * headers. They are the same in all GuC firmware that stock xe of the vetted
- * kernels loads (70.29 and later); see xe_guc_fwif.h of these kernels.
+ * Bits of the GuC's page-fault and access-counter messages. They are the same in all
+ * GuC firmware that stock xe of the vetted kernels loads (70.29 and later); see
+ * xe_guc_fwif.h and abi/ of these kernels.
  */
 #ifndef XE_PAGEFAULT_GUC_ABI_H
 #define XE_PAGEFAULT_GUC_ABI_H
@@ -10,6 +10,20 @@
 #define GUC_BITS(high, low) ((~0U << (low)) & (~0U >> (31 - (high))))
 #define GUC_GET(mask, dw) (((dw) & (mask)) >> __builtin_ctz(mask))
 #define GUC_PUT(mask, value) (((u32)(value) << __builtin_ctz(mask)) & (mask))
+
+/* In a ring of the CT, the CT header and the HXG header come before the payload. */
+#define CT_HXG 1
+#define CT_PAYLOAD 2
+/* CT header */
+#define CT_FENCE GUC_BITS(31, 16)
+#define CT_FORMAT GUC_BITS(15, 12) /* 0 */
+#define CT_DWORDS GUC_BITS(7, 0) /* without the CT header */
+/* HXG header */
+#define HXG_ORIGIN_GUC GUC_BITS(31, 31)
+#define HXG_TYPE GUC_BITS(30, 28)
+#define HXG_TYPE_EVENT 1
+#define HXG_TYPE_FAST_REQUEST 2
+#define HXG_ACTION GUC_BITS(15, 0)
 
 /* REPORT_PAGE_FAULT_REQ_DESC, GuC to host */
 #define PFD_DWORDS 4

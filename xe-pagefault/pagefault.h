@@ -21,7 +21,7 @@
  * DOC: the path of a fault
  *
  * fasten.c	loads and unloads the module; includes attach/attach.c
- * patch.c	the three or four replaced functions of stock xe
+ * patch.c	the two or three replaced functions of stock xe
  * g2h.c	the G2H handlers (hard IRQ or under ct->lock) decode each fault and
  *		put it into the queue of its ASID
  * device.c	sets up the GTs of a device, and drains them before it is unbound
@@ -36,6 +36,8 @@
  * sysfs.c, debugfs.c, trace.h  expose all of this to user space
  * stats.c	names and statistics for these and for the log
  * gt.c		finds a GT; counts the starts of its GuC
+ * ct.c		takes several faults from the G2H ring, and writes several replies to
+ *		the H2G ring, at once
  * decode.c	decodes and encodes messages; pure
  * stock.h	inline helpers over the structures of stock xe
  *
@@ -60,7 +62,8 @@
  */
 #define XPF_QUEUES 1024
 #define XPF_BUSY_BITS 8 /* of the hash of an ASID */
-#define XPF_BATCH 32 /* faults that are answered together */
+#define XPF_BATCH 16 /* faults that are queued, or answered, together */
+#define XPF_REPLY_DWORDS (CT_PAYLOAD + PFR_DWORDS) /* in the H2G ring */
 #define XPF_SERVED_RING 8 /* services that a queue remembers */
 #define XPF_NONE (~0U) /* end of a list of faults */
 #define XPF_HISTOGRAM 24 /* buckets: powers of two of a microsecond */
@@ -293,9 +296,6 @@ struct xpf_stats {
  * @drm:	the device, referenced
  * @id:		number of the GT in the device
  * @wq:		workqueue of its workers
- * @replier:	task for whose replies the doorbell is held back, or NULL. Set under
- *		ct->lock
- * @unrung:	the doorbell has been held back. Guarded by ct->lock
  * @lock:	guards the fields below and the lists of all queues. Taken in hard
  *		IRQ; no function that takes a lock is called under it
  * @generation:	counts the starts of the GuC, see xpf_note_guc_start()
@@ -327,8 +327,6 @@ struct xpf_gt {
 	struct drm_device *drm;
 	unsigned int id;
 	struct workqueue_struct *wq;
-	struct task_struct *replier;
-	bool unrung;
 
 	spinlock_t lock; /* guards the fields below */
 	u32 generation;
@@ -397,7 +395,8 @@ int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
 
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
-struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf);
+unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
+			   unsigned int n, struct xpf_queue **idle);
 u32 xpf_queue_take(struct xpf_queue *q, bool *cured);
 void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
 		      u64 start, u64 size);
@@ -427,12 +426,18 @@ void xpf_share_end(struct xpf_queue *q);
 void xpf_share_wait(struct xpf_gt *gt);
 
 /* reply.c */
-void xpf_guc_notify(struct xe_guc *guc);
 void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict);
 
 /* access_counter.c */
 void xpf_access_counters_init(struct xpf_gt *gt);
 void xpf_access_counter_put(struct xpf_gt *gt, const u32 *msg, u32 len);
+
+/* ct.c */
+unsigned int xpf_ct_room(struct xe_guc_ct *ct);
+void xpf_ct_write(struct xe_guc_ct *ct, u32 (*msgs)[XPF_REPLY_DWORDS],
+		  unsigned int n);
+unsigned int xpf_ct_read_faults(struct xe_guc_ct *ct, u32 (*descs)[PFD_DWORDS],
+				unsigned int max);
 
 /* gt.c */
 extern struct list_head xpf_gts;
@@ -464,7 +469,7 @@ const char *xpf_verdict_name(enum xpf_verdict verdict);
 extern const char *const xpf_stages[];
 void xpf_stage(struct xpf_queue *q, enum xpf_stage stage);
 void xpf_count_latency(struct xpf_gt *gt, u64 ns);
-void xpf_count_replies(struct xpf_queue *q, u32 first, enum xpf_verdict verdict,
+void xpf_count_replies(struct xpf_queue *q, u32 asid, enum xpf_verdict verdict,
 		       u32 n, u64 ns, u64 replying);
 void xpf_count_malformed(struct xpf_gt *gt);
 

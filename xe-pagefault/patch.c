@@ -13,7 +13,6 @@
 
 struct klp_func outrigger_hooks[] = {
 	OUTRIGGER_HOOK(xe_guc_pagefault_handler, xpf_pagefault_handler),
-	OUTRIGGER_HOOK(xe_guc_notify, xpf_guc_notify),
 #ifdef HAVE_HOOK_G2H_READ
 	OUTRIGGER_HOOK(g2h_read, xpf_g2h_read),
 #else

@@ -27,16 +27,6 @@ MODULE_PARM_DESC(
 	coalesce,
 	"answer waiting faults together if one service resolves them (default Y)");
 
-static void xpf_list_push(struct xpf_gt *gt, struct xpf_list *list, u32 i)
-{
-	gt->pool[i].next = XPF_NONE;
-	if (list->head == XPF_NONE)
-		list->head = i;
-	else
-		gt->pool[list->tail].next = i;
-	list->tail = i;
-}
-
 /* The queue of an ASID. Called with gt->lock held. */
 static struct xpf_queue *xpf_queue_of(struct xpf_gt *gt, u32 asid)
 {
@@ -69,47 +59,75 @@ static void xpf_queue_rest(struct xpf_queue *q)
 	memset(q->spent, 0, sizeof(q->spent)); /* of faults that were dropped */
 }
 
+/* Append a fault from the pool to a queue. Returns whether that was empty. */
+static bool xpf_queue_push(struct xpf_queue *q, u32 i)
+{
+	bool was_empty = q->faults.head == XPF_NONE;
+
+	if (was_empty)
+		q->faults.head = i;
+	else
+		q->gt->pool[q->faults.tail].next = i;
+	q->faults.tail = i;
+	return was_empty;
+}
+
 /**
- * xpf_queue_put - queue a fault
- * @gt: GT that reported it
- * @pf: the fault
+ * xpf_queue_put - queue faults
+ * @gt: GT that reported them
+ * @pfs: the faults
+ * @n: number of faults, at most XPF_BATCH
+ * @idle: set to the queues that have had no faults, for which the caller must queue a
+ *	worker: as many as there are before a NULL, at most @n
+ *
+ * A queue that has faults also has a worker that will come back to it, unless it is
+ * parked: then another worker will.
  *
  * Any context, under ct->lock or ct->fast_lock.
  *
- * Return: the queue for a worker to serve, or NULL if the pool is empty.
+ * Return: number of faults that were queued; less than @n if the pool is empty.
  */
-struct xpf_queue *xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pf)
+unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
+			   unsigned int n, struct xpf_queue **idle)
 {
 	struct xpf_stats *s = &gt->stats;
-	struct xpf_queue *q;
+	struct xpf_queue *q = NULL;
 	struct xpf_fault *f;
 	unsigned long flags;
+	unsigned int k;
 	u32 generation, i;
+	u64 now = ktime_get_ns();
 
 	spin_lock_irqsave(&gt->lock, flags);
 	generation = xpf_note_guc_start(gt);
-	i = gt->free;
-	if (i == XPF_NONE) {
-		s->dropped++;
-		spin_unlock_irqrestore(&gt->lock, flags);
-		return NULL;
-	}
-	f = &gt->pool[i];
-	gt->free = f->next;
-	f->pf = *pf;
-	f->received = ktime_get_ns();
-	f->generation = generation;
-	q = xpf_queue_of(gt, pf->asid);
-	f->number = q->received++;
-	xpf_list_push(gt, &q->faults, i);
-	gt->waiting++;
+	for (k = 0; k < n && gt->free != XPF_NONE; k++) {
+		const struct pagefault *pf = &pfs[k];
 
-	s->received[pf->access]++;
-	s->types[pf->type]++;
-	s->prefetches += pf->prefetch;
-	s->queued_max = max(s->queued_max, ++s->queued);
+		i = gt->free;
+		f = &gt->pool[i];
+		gt->free = f->next;
+		if (!q || q->asid != pf->asid)
+			q = xpf_queue_of(gt, pf->asid);
+		f->pf = *pf;
+		f->received = now;
+		f->number = q->received++;
+		f->generation = generation;
+		f->next = XPF_NONE;
+		if (xpf_queue_push(q, i))
+			*idle++ = q;
+
+		s->received[pf->access]++;
+		s->types[pf->type]++;
+		s->prefetches += pf->prefetch;
+	}
+	gt->waiting += k;
+	s->queued += k;
+	s->queued_max = max(s->queued_max, s->queued);
+	s->dropped += n - k;
 	spin_unlock_irqrestore(&gt->lock, flags);
-	return q;
+	if (k)
+		*idle = NULL;
+	return k;
 }
 
 /*

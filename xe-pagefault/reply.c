@@ -6,89 +6,22 @@
  * xpf_note_guc_start(). So it either reaches the GuC that reported the fault, or
  * the CT refuses to send it.
  *
- * The stock driver rings the GuC's doorbell for each message that it puts into the
- * H2G ring. Replies that are ready at the same time share one: the doorbell is held
- * back while they are sent, and rung before ct->lock is released.
+ * The stock driver rings the GuC's doorbell for each message that it puts into the H2G
+ * ring. Replies that are ready at the same time are put there together and share one.
  */
 
 #include <linux/mutex.h>
-#include <linux/rcupdate.h>
-#include <linux/sched.h>
 #include <linux/timekeeping.h>
 
-#include "../attach/attach.h"
 #include "pagefault.h"
 #include "stock.h"
 #include "trace.h"
-
-/* Dwords of a reply in the H2G ring, with its CT header and its HXG header */
-#define REPLY_DWORDS (2 + PFR_DWORDS)
-
-/* Most replies per hold of ct->lock: others wait for it, and the GuC for the doorbell. */
-#define MAX_REPLIES 16
 
 enum xpf_outcome {
 	SENT,
 	STALE, /* the GuC has since been reset, or its CT is disabled */
 	UNSENT,
 };
-
-OUTRIGGER_STOCK_BODY(xe, xe_guc_notify);
-
-/**
- * xpf_guc_notify - ring the doorbell of a GuC
- * @guc: the GuC
- *
- * Replaces xe_guc_notify(), which the stock driver calls after it has put a message
- * into the H2G ring, with ct->lock held, and for mailbox requests, without it: so the
- * task is compared. Any context. During a transition, livepatch may redirect the calls
- * for replies to the stock function, which rings.
- */
-__hook void xpf_guc_notify(struct xe_guc *guc)
-{
-	struct xpf_gt *gt;
-
-	rcu_read_lock();
-	gt = xpf_gt_find(guc_to_gt(guc));
-	if (gt && READ_ONCE(gt->replier) == current)
-		gt->unrung = true;
-	else
-		stock_xe_guc_notify(guc);
-	rcu_read_unlock();
-}
-
-/* Called under ct->lock. */
-static void xpf_hold_doorbell(struct xpf_gt *gt)
-{
-	WRITE_ONCE(gt->replier, current);
-}
-
-/* Ring, if the doorbell was held back. Called under ct->lock. */
-static void xpf_release_doorbell(struct xpf_gt *gt)
-{
-	WRITE_ONCE(gt->replier, NULL);
-	if (gt->unrung) {
-		gt->unrung = false;
-		stock_xe_guc_notify(&gt->stock->uc.guc);
-	}
-}
-
-/*
- * Is there room for another reply in the H2G ring? None may wait for room while the
- * doorbell is held back: that would delay those before it, and the messages that the
- * stock driver sends while it waits.
- *
- * The stock driver subtracts what it writes from info.space, and looks how far the
- * GuC has read only when a message does not fit. So there is at least as much room.
- * If the reply does not fit before the end of the ring, stock leaves fewer dwords
- * unused there than the reply has.
- *
- * Called under ct->lock.
- */
-static bool xpf_has_room(const struct xe_guc_ct *ct)
-{
-	return ct->ctbs.h2g.info.space >= 2 * REPLY_DWORDS;
-}
 
 /*
  * Called under ct->lock. A failed send is not retried: it has already waited a
@@ -131,7 +64,8 @@ static unsigned int xpf_send_some(struct xpf_gt *gt, u32 i,
 				  enum xpf_outcome *outcome)
 {
 	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
-	unsigned int n = 0;
+	u32 msgs[XPF_BATCH][XPF_REPLY_DWORDS];
+	unsigned int n = 0, ready = 0, room;
 	u32 now;
 
 	mutex_lock(&ct->lock);
@@ -139,21 +73,40 @@ static unsigned int xpf_send_some(struct xpf_gt *gt, u32 i,
 	now = xpf_note_guc_start(gt);
 	spin_unlock_irq(&gt->lock);
 
+	room = xpf_ct_room(ct);
 	do {
 		const struct xpf_fault *f = &gt->pool[i];
 
-		/* A send that may wait for room rings as it does for the stock driver. */
-		if (xpf_has_room(ct))
-			xpf_hold_doorbell(gt);
-		if (verdict == XPF_NO_REPLY || f->generation != now)
-			outcome[n++] = STALE;
-		else
-			outcome[n++] = xpf_send(gt, f, verdict);
+		if (verdict == XPF_NO_REPLY || f->generation != now) {
+			outcome[n] = STALE;
+		} else if (room) {
+			pagefault_reply(&f->pf, xpf_is_refused(verdict),
+					msgs[ready++] + CT_PAYLOAD);
+			outcome[n] = SENT;
+		} else {
+			outcome[n] = xpf_send(gt, f, verdict);
+		}
+		n++;
 		i = f->next;
-	} while (i != XPF_NONE && n < MAX_REPLIES && xpf_has_room(ct));
-	xpf_release_doorbell(gt);
+	} while (i != XPF_NONE && n < room);
+	if (ready)
+		xpf_ct_write(ct, msgs, ready);
 	mutex_unlock(&ct->lock);
 	return n;
+}
+
+static void xpf_trace_acks(const struct xpf_gt *gt, u32 i, unsigned int n,
+			   const enum xpf_outcome *outcome,
+			   enum xpf_verdict verdict, u64 now)
+{
+	const struct xpf_fault *f;
+	unsigned int k;
+
+	for (k = 0; k < n; k++, i = f->next) {
+		f = &gt->pool[i];
+		trace_xpf_ack(gt, &f->pf, xpf_is_refused(verdict),
+			      outcome[k] == SENT, now - f->received);
+	}
 }
 
 /**
@@ -167,24 +120,20 @@ static unsigned int xpf_send_some(struct xpf_gt *gt, u32 i,
  */
 void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 {
-	u64 begin = ktime_get_ns(), sum = 0, replying = 0, now;
-	enum xpf_outcome outcome[MAX_REPLIES];
+	enum xpf_outcome outcome[XPF_BATCH];
+	u64 begin = ktime_get_ns(), now;
 	struct xpf_gt *gt = q->gt;
-	u32 i, next, sent = 0;
 	unsigned int k, n;
+	u32 i = first;
 
-	for (i = first; i != XPF_NONE; i = next) {
+	do {
+		u64 sum = 0;
+		u32 sent = 0;
+
 		n = xpf_send_some(gt, i, verdict, outcome);
 		now = ktime_get_ns();
-
-		next = i;
-		for (k = 0; k < n; k++) {
-			const struct xpf_fault *f = &gt->pool[next];
-
-			trace_xpf_ack(gt, &f->pf, xpf_is_refused(verdict),
-				      outcome[k] == SENT, now - f->received);
-			next = f->next;
-		}
+		if (trace_xpf_ack_enabled())
+			xpf_trace_acks(gt, i, n, outcome, verdict, now);
 
 		spin_lock_irq(&gt->lock);
 		for (k = 0; k < n; k++) {
@@ -196,7 +145,6 @@ void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 				xpf_count_latency(gt, ns);
 				sent++;
 				sum += ns;
-				replying += now - begin;
 				break;
 			case STALE:
 				gt->stats.stale++;
@@ -207,7 +155,8 @@ void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 			}
 			i = f->next;
 		}
+		xpf_count_replies(q, gt->pool[first].pf.asid, verdict, sent,
+				  sum, sent * (now - begin));
 		spin_unlock_irq(&gt->lock);
-	}
-	xpf_count_replies(q, first, verdict, sent, sum, replying);
+	} while (i != XPF_NONE);
 }

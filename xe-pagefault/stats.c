@@ -98,20 +98,19 @@ static void xpf_add_stages(u64 *ns, const u64 *spent)
 /**
  * xpf_count_replies - count answered faults, and where their time went
  * @q: their queue, in whose worker this is called. Its @spent is taken
- * @first: the first of the faults
+ * @asid: their address space
  * @verdict: the verdict on all of them
  * @n: number of replies that were sent
  * @ns: sum of the times from the G2H message to the doorbell for the reply
  * @replying: the part of it that sending took
  *
- * Called without locks. Faults of several ASIDs, which can only be answered together if
- * there are more ASIDs than queues, go to the account of the first.
+ * Called with gt->lock held. Faults of several ASIDs, which can only be answered together
+ * if there are more ASIDs than queues, go to the account of the first.
  */
-void xpf_count_replies(struct xpf_queue *q, u32 first, enum xpf_verdict verdict,
+void xpf_count_replies(struct xpf_queue *q, u32 asid, enum xpf_verdict verdict,
 		       u32 n, u64 ns, u64 replying)
 {
 	struct xpf_gt *gt = q->gt;
-	u32 asid = gt->pool[first].pf.asid;
 	struct xpf_account *a = &gt->accounts[asid % XPF_ACCOUNTS];
 	u64 known;
 
@@ -122,7 +121,6 @@ void xpf_count_replies(struct xpf_queue *q, u32 first, enum xpf_verdict verdict,
 	q->spent[XPF_REPLYING] = replying;
 	q->spent[XPF_IN_QUEUE] = ns - min(ns, known);
 
-	spin_lock_irq(&gt->lock);
 	gt->stats.verdicts[verdict] += n;
 	xpf_add_stages(gt->stats.ns, q->spent);
 	if (a->asid != asid || !a->faults)
@@ -132,7 +130,6 @@ void xpf_count_replies(struct xpf_queue *q, u32 first, enum xpf_verdict verdict,
 	a->faults += n;
 	a->refused += xpf_is_refused(verdict) ? n : 0;
 	xpf_add_stages(a->ns, q->spent);
-	spin_unlock_irq(&gt->lock);
 out:
 	memset(q->spent, 0, sizeof(q->spent));
 }

@@ -27,13 +27,14 @@ bench()
 # traced ROW RUNS [EVENT]: the same, with the trace that it needs; it costs instructions
 traced()
 {
-	local event
+	local event events=("$irq" "$tracing/events/xe_pagefault/xpf_ack" ${3+"$3"})
 
-	for event in "$irq" "$ack" ${3+"$3"}; do
+	[ "$(side)" = ours ] || events[1]=$ack
+	for event in "${events[@]}"; do
 		echo 1 >"$event/enable" || fail "no trace"
 	done
 	bench "$1" "$2"
-	for event in "$irq" "$ack" ${3+"$3"}; do
+	for event in "${events[@]}"; do
 		echo 0 >"$event/enable" || fail "the trace does not end"
 	done
 }

@@ -12,7 +12,8 @@
  * faults.
  *
  * Latency: from the entry of the interrupt handler to each reply, or, if the trace that the
- * script has set up has doorbells, to the doorbell for the reply.
+ * script has set up has doorbells, to the doorbell for the reply. The stock driver's replies
+ * are traced before their doorbells, those of the module behind them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -298,7 +299,7 @@ static void trace_begin(void)
 
 static unsigned int trace_end(unsigned int who, double *v, unsigned int max)
 {
-	unsigned long long start = 0, when;
+	unsigned long long start = 0, when, bell = 0;
 	unsigned int a, d, n = 0, rung = 0;
 	char line[400], *p;
 	FILE *f;
@@ -312,12 +313,24 @@ static unsigned int trace_end(unsigned int who, double *v, unsigned int max)
 			continue;
 		if (!start && strstr(p, "irq_handler_entry"))
 			start = when;
-		for (; strstr(p, " bell:") && rung < n; rung++)
-			v[rung] = (double)(when - start) / 1000;
-		p = strstr(p, " a=0x");
-		if (start && p && sscanf(p, " a=0x%x d=0x%x", &a, &d) == 2 &&
-		    (a & 0xffff) == 0x6003 && d >> 12 == who && n < max)
-			v[n++] = (double)(when - start) / 1000;
+		if (!start || n == max)
+			continue;
+		if (strstr(p, " bell:")) {
+			bell = when;
+			for (; rung < n; rung++)
+				v[rung] = (double)(bell - start) / 1000;
+		} else if (strstr(p, " xpf_ack:")) {
+			p = strstr(p, " ASID ");
+			if (p && sscanf(p, " ASID %u", &a) == 1 && a == who)
+				v[n++] =
+					(double)((bell ?: when) - start) / 1000;
+			rung = n;
+		} else {
+			p = strstr(p, " a=0x");
+			if (p && sscanf(p, " a=0x%x d=0x%x", &a, &d) == 2 &&
+			    (a & 0xffff) == 0x6003 && d >> 12 == who)
+				v[n++] = (double)(when - start) / 1000;
+		}
 	}
 	if (f)
 		fclose(f);
