@@ -31,7 +31,7 @@ OUTRIGGER_STOCK_BODY(xe, xe_guc_pagefault_handler);
 static void xpf_queue_faults(struct xpf_gt *gt, u32 (*descs)[PFD_DWORDS],
 			     unsigned int n)
 {
-	struct xpf_queue *idle[XPF_BATCH + 1] = {}, **q;
+	struct xpf_queue *ready[XPF_BATCH + 1], **q;
 	struct pagefault pfs[XPF_BATCH];
 	unsigned int i;
 
@@ -41,8 +41,8 @@ static void xpf_queue_faults(struct xpf_gt *gt, u32 (*descs)[PFD_DWORDS],
 				 &pfs[i]);
 		trace_xpf_fault(gt, &pfs[i]);
 	}
-	i = xpf_queue_put(gt, pfs, n, idle);
-	for (q = idle; *q; q++)
+	i = xpf_queue_put(gt, pfs, n, ready);
+	for (q = ready; *q; q++)
 		queue_work(gt->wq, &(*q)->work);
 	for (; i < n; i++)
 		xpf_tell(

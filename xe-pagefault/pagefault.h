@@ -200,7 +200,7 @@ struct xpf_served {
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
  * @near:	the VMA that the last service found. Of the worker
- * @mark:	when its current stage began, local_clock(). Of the worker
+ * @mark:	when its current stage began, CLOCK_MONOTONIC in ns. Of the worker
  * @spent:	ns by stage of the services since the last reply. Of the worker
  *
  * Guarded by xpf_gt.lock, unless noted.
@@ -396,12 +396,12 @@ int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
 unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
-			   unsigned int n, struct xpf_queue **idle);
+			   unsigned int n, struct xpf_queue **ready);
 u32 xpf_queue_take(struct xpf_queue *q, bool *cured);
 void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
 		      u64 start, u64 size);
 void xpf_queue_untake(struct xpf_queue *q, u32 i);
-void xpf_queue_free(struct xpf_gt *gt, u32 first);
+void xpf_queue_free(struct xpf_gt *gt, u32 first, u32 last, unsigned int n);
 
 /* g2h.c */
 int xpf_pagefault_handler(struct xe_guc *guc, u32 *msg, u32 len);

@@ -77,8 +77,8 @@ static bool xpf_queue_push(struct xpf_queue *q, u32 i)
  * @gt: GT that reported them
  * @pfs: the faults
  * @n: number of faults, at most XPF_BATCH
- * @idle: set to the queues that have had no faults, for which the caller must queue a
- *	worker: as many as there are before a NULL, at most @n
+ * @ready: set to the queues that had no faults, and a NULL behind them, at most @n + 1.
+ *	The caller must queue their work items
  *
  * A queue that has faults also has a worker that will come back to it, unless it is
  * parked: then another worker will.
@@ -88,7 +88,7 @@ static bool xpf_queue_push(struct xpf_queue *q, u32 i)
  * Return: number of faults that were queued; less than @n if the pool is empty.
  */
 unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
-			   unsigned int n, struct xpf_queue **idle)
+			   unsigned int n, struct xpf_queue **ready)
 {
 	struct xpf_stats *s = &gt->stats;
 	struct xpf_queue *q = NULL;
@@ -114,7 +114,7 @@ unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
 		f->generation = generation;
 		f->next = XPF_NONE;
 		if (xpf_queue_push(q, i))
-			*idle++ = q;
+			*ready++ = q;
 
 		s->received[pf->access]++;
 		s->types[pf->type]++;
@@ -125,8 +125,7 @@ unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
 	s->queued_max = max(s->queued_max, s->queued);
 	s->dropped += n - k;
 	spin_unlock_irqrestore(&gt->lock, flags);
-	if (k)
-		*idle = NULL;
+	*ready = NULL;
 	return k;
 }
 
@@ -197,7 +196,7 @@ void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
  *	taken with it
  *
  * Return: the first of at most XPF_BATCH faults, linked by xpf_fault.next, which the
- * caller must answer and pass to xpf_queue_free(); one that needs a service can also be
+ * caller must answer with xpf_reply(); one that needs a service can also be
  * returned with xpf_queue_untake(). XPF_NONE if the queue is empty.
  */
 u32 xpf_queue_take(struct xpf_queue *q, bool *cured)
@@ -252,21 +251,16 @@ void xpf_queue_untake(struct xpf_queue *q, u32 i)
 
 /**
  * xpf_queue_free - return answered faults to the pool
- * @gt: GT
- * @first: from xpf_queue_take()
+ * @gt: GT, with gt->lock held
+ * @first: the first of a list of faults
+ * @last: the last of them
+ * @n: their number
  */
-void xpf_queue_free(struct xpf_gt *gt, u32 first)
+void xpf_queue_free(struct xpf_gt *gt, u32 first, u32 last, unsigned int n)
 {
-	u32 n = 1, last = first;
-
-	for (; gt->pool[last].next != XPF_NONE; last = gt->pool[last].next)
-		n++;
-
-	spin_lock_irq(&gt->lock);
 	gt->pool[last].next = gt->free;
 	gt->free = first;
 	gt->stats.queued -= n;
-	spin_unlock_irq(&gt->lock);
 }
 
 /**

@@ -110,7 +110,7 @@ static void xpf_trace_acks(const struct xpf_gt *gt, u32 i, unsigned int n,
 }
 
 /**
- * xpf_reply - answer a list of faults
+ * xpf_reply - answer a list of faults, and return them to the pool
  * @q: their queue, in whose worker this is called
  * @first: from xpf_queue_take()
  * @verdict: the verdict on all of them
@@ -121,19 +121,20 @@ static void xpf_trace_acks(const struct xpf_gt *gt, u32 i, unsigned int n,
 void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 {
 	enum xpf_outcome outcome[XPF_BATCH];
-	u64 begin = ktime_get_ns(), now;
 	struct xpf_gt *gt = q->gt;
+	u32 asid = gt->pool[first].pf.asid;
 	unsigned int k, n;
-	u32 i = first;
+	u32 i = first, last;
+	u64 now;
 
 	do {
 		u64 sum = 0;
 		u32 sent = 0;
 
-		n = xpf_send_some(gt, i, verdict, outcome);
+		n = xpf_send_some(gt, first, verdict, outcome);
 		now = ktime_get_ns();
 		if (trace_xpf_ack_enabled())
-			xpf_trace_acks(gt, i, n, outcome, verdict, now);
+			xpf_trace_acks(gt, first, n, outcome, verdict, now);
 
 		spin_lock_irq(&gt->lock);
 		for (k = 0; k < n; k++) {
@@ -153,10 +154,14 @@ void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 				gt->stats.unsent++;
 				break;
 			}
+			last = i;
 			i = f->next;
 		}
-		xpf_count_replies(q, gt->pool[first].pf.asid, verdict, sent,
-				  sum, sent * (now - begin));
+		xpf_count_replies(q, asid, verdict, sent, sum,
+				  sent * (now - q->mark));
+		xpf_queue_free(gt, first, last, n);
 		spin_unlock_irq(&gt->lock);
+		q->mark = now;
+		first = i;
 	} while (i != XPF_NONE);
 }

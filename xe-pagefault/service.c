@@ -10,7 +10,6 @@
 #include <linux/err.h>
 #include <linux/list.h>
 #include <linux/rwsem.h>
-#include <linux/sched/clock.h>
 #include <linux/xarray.h>
 
 #include "pagefault.h"
@@ -171,9 +170,10 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		return -EINVAL;
 
 	if (xpf_share_begin(q, vm, pf->addr)) {
-		q->mark = local_clock();
-		down_write(&vm->lock);
-		xpf_stage(q, XPF_AT_LOCK);
+		if (!down_write_trylock(&vm->lock)) {
+			down_write(&vm->lock);
+			xpf_stage(q, XPF_AT_LOCK);
+		}
 		err = xpf_service_locked(q, vm, pf, why);
 		xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
 		up_write(&vm->lock);

@@ -6,9 +6,9 @@
  */
 
 #include <linux/log2.h>
-#include <linux/sched/clock.h>
 #include <linux/string.h>
 #include <linux/time64.h>
+#include <linux/timekeeping.h>
 
 #include "pagefault.h"
 
@@ -79,11 +79,9 @@ const char *const xpf_stages[XPF_STAGES] = {
  */
 void xpf_stage(struct xpf_queue *q, enum xpf_stage stage)
 {
-	u64 now = local_clock();
+	u64 now = ktime_get_ns();
 
-	/* not monotonic across CPUs if the TSC is unstable */
-	if ((s64)(now - q->mark) > 0)
-		q->spent[stage] += now - q->mark;
+	q->spent[stage] += now - q->mark;
 	q->mark = now;
 }
 

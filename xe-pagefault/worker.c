@@ -10,6 +10,7 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
+#include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
 #include "pagefault.h"
@@ -56,6 +57,7 @@ static void xpf_wait_for_ct(struct xpf_queue *q)
 		}
 		msleep(CT_POLL_MS);
 		q->until = 0; /* this is not the fault of the memory */
+		q->mark = ktime_get_ns();
 	}
 }
 
@@ -157,9 +159,11 @@ static void xpf_worker(struct work_struct *work)
 
 	/* A VM keeps the device awake, but a fault may outlive its VM. */
 	xe_pm_runtime_get(xe);
+	q->mark = ktime_get_ns();
 	while ((i = xpf_next(q, &cured)) != XPF_NONE) {
 		enum xpf_verdict verdict = cured ? XPF_SERVED :
 						   xpf_judge(q, &gt->pool[i]);
+		struct pagefault pf = gt->pool[i].pf;
 
 		if (verdict == XPF_AGAIN || verdict == XPF_PARKED) {
 			xpf_queue_untake(q, i);
@@ -170,8 +174,7 @@ static void xpf_worker(struct work_struct *work)
 		}
 		xpf_reply(q, i, verdict);
 		if (xpf_is_refused(verdict))
-			xpf_announce(q, &gt->pool[i].pf, verdict);
-		xpf_queue_free(gt, i);
+			xpf_announce(q, &pf, verdict);
 
 		if (xpf_slice_over(q, end)) {
 			queue_work(gt->wq, work);

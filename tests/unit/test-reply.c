@@ -109,6 +109,7 @@ struct xpf_gt {
 
 struct xpf_queue {
 	struct xpf_gt *gt;
+	u64 mark;
 };
 
 #define RING 1024 /* dwords */
@@ -128,6 +129,7 @@ static u32 rung; /* tail of the H2G ring at the last doorbell */
 static u16 fence; /* of the next message that the GuC reads */
 static unsigned int doorbells, answered, by_stock, in_hold, most_in_hold;
 static unsigned int read_by_guc[XPF_BATCH];
+static unsigned int freed; /* of the faults that are being answered */
 
 /* Percent of the stock driver's sends that fail */
 static unsigned int errors;
@@ -242,6 +244,16 @@ static void xpf_count_replies(struct xpf_queue *q, u32 asid,
 {
 	lockdep_assert_held(&gt.lock);
 	answered += n;
+}
+
+static void xpf_queue_free(struct xpf_gt *gt, u32 first, u32 last,
+			   unsigned int n)
+{
+	lockdep_assert_held(&gt->lock);
+	freed += n;
+	for (; n > 1; n--)
+		first = gt->pool[first].next;
+	assert_int_equal(first, last);
 }
 
 static void xe_guc_notify(struct xe_guc *guc)
@@ -398,7 +410,9 @@ static void reply(unsigned int n, u32 generation, enum xpf_verdict verdict)
 			.generation = generation,
 			.next = i + 1 < n ? i + 1 : XPF_NONE,
 		};
+	freed = 0;
 	xpf_reply(&q, 0, verdict);
+	assert_int_equal(freed, n);
 	assert_int_equal(answered + gt.stats.stale + gt.stats.unsent,
 			 before + n);
 }
