@@ -188,6 +188,7 @@ struct xpf_served {
  * @begin:	@received when the worker last took faults. Of the worker
  * @served:	ring of the last services. Of the worker
  * @nr_served:	their total number. Of the worker
+ * @resolved:	the faults with a lower number need no service. Of the worker
  * @work:	serves them; only one worker at a time does
  * @until:	jiffies until which faults are tried again, or 0 if none had to be since
  *		one was served. Of the worker, which share.c stands in for while the queue
@@ -215,6 +216,7 @@ struct xpf_queue {
 	u64 begin;
 	struct xpf_served served[XPF_SERVED_RING];
 	unsigned int nr_served;
+	u64 resolved;
 	struct work_struct work;
 	unsigned long until;
 	bool moved;
@@ -397,6 +399,8 @@ int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
 void xpf_queues_init(struct xpf_gt *gt);
 unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
 			   unsigned int n, struct xpf_queue **ready);
+unsigned int xpf_queue_peek(struct xpf_queue *q, struct pagefault *pfs,
+			    unsigned int max);
 u32 xpf_queue_take(struct xpf_queue *q, bool *cured);
 void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
 		      u64 start, u64 size);

@@ -147,6 +147,9 @@ unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
  * The search starts at the newest service. The others began earlier: if a fault is too
  * late for one, it is too late for all that follow.
  *
+ * A service may also have found that the next faults in the queue need none, whatever
+ * their bindings: see xpf_queue_peek().
+ *
  * Called by the worker of the queue.
  */
 static bool xpf_is_cured(const struct xpf_queue *q, const struct xpf_fault *f)
@@ -154,6 +157,8 @@ static bool xpf_is_cured(const struct xpf_queue *q, const struct xpf_fault *f)
 	const struct xpf_served *s;
 	unsigned int i;
 
+	if (f->number < q->resolved)
+		return true;
 	if (f->pf.access > PAGEFAULT_WRITE || f->pf.trva_fault ||
 	    !READ_ONCE(coalesce))
 		return false;
@@ -187,6 +192,36 @@ void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
 		.asid = pf->asid,
 		.access = pf->access,
 	};
+}
+
+/**
+ * xpf_queue_peek - copy the next faults, if the first of them needs a service
+ * @q: queue, of whose worker this is called
+ * @pfs: set to the faults
+ * @max: most faults to copy
+ *
+ * The caller adds to q->resolved how many of the first of them need no service.
+ *
+ * Return: the number of faults.
+ */
+unsigned int xpf_queue_peek(struct xpf_queue *q, struct pagefault *pfs,
+			    unsigned int max)
+{
+	struct xpf_gt *gt = q->gt;
+	unsigned int n = 0;
+	u32 i;
+
+	if (READ_ONCE(q->faults.head) == XPF_NONE || !READ_ONCE(coalesce))
+		return 0;
+	spin_lock_irq(&gt->lock);
+	i = q->faults.head;
+	if (i != XPF_NONE && !xpf_is_cured(q, &gt->pool[i])) {
+		q->resolved = gt->pool[i].number;
+		for (; i != XPF_NONE && n < max; i = gt->pool[i].next)
+			pfs[n++] = gt->pool[i].pf;
+	}
+	spin_unlock_irq(&gt->lock);
+	return n;
 }
 
 /**

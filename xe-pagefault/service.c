@@ -7,6 +7,7 @@
  * generation of xe.
  */
 
+#include <linux/array_size.h>
 #include <linux/err.h>
 #include <linux/list.h>
 #include <linux/rwsem.h>
@@ -85,6 +86,38 @@ static void xpf_note_near(struct xpf_near *near, const struct xe_vma *vma)
 					   "sparse";
 }
 
+/* Stock 6.12 replies "successful" and gets the same fault forever. */
+static bool is_forbidden(const struct xe_vma *vma, const struct pagefault *pf)
+{
+	return (vma->gpuva.flags & XE_VMA_READ_ONLY) &&
+	       pf->access != PAGEFAULT_READ;
+}
+
+/*
+ * See which of the next faults in the queue only need a reply, because their VMAs are
+ * mapped: their own services would find just that. They can then be answered together.
+ * Called with vm->lock held; does not sleep.
+ */
+static void xpf_look_ahead(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
+{
+	struct xe_tile *tile = q->gt->stock->tile;
+	struct pagefault pfs[XPF_BATCH], *pf;
+	struct xe_vma *vma;
+	unsigned int n;
+
+	n = xpf_queue_peek(q, pfs, ARRAY_SIZE(pfs));
+	for (pf = pfs; pf < pfs + n; pf++) {
+		if (pf->asid != asid || pf->access > PAGEFAULT_WRITE ||
+		    pf->trva_fault)
+			break;
+		vma = xpf_port.find_vma(vm, pf->addr);
+		if (!vma || vma_is_mirror(vma) || !vma_is_valid(vma, tile) ||
+		    is_forbidden(vma, pf))
+			break;
+		q->resolved++;
+	}
+}
+
 static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 			      const struct pagefault *pf, enum xpf_verdict *why)
 {
@@ -106,9 +139,7 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 	}
 	xpf_note_near(&q->near, vma);
 
-	/* Stock 6.12 replies "successful" and gets the same fault forever. */
-	if ((vma->gpuva.flags & XE_VMA_READ_ONLY) &&
-	    pf->access != PAGEFAULT_READ) {
+	if (is_forbidden(vma, pf)) {
 		*why = XPF_READ_ONLY;
 		return -EPERM;
 	}
@@ -130,6 +161,7 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 	 * here held for writing, so the hint is never stale.
 	 */
 	vm->usm.last_fault_vma = vma;
+	xpf_look_ahead(q, vm, pf->asid);
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 
 . /job/lib.sh
 
-good=0x100000000 readonly=0x200000000
+good=0x100000000 readonly=0x200000000 many=0x300000000
 
 # waiting SUCCESSFUL UNSUCCESSFUL LEAST MOST COMMAND...: the faults of these commands of the
 # GPU are all in the ring before the driver sees the first; so many get each kind of reply,
@@ -55,6 +55,13 @@ waiting 0 64 0 0 "storm n=64 asid=first va=$good trva=1"
 say "a service resolves nothing outside its binding"
 waiting 32 32 16 31 "storm n=64 asid=first va=$((good + (2 << 20) - 4096)) addresses=2"
 waiting 32 32 16 31 "storm n=64 asid=first va=$((good - 4096)) addresses=2"
+
+say "faults on other bindings that are mapped need only a reply"
+for ((i = 0; i < 32; i++)); do
+	client userptr a $((many + i * 4096)) 4K
+	client write a $((many + i * 4096)) 1
+done
+waiting 32 0 24 30 "storm n=32 asid=first va=$many addresses=32 access=write"
 
 say "every page that vanishes needs a service again"
 c=$(ours coalesced)
