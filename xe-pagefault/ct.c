@@ -9,7 +9,8 @@
  * that are expected, they lie in one piece in the ring, and there is room for them.
  * Otherwise they do nothing, and the stock driver handles the message: only the stock
  * driver waits for room, wraps, and deals with errors. So it does while somebody
- * traces the messages with its tracepoints.
+ * traces the messages with its tracepoints; and on a kernel with CONFIG_DRM_XE_DEBUG,
+ * where its functions also keep a record of each message and check the rings.
  *
  * These functions write the following fields of the stock driver, in the same way as
  * its own functions do. All readers of these fields (6.12, 7.2, 7.3):
@@ -59,7 +60,8 @@ unsigned int xpf_ct_room(struct xe_guc_ct *ct)
 	const struct guc_ctb *h2g = &ct->ctbs.h2g;
 
 	lockdep_assert_held(&ct->lock);
-	if (ct->state != XE_GUC_CT_STATE_ENABLED || h2g->info.broken ||
+	if (IS_ENABLED(CONFIG_DRM_XE_DEBUG) ||
+	    ct->state != XE_GUC_CT_STATE_ENABLED || h2g->info.broken ||
 	    xe->sriov.__mode == XE_SRIOV_MODE_VF || xe_device_wedged(xe) ||
 	    static_key_enabled(&__tracepoint_xe_guc_ctb_h2g.key) ||
 	    desc_rd(h2g, status))
@@ -129,7 +131,9 @@ unsigned int xpf_ct_read_faults(struct xe_guc_ct *ct, u32 (*descs)[PFD_DWORDS],
 	unsigned int n;
 
 	lockdep_assert_held(&ct->fast_lock);
-	if (static_key_enabled(&__tracepoint_xe_guc_ctb_g2h.key) ||
+	if (IS_ENABLED(CONFIG_DRM_XE_DEBUG) || g2h->info.broken ||
+	    xe_device_wedged(gt_to_xe(ct_to_gt(ct))) ||
+	    static_key_enabled(&__tracepoint_xe_guc_ctb_g2h.key) ||
 	    desc_rd(g2h, status))
 		return 0;
 

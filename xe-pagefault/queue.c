@@ -59,6 +59,12 @@ static void xpf_queue_rest(struct xpf_queue *q)
 	memset(q->spent, 0, sizeof(q->spent)); /* of faults that were dropped */
 }
 
+/* See share.c. Called with gt->lock held. */
+static bool xpf_is_parked(const struct xpf_queue *q)
+{
+	return !q->serving && !list_empty(&q->link);
+}
+
 /* Append a fault from the pool to a queue. Returns whether that was empty. */
 static bool xpf_queue_push(struct xpf_queue *q, u32 i)
 {
@@ -77,11 +83,11 @@ static bool xpf_queue_push(struct xpf_queue *q, u32 i)
  * @gt: GT that reported them
  * @pfs: the faults
  * @n: number of faults, at most XPF_BATCH
- * @ready: set to the queues that had no faults, and a NULL behind them, at most @n + 1.
+ * @ready: set to the queues that need a worker, and a NULL behind them, at most @n + 1.
  *	The caller must queue their work items
  *
- * A queue that has faults also has a worker that will come back to it, unless it is
- * parked: then another worker will.
+ * A queue that has faults also has a worker that will come back to it. One that is parked
+ * gets one with each fault, which finds out whether the process still has its share.
  *
  * Any context, under ct->lock or ct->fast_lock.
  *
@@ -113,7 +119,7 @@ unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
 		f->number = q->received++;
 		f->generation = generation;
 		f->next = XPF_NONE;
-		if (xpf_queue_push(q, i))
+		if (xpf_queue_push(q, i) || xpf_is_parked(q))
 			*ready++ = q;
 
 		s->received[pf->access]++;

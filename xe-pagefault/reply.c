@@ -10,6 +10,7 @@
  * ring. Replies that are ready at the same time are put there together and share one.
  */
 
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/timekeeping.h>
 
@@ -73,7 +74,7 @@ static unsigned int xpf_send_some(struct xpf_gt *gt, u32 i,
 	now = xpf_note_guc_start(gt);
 	spin_unlock_irq(&gt->lock);
 
-	room = xpf_ct_room(ct);
+	room = min(xpf_ct_room(ct), XPF_BATCH);
 	do {
 		const struct xpf_fault *f = &gt->pool[i];
 
@@ -123,6 +124,7 @@ void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 	enum xpf_outcome outcome[XPF_BATCH];
 	struct xpf_gt *gt = q->gt;
 	u32 asid = gt->pool[first].pf.asid;
+	u64 begin = q->mark;
 	unsigned int k, n;
 	u32 i = first, last;
 	u64 now;
@@ -158,10 +160,10 @@ void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 			i = f->next;
 		}
 		xpf_count_replies(q, asid, verdict, sent, sum,
-				  sent * (now - q->mark));
+				  sent * (now - begin));
 		xpf_queue_free(gt, first, last, n);
 		spin_unlock_irq(&gt->lock);
-		q->mark = now;
 		first = i;
 	} while (i != XPF_NONE);
+	q->mark = now;
 }

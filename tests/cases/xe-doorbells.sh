@@ -41,10 +41,23 @@ resets=$(count resets)
 # only what was in the ring at a doorbell: a group of replies without one would be missing.
 storm 240 8 "a fast GuC"
 
-# These do not. No doorbell may be held back while a reply waits for room.
+# These do not: the stock driver's functions send those that must wait for room.
 gpu rate h2g=500
 storm 512 1 "a GuC that reads 500 messages per second"
 gpu rate off
+
+# The stock driver's tracepoints show each message.
+cd /sys/kernel/tracing || fail "no tracefs"
+for e in xe_guc_ctb_g2h xe_guc_ctb_h2g; do
+	echo 1 >"events/xe/$e/enable" || fail "no event $e"
+done
+echo >trace
+storm 240 1 "traced"
+for e in xe_guc_ctb_g2h xe_guc_ctb_h2g; do
+	n=$(grep -c "$e:" trace)
+	say "$e: $n events"
+	((n >= 240)) || fail "$n events of $e"
+done
 client_stop
 [ "$(count resets) $(count overwritten)" = "$resets 0" ] || fail "$(gpu stat)"
 [ "$SIDE" = stock ] || [ "$(ours queued) $(ours unsent)" = "0 0" ] ||

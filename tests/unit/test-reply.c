@@ -28,6 +28,7 @@
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define dma_rmb() ((void)0)
 #define lockdep_assert_held(lock) assert_int_equal(*(lock), 1)
+#define IS_ENABLED(CONFIG_OPTION) 0
 #define static_key_enabled(key) (*(key))
 #define trace_xpf_ack(...) ((void)0)
 #define trace_xpf_ack_enabled() false
@@ -628,6 +629,12 @@ static void others_stay(void **state)
 	__tracepoint_xe_guc_ctb_g2h.key = true;
 	assert_int_equal(take(XPF_BATCH), 0);
 	__tracepoint_xe_guc_ctb_g2h.key = false;
+	ct->ctbs.g2h.info.broken = true;
+	assert_int_equal(take(XPF_BATCH), 0);
+	ct->ctbs.g2h.info.broken = false;
+	xe.wedged = true;
+	assert_int_equal(take(XPF_BATCH), 0);
+	xe.wedged = false;
 	g2h_desc.status = 1;
 	assert_int_equal(take(XPF_BATCH), 0);
 	g2h_desc.status = 0;
