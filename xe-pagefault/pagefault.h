@@ -193,8 +193,9 @@ struct xpf_served {
  * @until:	jiffies until which faults are tried again, or 0 if none had to be since
  *		one was served. Of the worker, which share.c stands in for while the queue
  *		is parked
- * @moved:	an attempt to serve the oldest fault has tried to move it to VRAM (SVM).
- *		Of the worker
+ * @tried:	number of the fault that was served last, or tried to. Of the worker
+ * @again:	an attempt to serve it has failed. Of the worker
+ * @moved:	an attempt to serve it has tried to move it to VRAM (SVM). Of the worker
  * @serving:	has a part of the share of its process, share.c
  * @link:	in xpf_gt.serving or xpf_gt.parked, or empty
  * @owner:	whose faults they are; set by the worker under xpf_gt.lock
@@ -219,6 +220,8 @@ struct xpf_queue {
 	u64 resolved;
 	struct work_struct work;
 	unsigned long until;
+	u64 tried;
+	bool again;
 	bool moved;
 	bool serving;
 	struct list_head link;

@@ -108,12 +108,18 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 	if (f->generation != READ_ONCE(gt->generation))
 		return XPF_NO_REPLY;
 
+	/* The fault that was tried last has been answered, or dropped at a reset. */
+	if (q->tried != f->number) {
+		q->tried = f->number;
+		q->again = false;
+		q->moved = false;
+	}
 	err = xpf_service(q, &f->pf, &why);
 	if (why == XPF_PARKED)
 		return XPF_PARKED;
+	q->again = true;
 	if (xpf_try_again(q, err, why))
 		return XPF_AGAIN;
-	q->moved = false;
 	if (!err)
 		q->until = 0;
 	verdict = err ? why : XPF_SERVED;

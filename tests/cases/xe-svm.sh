@@ -27,6 +27,12 @@ tried_again()
 			END { print n }'
 }
 
+# counted_faults: print the number of SVM faults that the stock driver's statistics show
+counted_faults()
+{
+	sed -n 's/^svm_pagefault_count: //p' /sys/kernel/debug/dri/*/gt0/stats | sort -n | tail -n 1
+}
+
 be_gpu
 has_svm || fail "no SVM"
 of=hmm_range_fault_unlocked_timeout # 7.3
@@ -114,6 +120,13 @@ faults 2 1 <<-'END'
 	bo b 0x100000000 64K
 	write b 0x100000000 1
 END
+n=$(counted_faults)
+faults 2 2 <<-'END'
+	vm a
+	svm a 0x200000000 4M
+	fails parallel a 2 0x200000000 2M 1
+END
+[ "$(counted_faults)" = $((n + 2)) ] || fail "$(($(counted_faults) - n)) of 2 faults counted"
 no_memory 0
 dmesg | grep 'no pages for the SVM range' || fail "no reason in the log"
 rmmod answer

@@ -233,13 +233,13 @@ static int xpf_populate_mirror(struct xpf_queue *q, struct xe_vma *vma,
 			    xe_vma_resolve_pagemap(vma, tile);
 	ctx.device_private_page_owner = xe_svm_private_page_owner(vm, !pagemap);
 	/* after a failed attempt, let a new range only have pages that the CPU has, too */
-	ctx.check_pages_threshold = q->until ? SZ_2M : is_dgfx ? SZ_64K : 0;
+	ctx.check_pages_threshold = q->again ? SZ_2M : is_dgfx ? SZ_64K : 0;
 	ctx.timeslice_ms = in_vram ? tile->xe->atomic_svm_timeslice_ms : 0;
 	ctx.read_only = !!(vma->gpuva.flags & XE_VMA_READ_ONLY);
 	ctx.devmem_possible = is_dgfx;
 	ctx.devmem_only = !!in_vram;
 
-	if (!q->until)
+	if (!q->again)
 		xe_gt_stats_incr(gt, XE_GT_STATS_ID_SVM_PAGEFAULT_COUNT, 1);
 	range = xe_svm_range_find_or_insert(vm, pf->addr, vma, &ctx);
 	if (IS_ERR(range))
