@@ -37,9 +37,12 @@ static struct xpf_queue *xpf_queue_of(struct xpf_gt *gt, u32 asid)
 		if (q->asid == asid)
 			return q;
 
-	q = hlist_entry_safe(gt->idle.first, struct xpf_queue, node);
-	if (!q)
-		return &gt->queues[asid % XPF_QUEUES];
+	/* Prefer the same one each time, for what it remembers of the address space. */
+	q = &gt->queues[asid % XPF_QUEUES];
+	if (!q->idle && gt->idle.first)
+		q = hlist_entry(gt->idle.first, struct xpf_queue, node);
+	if (!q->idle)
+		return q;
 	hlist_del(&q->node);
 	hlist_add_head(&q->node, head);
 	q->asid = asid;
