@@ -232,6 +232,10 @@ static int xpf_gt_show(struct seq_file *m, void *unused)
 		s->retries, s->parked);
 	seq_printf(
 		m,
+		"SVM ranges bound ahead: %llu, of which %llu were followed by a fault right behind\n",
+		s->ahead, s->ahead_used);
+	seq_printf(
+		m,
 		"access counters: %llu, migrated %llu, ignored %llu, refused %llu, dropped %llu\n",
 		s->acc, s->acc_migrated, s->acc_ignored, s->acc_refused,
 		s->acc_dropped);

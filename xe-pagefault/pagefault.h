@@ -16,6 +16,7 @@
 #include "target.h"
 
 #include "decode.h"
+#include "walk.h"
 
 /**
  * DOC: the path of a fault
@@ -38,6 +39,7 @@
  * gt.c		finds a GT; counts the starts of its GuC
  * ct.c		takes several faults from the G2H ring, and writes several replies to
  *		the H2G ring, at once
+ * walk.c	predicts which ranges are accessed next; pure
  * decode.c	decodes and encodes messages; pure
  * stock.h	inline helpers over the structures of stock xe
  *
@@ -202,6 +204,7 @@ struct xpf_served {
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
  * @near:	the VMA that the last service found. Of the worker
+ * @walks:	of the address space through its memory (SVM). Of the worker
  * @mark:	when its current stage began, CLOCK_MONOTONIC in ns. Of the worker
  * @spent:	ns by stage of the services since the last reply. Of the worker
  *
@@ -229,6 +232,7 @@ struct xpf_queue {
 	u64 addr;
 	unsigned long since;
 	struct xpf_near near;
+	struct xpf_walks walks;
 	u64 mark;
 	u64 spent[XPF_STAGES];
 };
@@ -283,6 +287,8 @@ struct xpf_stats {
 	u64 slices; /* time slices that ended with faults left */
 	u64 retries; /* services that were tried again */
 	u64 parked; /* services that had to wait for another of the process */
+	u64 ahead; /* SVM ranges that were bound before they were accessed */
+	u64 ahead_used; /* of these, followed by a fault right behind */
 	u64 latency[XPF_HISTOGRAM];
 	u64 ns[XPF_STAGES]; /* of the answered faults */
 	u64 guc_starts;
@@ -404,6 +410,7 @@ unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
 			   unsigned int n, struct xpf_queue **ready);
 unsigned int xpf_queue_peek(struct xpf_queue *q, struct pagefault *pfs,
 			    unsigned int max);
+bool xpf_queue_has_others(struct xpf_queue *q, u64 start, u64 end);
 u32 xpf_queue_take(struct xpf_queue *q, bool *cured);
 void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
 		      u64 start, u64 size);

@@ -234,6 +234,33 @@ unsigned int xpf_queue_peek(struct xpf_queue *q, struct pagefault *pfs,
 }
 
 /**
+ * xpf_queue_has_others - does a fault wait that this service does not resolve?
+ * @q: queue, of whose worker this is called
+ * @start: start of the range that the service has bound
+ * @end: its end
+ *
+ * At most XPF_BATCH faults are looked at.
+ *
+ * Return: whether there is one outside of the range.
+ */
+bool xpf_queue_has_others(struct xpf_queue *q, u64 start, u64 end)
+{
+	struct xpf_gt *gt = q->gt;
+	bool others = false;
+	u32 i, n = 0;
+
+	spin_lock_irq(&gt->lock);
+	for (i = q->faults.head; i != XPF_NONE && n < XPF_BATCH && !others;
+	     n++) {
+		others = gt->pool[i].pf.addr < start ||
+			 gt->pool[i].pf.addr >= end;
+		i = gt->pool[i].next;
+	}
+	spin_unlock_irq(&gt->lock);
+	return others;
+}
+
+/**
  * xpf_queue_take - take the oldest fault
  * @q: queue, of whose worker this is called
  * @cured: set to whether it needs no service; the next ones that need none are then

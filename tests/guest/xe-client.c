@@ -330,6 +330,21 @@ static int do_munmap(struct space *s, char **words)
 		      munmap((void *)cpu, number(words[1])) ? -errno : 0);
 }
 
+/* touch NAME VA SIZE: the CPU writes a 0 to each page */
+static int do_touch(struct space *s, char **words)
+{
+	uint64_t va = number(words[0]), size = number(words[1]), done;
+	volatile uint32_t *cpu;
+
+	for (done = 0; done < size; done += 4096) {
+		cpu = cpu_at(s, va + done);
+		if (!cpu)
+			return no("no CPU mapping there");
+		*cpu = 0;
+	}
+	return 0;
+}
+
 static int do_purgeable(struct space *s, char **words)
 {
 	return failed("madvise",
@@ -408,6 +423,17 @@ static int parallel_op(struct space *s, char **words)
 	return submit(s);
 }
 
+static int walk_op(struct space *s, char **words)
+{
+	uint64_t i, n = number(words[0]), va = number(words[1]);
+	uint64_t stride = number(words[2]);
+	uint32_t value = (uint32_t)number(words[3]);
+
+	for (i = 0; i < n; i++)
+		xe_store(&s->xe, va + i * stride, value + (uint32_t)i);
+	return submit(s);
+}
+
 static int wait_for_it(struct space *s)
 {
 	int ret = xe_wait(&s->xe, PATIENCE);
@@ -447,22 +473,36 @@ static int do_atomic(struct space *s, char **words)
 	return words[2] ? do_peek(s, result) : 0;
 }
 
-/* parallel NAME N VA STRIDE VALUE: N threads at once store VALUE + i at VA + i * STRIDE */
-static int do_parallel(struct space *s, char **words)
+/* The CPU finds VALUE + i at VA + i * STRIDE, where it has memory there. */
+static int check_stores(struct space *s, char **words)
 {
 	uint64_t i, n = number(words[0]), va = number(words[1]);
 	uint64_t stride = number(words[2]);
 	uint32_t value = (uint32_t)number(words[3]);
 	volatile uint32_t *cpu;
 
-	if (parallel_op(s, words) || wait_for_it(s))
-		return -1;
 	for (i = 0; i < n; i++) {
 		cpu = cpu_at(s, va + i * stride);
 		if (cpu && *cpu != value + i)
 			return no("store %u: found %#x", (unsigned int)i, *cpu);
 	}
 	return 0;
+}
+
+/* parallel NAME N VA STRIDE VALUE: N threads at once store VALUE + i at VA + i * STRIDE */
+static int do_parallel(struct space *s, char **words)
+{
+	if (parallel_op(s, words) || wait_for_it(s))
+		return -1;
+	return check_stores(s, words);
+}
+
+/* walk NAME N VA STRIDE VALUE: like parallel, but a single thread stores one by one */
+static int do_walk(struct space *s, char **words)
+{
+	if (walk_op(s, words) || wait_for_it(s))
+		return -1;
+	return check_stores(s, words);
 }
 
 /* wait NAME: wait for the command that was started */
@@ -539,6 +579,7 @@ static const struct command {
 	{ "dontneed", do_dontneed, NULL, false },
 	{ "mprotect", do_mprotect, NULL, false },
 	{ "munmap", do_munmap, NULL, false },
+	{ "touch", do_touch, NULL, false },
 	{ "purgeable", do_purgeable, NULL, false },
 	{ "poke", do_poke, NULL, false },
 	{ "peek", do_peek, NULL, false },
@@ -547,6 +588,7 @@ static const struct command {
 	{ "read", do_read, read_op, false },
 	{ "atomic", do_atomic, atomic_op, false },
 	{ "parallel", do_parallel, parallel_op, false },
+	{ "walk", do_walk, walk_op, false },
 	{ "wait", do_wait, NULL, false },
 	{ "stalled", do_stalled, NULL, false },
 };

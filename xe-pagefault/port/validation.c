@@ -17,16 +17,46 @@
  * for the pages. Therefore this module does not call xe_svm_handle_pagefault(), but makes
  * one attempt itself. A range that does not fit is removed, so that the next attempt makes
  * a smaller one, or is refused because the CPU's mapping forbids the access.
+ *
+ * If the faults walk through memory, see walk.c, the ranges that come next are bound by the
+ * same service, but only those whose pages the CPU has, just as the CPU's own fault-around
+ * maps only what is in the page cache. (Pages that vanish after the check are faulted in, as
+ * they are for a fault.) The pages stay where they are, in system memory. An error leaves the
+ * range to its own fault. The reply waits for all this, so the time is limited.
  */
 
 #include <linux/dma-fence.h>
 #include <linux/err.h>
+#include <linux/hmm.h>
+#include <linux/interval_tree.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
+#include <linux/mmap_lock.h>
+#include <linux/mmu_notifier.h>
+#include <linux/moduleparam.h>
+#include <linux/rwsem.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/time64.h>
 #include <linux/xarray.h>
 
 #include "../pagefault.h"
 #include "../stock.h"
 #include "../trace.h"
+
+static unsigned int ahead = XPF_AHEAD;
+module_param(ahead, uint, 0644);
+MODULE_PARM_DESC(
+	ahead,
+	"SVM ranges that a service may bind ahead of a walk through memory (default and at most 7)");
+
+static unsigned int ahead_us = 1000;
+module_param(ahead_us, uint, 0644);
+MODULE_PARM_DESC(
+	ahead_us,
+	"microseconds after which a service begins to bind no further range ahead (default 1000)");
 
 static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 {
@@ -98,21 +128,25 @@ static struct dma_fence *xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 
 /*
  * Runs one transaction: binds the VMA or the @range for a fault of queue @q or, if that is
- * NULL, returns 1 if the BO moved.
+ * NULL, returns 1 if the BO moved. Unless it @must succeed, it does not evict everything
+ * else if memory is short, nor wait for another transaction that does.
  */
 static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
 			struct xe_vma *vma, struct xe_svm_range *range,
-			bool in_vram, enum xpf_verdict *why)
+			bool in_vram, bool must, enum xpf_verdict *why)
 {
 	struct dma_fence *fence = NULL;
+	struct xe_val_flags flags = {};
 	struct xe_validation_ctx ctx;
 	struct drm_exec exec;
 	u32 was = BO_NOWHERE;
 	int err;
 
-	/* This can't fail, because the lock is not taken interruptibly. */
-	xe_validation_ctx_init(&ctx, &tile->xe->val, &exec,
-			       (struct xe_val_flags){});
+	/* This can't fail if it may wait, because it does not do so interruptibly. */
+	xe_val_flags_set_no_block(&flags, !must);
+	err = xe_validation_ctx_init(&ctx, &tile->xe->val, &exec, flags);
+	if (err)
+		return err;
 	drm_exec_until_all_locked(&exec) {
 		*why = XPF_MEMORY;
 		err = xpf_lock_and_back(&exec, tile, vma, in_vram, &was, why);
@@ -126,7 +160,7 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_tile *tile,
 		} else if (!err) {
 			err = bo_placement(vma_to_bo(vma)) != was;
 		}
-		if (err < 0 && xe_validation_should_retry(&ctx, &err))
+		if (err < 0 && must && xe_validation_should_retry(&ctx, &err))
 			drm_exec_retry(&exec);
 		if (err)
 			break;
@@ -207,6 +241,166 @@ static int xpf_range_migrate(struct xe_svm_range *range,
 	}
 }
 
+/*
+ * Are all pages of this area mapped by the CPU, with the flags in @need, in system memory?
+ * None is faulted in. The notifier covers the area.
+ */
+static bool xpf_has_pages(struct drm_gpusvm_notifier *notifier, u64 start,
+			  u64 end, unsigned long need, unsigned long *pfns)
+{
+	struct hmm_range area = {
+		.notifier = &notifier->notifier,
+		.start = start,
+		.end = end,
+		.hmm_pfns = pfns,
+	};
+	struct mm_struct *mm = notifier->notifier.mm;
+	int err = -EBUSY;
+	u64 i;
+
+	area.notifier_seq = mmu_interval_read_begin(area.notifier);
+	if (mmap_read_trylock(mm)) {
+		err = hmm_range_fault(&area);
+		mmap_read_unlock(mm);
+	}
+	for (i = 0; !err && i < (end - start) >> PAGE_SHIFT; i++)
+		if ((pfns[i] & need) != need)
+			err = -EFAULT;
+	return !err;
+}
+
+/* May a range be bound ahead? Not if it lies partly outside, is to be removed, or is bound. */
+static bool xpf_may_bind(struct xe_svm_range *range, u64 start, u64 end,
+			 struct xe_tile *tile)
+{
+	return drm_gpusvm_range_start(&range->base) >= start &&
+	       drm_gpusvm_range_end(&range->base) <= end &&
+	       list_empty_careful(&range->garbage_collector_link) &&
+	       !range_is_valid(range, tile);
+}
+
+/* Bind the range in this area. Returns NULL if it is bound already, or if anything fails. */
+static struct xe_svm_range *
+xpf_bind_area(struct xpf_queue *q, struct xe_vma *vma,
+	      struct drm_gpusvm_notifier *notifier, u64 start, u64 end,
+	      struct drm_gpusvm_ctx *ctx, unsigned long *pfns)
+{
+	bool down = q->walks.walk->down;
+	struct xe_tile *tile = q->gt->stock->tile;
+	struct xe_vm *vm = vma_to_vm(vma);
+	struct interval_tree_node *node;
+	struct xe_svm_range *range = NULL;
+	enum xpf_verdict why;
+
+	/* User space notices a new range (-EBUSY of VM_BIND): make none in vain. */
+	node = interval_tree_iter_first(&notifier->root, start, end - 1);
+	if (node) {
+		range = container_of(node, struct xe_svm_range, base.itree);
+		if (!xpf_may_bind(range, start, end, tile))
+			return NULL;
+	}
+	if (!xpf_has_pages(notifier, start, end,
+			   ctx->read_only ? HMM_PFN_VALID :
+					    HMM_PFN_VALID | HMM_PFN_WRITE,
+			   pfns))
+		return NULL;
+
+	range = xe_svm_range_find_or_insert(vm, down ? end - 1 : start, vma,
+					    ctx);
+	if (IS_ERR(range) || !xpf_may_bind(range, start, end, tile) ||
+	    xe_svm_range_get_pages(vm, range, ctx) ||
+	    xpf_try_once(q, tile, vma, range, false, false, &why))
+		return NULL;
+	return range;
+}
+
+/*
+ * May a service that has bound the range from @start to @end, and others ahead of it since
+ * @begin, go on with that? Faults and other users of the VM wait for it.
+ */
+static bool xpf_may_go_on(struct xpf_queue *q, struct xe_vm *vm, u64 begin,
+			  u64 start, u64 end)
+{
+	u64 limit = (u64)READ_ONCE(ahead_us) * NSEC_PER_USEC;
+
+	return local_clock() - begin < limit && xpf_ct_is_up(q->gt) &&
+	       !rwsem_is_contended(&vm->lock) &&
+	       !xpf_queue_has_others(q, start, end);
+}
+
+/* Bind up to @n ranges ahead of the walk, of which @range is the last. Returns how many. */
+static u32 xpf_bind_batch(struct xpf_queue *q, struct xe_vma *vma,
+			  struct xe_svm_range *range,
+			  struct drm_gpusvm_ctx *ctx, u32 n)
+{
+	struct drm_gpusvm_notifier *notifier = range->base.notifier;
+	const struct xpf_walk *walk = q->walks.walk;
+	u64 start = drm_gpusvm_range_start(&range->base);
+	u64 end = drm_gpusvm_range_end(&range->base);
+	u64 low = max_t(u64, vma->gpuva.va.addr,
+			drm_gpusvm_notifier_start(notifier));
+	u64 high = min_t(u64, vma->gpuva.va.addr + vma->gpuva.va.range,
+			 drm_gpusvm_notifier_end(notifier));
+	u64 size = end - start, begin = local_clock();
+	u64 from = start, to = end; /* of the last range */
+	unsigned long *pfns;
+	u32 i, done = 0;
+
+	pfns = kcalloc(size >> PAGE_SHIFT, sizeof(*pfns), GFP_KERNEL);
+	if (!pfns)
+		return 0;
+	for (i = 1; i <= n; i++) {
+		if (walk->down ? from < low + size : to + size > high)
+			break;
+		if (walk->down)
+			from -= size;
+		else
+			from = to;
+		to = from + size;
+		if (i == walk->skip)
+			continue;
+
+		if (!xpf_may_go_on(q, vma_to_vm(vma), begin, start, end))
+			break;
+		range = xpf_bind_area(q, vma, notifier, from, to, ctx, pfns);
+		xpf_stage(q, range ? XPF_TABLES : XPF_PAGES);
+		if (!range)
+			break;
+		from = drm_gpusvm_range_start(&range->base);
+		to = drm_gpusvm_range_end(&range->base);
+		xpf_walk_ahead(&q->walks, from, to);
+		done++;
+	}
+	kfree(pfns);
+	return done;
+}
+
+/* After a fault has bound a range, bind those that are likely to be accessed next. */
+static void xpf_bind_ahead(struct xpf_queue *q, struct xe_vma *vma, u32 asid,
+			   struct xe_svm_range *range,
+			   struct drm_gpusvm_ctx *ctx)
+{
+	struct mm_struct *mm = range->base.gpusvm->mm;
+	struct xpf_gt *gt = q->gt;
+	u32 n, used, done = 0;
+
+	n = xpf_walk_step(&q->walks, asid, drm_gpusvm_range_start(&range->base),
+			  drm_gpusvm_range_end(&range->base), READ_ONCE(ahead),
+			  &used);
+	xpf_stage(q, XPF_TABLES); /* of the fault itself */
+	if (n && mmget_not_zero(mm)) {
+		done = xpf_bind_batch(q, vma, range, ctx, n);
+		mmput(mm);
+	}
+
+	if (done || used) {
+		spin_lock_irq(&gt->lock);
+		gt->stats.ahead += done;
+		gt->stats.ahead_used += used;
+		spin_unlock_irq(&gt->lock);
+	}
+}
+
 /* Populate a part of a VMA that mirrors the CPU's address space: see the overview above. */
 static int xpf_populate_mirror(struct xpf_queue *q, struct xe_vma *vma,
 			       const struct pagefault *pf,
@@ -272,7 +466,11 @@ static int xpf_populate_mirror(struct xpf_queue *q, struct xe_vma *vma,
 	}
 
 	err = xpf_range_pages(vm, range, pf->addr, &ctx);
-	return err ?: xpf_try_once(q, tile, vma, range, in_vram, why);
+	if (!err)
+		err = xpf_try_once(q, tile, vma, range, in_vram, true, why);
+	if (!err && !pagemap)
+		xpf_bind_ahead(q, vma, pf->asid, range, &ctx);
+	return err;
 }
 
 static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
@@ -298,7 +496,7 @@ static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 		return 0;
 
 	err = xpf_repin(vma, why);
-	return err ?: xpf_try_once(q, tile, vma, NULL, in_vram, why);
+	return err ?: xpf_try_once(q, tile, vma, NULL, in_vram, true, why);
 }
 
 /* User space may have set the placement of the BO with xe's madvise ioctl. */
@@ -307,9 +505,9 @@ static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 	int in_vram = xe_vma_need_vram_for_atomic(gt->tile->xe, vma, true);
 	enum xpf_verdict why;
 
-	return in_vram > 0 ?
-		       xpf_try_once(NULL, gt->tile, vma, NULL, true, &why) :
-		       0;
+	return in_vram > 0 ? xpf_try_once(NULL, gt->tile, vma, NULL, true, true,
+					  &why) :
+			     0;
 }
 
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
