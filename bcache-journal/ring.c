@@ -639,32 +639,53 @@ static bool leads_to_newest(const struct ring *r, const struct ring_spot *s)
 	       r->bucket[r->cur].head != RING_SOUND;
 }
 
+/*
+ * Erase a place. In the bucket in which writing continues, all that follows it is
+ * abandoned too: erase that first, from its end, and stop at the first failure. So the
+ * next registration finds the same damage, up to the place that can't be overwritten.
+ */
 static int bj_erase(struct ring *r, const struct ring_spot *s,
 		    const struct jset *unused)
 {
-	return matters(r, s) && !leads_to_newest(r, s) ? r->ops->erase(r, s) :
-							 0;
+	u32 blocks = r->geom.bucket_sectors / ring_block(r);
+	struct ring_spot last = *s;
+	int ret = 0;
+
+	if (!matters(r, s) || leads_to_newest(r, s))
+		return 0;
+	if (s->bucket != ring_next(r, r->cur) || needed(r, s->bucket))
+		return r->ops->erase(r, s);
+
+	last.offset = blocks * ring_block(r);
+	while (!ret && last.offset > s->offset) {
+		last.offset -= ring_block(r);
+		ret = r->ops->erase(r, &last);
+	}
+	return ret;
 }
 
 /**
  * ring_erase() - make sure that abandoned entries do not reappear
  * @r: the ring, after ring_judge(); the user has accepted the loss
  *
- * Overwrites each damaged place where an entry from L on could reappear, because
- * it becomes readable or its checksum happens to match. Sound entries are left
- * alone, and so are heads without which the newest entry would not be found again.
- * Process context.
+ * Overwrites each damaged place, in the buckets that recovery needs and the one after
+ * them, where an entry from L on could reappear, because it becomes readable or its
+ * checksum happens to match. Sound entries are left alone, except old ones behind such a
+ * place in the bucket after the newest one, and so are heads without which the newest
+ * entry would not be found again. Begins with that bucket, in which writing continues
+ * sooner or later: if it can't be overwritten, no other bucket is changed. Process
+ * context.
  *
  * Return: 0, or the error of ops->erase() or ops->read().
  */
 int ring_erase(struct ring *r)
 {
-	u32 b = r->start, end = ring_next(r, r->cur);
+	u32 behind = ring_next(r, r->cur), b = behind;
 	int ret;
 
 	do {
 		ret = ring_walk(r, b, bj_erase);
-		b = ring_next(r, b);
-	} while (!ret && b != ring_next(r, end) && b != r->start);
+		b = b == r->start && b != behind ? behind : ring_prev(r, b);
+	} while (!ret && b != behind);
 	return ret;
 }

@@ -188,18 +188,25 @@ static int bj_scan_erase(struct ring *r, const struct ring_spot *spot)
 	sector_t sector = spot_sector(s, spot->bucket, spot->offset);
 	int ret = blkdev_issue_zeroout(s->ca->bdev, sector, spot->sectors,
 				       GFP_KERNEL, 0);
+	bool is_next = spot->bucket == ring_next(r, r->cur);
+	const char *then = "entries there would reappear";
 
 	if (!ret)
 		return 0;
 
-	/* An unreadable place will probably stay unreadable: that is good enough. */
+	/*
+	 * An unreadable place will probably stay unreadable. That is good enough, except
+	 * where writing goes on: the first entry that is written there would shut the set
+	 * down, and it has the seq of an abandoned one.
+	 */
+	if (is_next)
+		then = "the next journal entries belong there";
+	else if (spot->kind == RING_UNREADABLE)
+		then = "write the dirty data back before the journal gets there";
 	bj_warn(s->c,
-		"journal bucket %u, sector %llu: can't be overwritten (%d)%s\n",
-		spot->bucket, (u64)sector, ret,
-		spot->kind == RING_UNREADABLE ?
-			"; if it becomes readable again, the abandoned entries there reappear" :
-			", and the abandoned entries there would reappear: not registered");
-	return spot->kind == RING_UNREADABLE ? 0 : ret;
+		"journal bucket %u, sector %llu: can't be overwritten (%d): %s\n",
+		spot->bucket, (u64)sector, ret, then);
+	return is_next || spot->kind != RING_UNREADABLE ? ret : 0;
 }
 
 static const struct ring_ops scan_ops = {
@@ -258,7 +265,7 @@ static int bj_judge(struct scan *s)
 {
 	struct ring *r = &s->ring;
 	enum ring_verdict v = ring_judge(r);
-	int ret;
+	int ret = 0;
 
 	switch (v) {
 	case RING_EMPTY:
@@ -268,8 +275,11 @@ static int bj_judge(struct scan *s)
 		tell_harmless(s);
 		/* The next entry will have the same seq. */
 		if (r->torn.kind == RING_UNREADABLE)
-			bj_scan_erase(r, &r->torn);
-		return 0;
+			ret = bj_scan_erase(r, &r->torn);
+		if (ret)
+			bj_err(s->c,
+			       "writing can't continue: not registered, nothing was changed; copy the cache device to a good one, and register the copy\n");
+		return ret;
 	default:
 		break;
 	}
@@ -281,11 +291,21 @@ static int bj_judge(struct scan *s)
 		return v == RING_REJECTED ? -EINVAL : -EIO;
 	}
 
-	tell_refusal(s, v,
-		     "registered anyway because of accept_loss; run fsck");
 	ret = ring_erase(r);
 	if (!ret)
 		ret = blkdev_issue_flush(s->ca->bdev);
+	if (!ret)
+		tell_refusal(
+			s, v,
+			"registered anyway because of accept_loss; run fsck");
+	else if (ret == -EINTR || ret == -ENOMEM)
+		tell_refusal(
+			s, v,
+			"not registered: overwriting damaged places was interrupted; set accept_loss again and register again");
+	else
+		tell_refusal(
+			s, v,
+			"not registered despite accept_loss, which is cleared: damaged places can't be overwritten; copy the cache device to a good one, and register the copy");
 	s->lossy = !ret;
 	return ret;
 }

@@ -11,19 +11,6 @@
 
 . /job/lib.sh
 
-ACCEPT=$SYS/parameters/accept_loss
-
-uuid()
-{
-	bcache-super-show "$(disk 1)" | sed -n 's/^cset.uuid[[:space:]]*//p'
-}
-
-# accept UUID: allow the set to lose entries
-accept()
-{
-	[ ! -e "$ACCEPT" ] || echo "$1" >"$ACCEPT" || wrong "accept_loss rejects $1"
-}
-
 # given_up WHAT: check that the last registration used accept_loss, and reported the loss
 given_up()
 {

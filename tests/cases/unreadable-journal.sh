@@ -3,7 +3,7 @@
 # case: unreadable-journal
 # about: read errors anywhere in the journal: refused only where an entry is needed
 # disks: 192M 192M 192M 192M
-# timeout: 600
+# timeout: 900
 # kernels: all
 # short: trixie
 # boots: 2
@@ -51,6 +51,14 @@ case $BOOT in
 	trial refused "the first entry of the bucket before the newest" bad newest-1 0
 	trial refused "all of the bucket before the newest" bad newest-1 0 "$size"
 	trial refused:entry "all of the newest bucket" bad newest 0 "$size"
+
+	say "the loss is accepted, and the unreadable places can't be overwritten either"
+	accept "$(uuid)"
+	trial less "all of the bucket before the newest, accepted" bad newest-1 0 "$size"
+	accept "$(uuid)"
+	trial refused:place "all of the newest bucket, where writing continues" bad newest 0 "$size"
+	logged "can't be overwritten" || wrong "it was refused for another reason"
+	[ ! "$(tr -d '\n' <"$ACCEPT")" ] || wrong "accept_loss is still set"
 	trial whole "nothing"
 	trials_done
 	;;

@@ -407,6 +407,19 @@ journal()
 	/job/journal "$@"
 }
 
+# uuid: print the UUID of the set on disk 1
+uuid()
+{
+	bcache-super-show "$(disk 1)" | sed -n 's/^cset.uuid[[:space:]]*//p'
+}
+
+# accept UUID: let that set lose entries at its next registration
+ACCEPT=/sys/module/bcache_journal/parameters/accept_loss
+accept()
+{
+	[ ! -e "$ACCEPT" ] || echo "$1" >"$ACCEPT" || wrong "accept_loss rejects $1"
+}
+
 # no_bypass: send every write to the cache. If its cache device is slow, bcache bypasses it:
 # it journals a key without a pointer, and at the same time writes the data to the backing
 # device. If the power fails between the two, the block may have lost both its old data in
@@ -611,7 +624,8 @@ show_log()
 # in the format of "journal damage". EXPECT is one of
 #   whole    registered, and no acknowledged write is lost
 #   some     registered, and at most the writes of the damaged entry are lost
-#   less     registered, and acknowledged writes are lost: a bug of the stock driver
+#   less     registered, and acknowledged writes are lost: because of accept_loss, or of a
+#            bug of the stock driver
 #   refused  not registered; the log names bucket, sector and entry; nothing was written,
 #            and the device is released. For "refused:entry" the log need only name the
 #            entry; for "refused:place" it need not name the entry

@@ -54,6 +54,8 @@ static struct {
 	u32 erased;
 	u64 reads;
 	bool flaky; /* the bucket taken for the newest one can't be read again */
+	u32 worn; /* the bucket that can't be overwritten, or RING_NONE, */
+	u32 worn_block; /* only this block of it, or RING_NONE: all */
 } m;
 
 #define AHEAD \
@@ -144,6 +146,9 @@ static int model_erase(struct ring *r, const struct ring_spot *s)
 	u32 first = s->offset / (BLOCK / 512), i;
 
 	for (i = 0; i < s->sectors / (BLOCK / 512); i++) {
+		if (s->bucket == m.worn &&
+		    (m.worn_block == RING_NONE || m.worn_block == first + i))
+			return -EIO;
 		memset(block_at(s->bucket, first + i), 0, BLOCK);
 		m.unreadable[s->bucket * BLOCKS + first + i] = false;
 	}
@@ -218,6 +223,8 @@ static void ring_make(u32 n, u32 newest, u32 rounds, u32 blocks)
 
 	ring_free();
 	m.n = n;
+	m.worn = RING_NONE;
+	m.worn_block = RING_NONE;
 	m.data = calloc(n, BLOCKS * BLOCK);
 	m.unreadable = calloc(n, BLOCKS * sizeof(bool));
 	m.entries = calloc(total * BLOCKS + 2, sizeof(struct entry));
@@ -875,6 +882,61 @@ static void erased(void **state)
 	ring_free();
 }
 
+/* All buckets are needed, and each has an unreadable block: all are overwritten. */
+static void erased_everywhere(void **state)
+{
+	ring_make(8, 3, 1, BLOCKS);
+	jset_of(m.newest)->last_seq = m.newest - 6 * BLOCKS;
+	seal(jset_of(m.newest));
+	for (u32 b = 0; b < m.n; b++)
+		m.unreadable[b * BLOCKS + 1] = true;
+	assert_int_equal(judge(false), RING_MISSING);
+	assert_int_equal(ring_erase(&m.ring), 0);
+	for (u32 b = 0; b < m.n; b++)
+		assert_false(m.unreadable[b * BLOCKS + 1]);
+	ring_free();
+}
+
+/* Where writing continues nothing can be overwritten: then nothing else is. */
+static void worn_next(void **state)
+{
+	ring_make(16, 3, 1, 3);
+	jset_of(m.newest - 4)->csum ^= 1;
+	m.unreadable[4 * BLOCKS + 2] = true;
+	m.worn = 4;
+	assert_int_equal(judge(false), RING_MISSING);
+	assert_int_equal(ring_erase(&m.ring), -EIO);
+	assert_int_equal(m.erased, 0);
+	m.worn = 5; /* this is not where it continues */
+	assert_int_equal(ring_erase(&m.ring), 0);
+	assert_int_equal(m.erased, 1 + BLOCKS - 2);
+	ring_free();
+}
+
+/*
+ * Where writing continues all is unreadable, and all but one block can be overwritten: the
+ * next registration must meet that block again.
+ */
+static void worn_in_the_middle(void **state)
+{
+	ring_make(16, 3, 1, BLOCKS);
+	for (u32 i = 0; i < BLOCKS; i++)
+		m.unreadable[4 * BLOCKS + i] = true;
+	assert_int_equal(judge(false), RING_HIDDEN);
+	m.worn = 4;
+	m.worn_block = BLOCKS - 2;
+	assert_int_equal(ring_erase(&m.ring), -EIO);
+	assert_int_equal(judge(false), RING_HIDDEN);
+	m.worn_block = MAX_BLOCKS - 1;
+	assert_int_equal(ring_erase(&m.ring), -EIO);
+	assert_int_equal(judge(false), RING_OK);
+	assert_int_equal(m.ring.torn.kind, RING_UNREADABLE);
+	assert_int_equal(m.ring.torn.bucket, 4);
+	assert_int_equal(m.ring.torn.offset, 0);
+	assert_int_equal(m.ring.torn.sectors, MAX_BLOCKS * (BLOCK / 512));
+	ring_free();
+}
+
 /* The newest bucket's head and all entries of the bucket before it are damaged. */
 static void erased_before_headless(void **state)
 {
@@ -956,6 +1018,9 @@ int main(void)
 		cmocka_unit_test(seq_not_set),
 		cmocka_unit_test(missing_entry_place),
 		cmocka_unit_test(erased),
+		cmocka_unit_test(erased_everywhere),
+		cmocka_unit_test(worn_next),
+		cmocka_unit_test(worn_in_the_middle),
 		cmocka_unit_test(erased_before_headless),
 		cmocka_unit_test(flaky_reads),
 		cmocka_unit_test(few_reads),
