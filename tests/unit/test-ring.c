@@ -110,8 +110,6 @@ static int model_fetch(struct ahead *a, const struct ahead_piece *p, u32 n)
 	int ret = 0;
 
 	ahead.fetches++;
-	if (n > 1)
-		memset(ahead.data, 0xa5, sizeof(ahead.data));
 	for (; p < end; p++) {
 		assert_true(p->bucket < m.n && p->sectors);
 		assert_true(p->offset + p->sectors <= geom.bucket_sectors);
@@ -123,6 +121,8 @@ static int model_fetch(struct ahead *a, const struct ahead_piece *p, u32 n)
 		memcpy(ahead.data + p->at * 512, block_at(p->bucket, p->offset),
 		       p->sectors * 512);
 	}
+	if (ret && n > 1)
+		memset(ahead.data, 0xa5, sizeof(ahead.data));
 	return ret;
 }
 
@@ -186,17 +186,16 @@ static void write_entry(u64 seq, u64 last_seq, u32 bucket, u32 block,
 			u32 blocks)
 {
 	struct jset *j = (struct jset *)block_at(bucket, block);
-	u32 words = (blocks * BLOCK - sizeof(*j)) / 8, i;
 
 	memset(j, 0, blocks * BLOCK);
 	j->magic = geom.magic;
 	j->seq = seq;
 	j->version = JSET_VERSION;
 	j->last_seq = last_seq;
-	for (i = 0; i + KEY_U64S <= words; i += KEY_U64S) {
-		key_make((struct bkey *)(j->d + i), 1, seq * 100 + 16, 8);
+	do { /* no more keys than it takes: the judge checks each */
+		key_make((struct bkey *)(j->d + j->keys), 1, seq * 100 + 16, 8);
 		j->keys += KEY_U64S;
-	}
+	} while (jset_blocks(j->keys, &geom) < blocks);
 	seal(j);
 	m.entries[seq] = (struct entry){ seq, bucket, block, blocks };
 }
@@ -298,8 +297,9 @@ static enum ring_verdict judge(bool discards)
 	seen = m.ring;
 	seen.ops = &ops;
 	assert_int_equal(judge_with(&ops, discards), v);
-	assert_memory_equal(kept, m.kept, m.newest + 1);
-	assert_memory_equal(&seen, &m.ring, sizeof(seen));
+	/* assert_memory_equal() takes longer than the judge */
+	assert_true(!memcmp(kept, m.kept, m.newest + 1));
+	assert_true(!memcmp(&seen, &m.ring, sizeof(seen)));
 	return v;
 }
 
@@ -494,19 +494,6 @@ static void one(u32 bucket, enum damage kind, struct tally *t)
 	memset(m.unreadable + bucket * BLOCKS, 0, BLOCKS * sizeof(bool));
 }
 
-/*
- * In the largest ring, skip damage inside buckets that are far from the newest one: the
- * smaller rings show that these places are not even read.
- */
-static bool worth_it(u32 bucket, enum damage kind)
-{
-	u32 behind =
-		(bucket + m.n + NEEDED + 1 - m.entries[m.newest].bucket) % m.n;
-
-	return m.n < 256 || behind <= NEEDED + 3 || kind < MIDDLE_SUM ||
-	       kind >= ALL_SUM;
-}
-
 static void pairs(u32 n)
 {
 	for (int wrapped = 0; wrapped < 2; wrapped++) {
@@ -519,8 +506,7 @@ static void pairs(u32 n)
 			assert_int_equal(m.ring.newest, m.newest);
 			for (u32 bucket = 0; bucket < n; bucket++)
 				for (int kind = 0; kind < DAMAGES; kind++)
-					if (worth_it(bucket, kind))
-						one(bucket, kind, &t);
+					one(bucket, kind, &t);
 		}
 		print_message(
 			"%3u buckets, %s: %lu combinations: %lu registered, %lu refused; newest entry considered torn in %lu, loss of the newest bucket unnoticeable in %lu, others lost in 0\n",
