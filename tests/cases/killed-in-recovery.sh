@@ -22,6 +22,14 @@ slow()
 	CACHE=/dev/mapper/slow
 }
 
+# start: begin to register $CACHE, in process $pid
+start()
+{
+	dmesg -C
+	(echo "$CACHE" >/sys/fs/bcache/register_quiet) 2>/dev/null &
+	pid=$!
+}
+
 # ends PID: succeed if the process has exited
 ends()
 {
@@ -47,9 +55,7 @@ killed_after()
 	say "== $(side): killed after $1 s"
 	snapshots
 	slow 300
-	dmesg -C
-	(echo "$CACHE" >/sys/fs/bcache/register_quiet) 2>/dev/null &
-	pid=$!
+	start
 	wait_for 60 in_our_scan "$pid" || fail "the registration never reached the scan"
 	sleep "$1"
 	if ends "$pid"; then
@@ -83,6 +89,28 @@ killed_after()
 	drop_snapshots || fail "after $1 s: the device is still held"
 }
 
+# killed_in_replay: kill the registering process in its first insertion, which late.ko holds up
+killed_in_replay()
+{
+	local late=/sys/module/late/parameters pid
+
+	say "== $(side): killed in replay"
+	trials=$((${trials-0} + 1))
+	insmod /usr/local/lib/klp/late.ko hold=1 || fail "insmod late"
+	snapshots
+	start
+	wait_for 60 grep -qx 1 $late/held || fail "no insertion"
+	kill -9 "$pid"
+	echo 0 >$late/hold
+	wait_for 60 ends "$pid" || fail "the process does not end"
+	wait_for 60 sets_gone || fail "the set was not removed"
+	logged 'was killed: replay stopped before entry [0-9]+: not registered' ||
+		wrong "killed in replay: the log does not say why it failed"
+	grep '^replaying' "$RECOVERY" || wrong "killed in replay: $RECOVERY does not show it"
+	show_log 8
+	drop_snapshots || fail "killed in replay: the device is still held"
+}
+
 in_scan=0
 RECOVERY=/sys/module/bcache_journal/parameters/recovery
 case $BOOT in
@@ -102,6 +130,7 @@ case $BOOT in
 	ms=$(dmesg | sed -n 's/.*journal read in \([0-9]*\) ms.*/\1/p')
 	((${ms:-9999} < 3500)) || wrong "the scan took ${ms:-?} ms"
 	((in_scan >= 2)) || wrong "killed in the scan $in_scan times"
+	killed_in_replay
 	trial whole "not killed"
 	keys=$(dmesg | sed -n 's/.*journal replayed in .* ms: \([0-9]*\) keys.*/\1/p' | tail -n 1)
 	cat "$RECOVERY"
