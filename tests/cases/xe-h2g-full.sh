@@ -4,7 +4,7 @@
 # about: a fault is answered although the H2G ring is completely full; then with a slow GuC
 # gpu: lnl media=off
 # sides: stock ours
-# timeout: 300
+# timeout: 900
 # kernels: all
 # short: trixie
 # allow: WARNING: .*xe_uc\.c:|Call Trace:
@@ -16,10 +16,10 @@
 
 spaces=(a b c d e f g h i j)
 
-# room_is N: succeed if N dwords are free in the H2G ring
-room_is()
+# full_or_reset N: succeed if the H2G ring is full, or if there was another reset after N
+full_or_reset()
 {
-	[ "$(count room0)" = "$1" ]
+	[ "$(count room0)" = 0 ] || [ "$(count resets)" != "$1" ]
 }
 
 # settled: succeed if the driver sends nothing for 0.3 s
@@ -47,53 +47,67 @@ submit()
 	done
 }
 
+# attempt: fill the ring of a GuC that has not reported any fault, and report one; succeed if
+# the reply came before the driver reset the GT
+attempt()
+{
+	local i r room s u
+
+	# A GT reset resets the GuC more than once.
+	dmesg -C
+	r=$(count resets)
+	gt_reset 0
+	wait_for 30 counted resets $((r + 1)) || fail "no reset"
+	wait_for 30 reset_done || fail "the reset does not end"
+	client_start
+	for s in "${spaces[@]}"; do
+		client vm "$s" lr
+		client bo "$s" 0x100000000 64K
+		client write "$s" 0x100000000 1
+	done
+
+	# A batch takes 3 dwords of the ring, a TLB invalidation 8. Move the tail until batches
+	# can fill the ring, up to the one dword that is always unused, without a gap at its end.
+	for ((i = 0; i < 20; i++)); do
+		wait_for 30 settled || fail "the driver keeps sending"
+		((($(count size0) - $(count tail0)) % 3)) || break
+		client bo a 0x200000000 64K
+		client write a 0x200000000 1
+		client unbind a 0x200000000 64K
+	done
+	dmesg -C
+	r=$(count resets) u=$(count unsuccessful)
+	gpu hold what=h2g on
+	room=$(count room0)
+	say "tail $(count tail0), room $room"
+	submit $((room / 3))
+	wait_for 30 full_or_reset "$r" || fail "the ring is not exactly full: $(gpu stat)"
+
+	# The reply has to wait for room. If there is none for a second, the driver resets the
+	# GT. That is correct, but leaves nothing to check.
+	gpu fault asid=0xabcde va=0xdead0000
+	sleep 0.2
+	gpu hold what=h2g off
+	gpu wait outstanding=0 timeout=30
+	[ "$(count overwritten)" = 0 ] || fail "unread messages were overwritten"
+	[ "$(count resets)" = "$r" ] || return 1
+	for s in "${spaces[@]}"; do
+		client wait "$s"
+	done
+	[ "$(count unsuccessful)" = $((u + 1)) ] || fail "the fault was not refused"
+}
+
 be_gpu
-
-# Start with a fresh GuC that has not reported any fault. A GT reset resets the GuC more
-# than once.
-r=$(count resets)
-gt_reset 0
-wait_for 30 counted resets $((r + 1)) || fail "no reset"
-wait_for 30 reset_done || fail "the reset does not end"
-client_start
-for s in "${spaces[@]}"; do
-	client vm "$s" lr
-	client bo "$s" 0x100000000 64K
-	client write "$s" 0x100000000 1
+for ((n = 1; ; n++)); do
+	! attempt || break
+	((n < 5)) || fail "this machine is so slow that the GT was reset $n times"
+	say "the GT was reset: once more"
+	touch /run/cleared
+	wait_for 30 reset_done || fail "that reset does not end"
+	client_stop
 done
 
-# A batch takes 3 dwords of the ring, a TLB invalidation 8. Move the tail until batches can
-# fill the ring, up to the one dword that is always unused, without a gap at its end.
-for ((i = 0; i < 20; i++)); do
-	wait_for 30 settled || fail "the driver keeps sending"
-	((($(count size0) - $(count tail0)) % 3)) || break
-	client bo a 0x200000000 64K
-	client write a 0x200000000 1
-	client unbind a 0x200000000 64K
-done
-gpu hold what=h2g on
-room=$(count room0)
-say "tail $(count tail0), room $room"
-submit $((room / 3))
-wait_for 30 room_is 0 || fail "the ring is not exactly full: $(gpu stat)"
-
-# The reply has to wait for room. If there is none for a second, the driver resets the GT.
-# That is correct, but leaves nothing to check.
-r=$(count resets)
-gpu fault asid=0xabcde va=0xdead0000
-sleep 0.2
-gpu hold what=h2g off
-gpu wait outstanding=0 timeout=30
-[ "$(count overwritten)" = 0 ] || fail "unread messages were overwritten"
-if [ "$(count resets)" != "$r" ]; then
-	say "not checked: this machine is so slow that the GT was reset"
-	exit 0
-fi
-for s in "${spaces[@]}"; do
-	client wait "$s"
-done
-[ "$(count unsuccessful)" = 1 ] || fail "the fault was not refused"
-
+r=$(count resets) replies=$(count replies)
 # Cause more replies than fit into the ring, with a GuC that reads 100 messages per second.
 gpu rate h2g=100
 gpu storm n=300 asid=0xabcde va=0xdead0000
@@ -108,5 +122,6 @@ write z 0x100000000 2
 END
 gpu rate off
 client_stop
-[ "$(count replies)" = 303 ] || fail "303 faults, $(count replies) replies"
+replies=$(($(count replies) - replies))
+[ "$replies" = 302 ] || fail "302 faults, $replies replies"
 [ "$(count resets)" = "$r" ] || fail "the GT was reset"
