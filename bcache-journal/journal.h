@@ -252,9 +252,13 @@ void prios_settle(struct cache_set *c);
 u64 prios_of_jset(const struct cache_set *c);
 
 /* reclaim.c */
+/* With fewer blocks left, the ring is tight: room.c has to choose among callers. */
+#define TIGHT_BLOCKS 16
+/* With fewer, new roots may need all of them. */
+#define LAST_BLOCKS (TIGHT_BLOCKS / 2)
+
 void bj_journal_space_reserve(struct journal *j);
-bool journal_is_tight(struct cache_set *c, unsigned int more);
-bool journal_is_exhausted(struct cache_set *c, unsigned int more);
+bool journal_is_short(const struct cache_set *c, unsigned int blocks);
 void journal_take_reserve(struct cache_set *c);
 void journal_give_up_bucket(struct cache_set *c);
 void journal_resume(struct cache_set *c, const struct jset *newest,

@@ -17,9 +17,6 @@
 #include "journal.h"
 #include "trace.h"
 
-/* The ring is tight if fewer blocks than this are left. */
-#define TIGHT_BLOCKS 16
-
 /**
  * bj_journal_space_reserve - keep a bucket in reserve from now on
  * @j: the journal
@@ -31,42 +28,22 @@ __hook void bj_journal_space_reserve(struct journal *j)
 	j->do_reserve = true;
 }
 
-/*
- * Number of blocks that can be written before a bucket or a pin has to be released. A
- * jset takes one pin, and one block or more.
+/**
+ * journal_is_short - are fewer blocks left than this?
+ * @c: the cache set
+ * @blocks: the number, for example TIGHT_BLOCKS
+ *
+ * Blocks are left if they can be written before a bucket or a pin has to be released. A
+ * jset takes one pin, and one block or more. Called with journal.lock held.
  */
-static u64 blocks_left(struct cache_set *c)
+bool journal_is_short(const struct cache_set *c, unsigned int blocks)
 {
 	const struct journal *j = &c->journal;
-	u64 blocks = j->blocks_free +
-		     (u64)journal_free_buckets(c, 1 + j->do_reserve) *
-			     bucket_blocks(c);
+	u64 left = j->blocks_free +
+		   (u64)journal_free_buckets(c, 1 + j->do_reserve) *
+			   bucket_blocks(c);
 
-	return min_t(u64, blocks, max_t(size_t, pin_free(j), 1) - 1);
-}
-
-/**
- * journal_is_tight - are so few blocks left that room.c has to choose among callers?
- * @c: the cache set
- * @more: number of blocks that are about to be used; they do not count as left
- *
- * Called with journal.lock held.
- */
-bool journal_is_tight(struct cache_set *c, unsigned int more)
-{
-	return blocks_left(c) < TIGHT_BLOCKS + more;
-}
-
-/**
- * journal_is_exhausted - are so few blocks left that new roots may need all of them?
- * @c: the cache set
- * @more: as above
- *
- * Called with journal.lock held.
- */
-bool journal_is_exhausted(struct cache_set *c, unsigned int more)
-{
-	return blocks_left(c) < TIGHT_BLOCKS / 2 + more;
+	return min_t(u64, left, max_t(size_t, pin_free(j), 1) - 1) < blocks;
 }
 
 /* Let the next jset go to sector @offset of bucket cur_idx. */
@@ -183,7 +160,7 @@ __hook void bj_journal_reclaim(struct cache_set *c)
 	while (ja->last_idx != ja->cur_idx && ja->seq[ja->last_idx] < last_seq)
 		ja->last_idx = next_bucket(ca, ja->last_idx);
 
-	journal_discard(ca, journal_is_tight(c, 0));
+	journal_discard(ca, journal_is_short(c, TIGHT_BLOCKS));
 
 	gained |= take_bucket(c, 1 + j->do_reserve);
 	if (gained && !journal_full(j))

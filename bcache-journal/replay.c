@@ -327,7 +327,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 	bool gone = false;
 
 	spin_lock(&j->lock);
-	if (!lossy && !journal_is_tight(c, 0)) {
+	if (!lossy && !journal_is_short(c, TIGHT_BLOCKS)) {
 		spin_unlock(&j->lock);
 		return;
 	}
@@ -342,7 +342,7 @@ static void bj_settle(struct cache_set *c, u64 end, bool lossy)
 		spin_lock(&j->lock);
 		bj_journal_reclaim(c);
 		gone = journal_last_seq(j) > end ||
-		       (!lossy && !journal_is_tight(c, 0));
+		       (!lossy && !journal_is_short(c, TIGHT_BLOCKS));
 		spin_unlock(&j->lock);
 	} while (!gone && time_before(jiffies, until));
 

@@ -94,7 +94,9 @@ static bool pin_is_held(const struct journal *j)
  */
 static bool headroom(struct cache_set *c, unsigned int sectors)
 {
-	return !journal_is_tight(c, sectors >> c->block_bits) ||
+	unsigned int blocks = sectors >> c->block_bits;
+
+	return !journal_is_short(c, TIGHT_BLOCKS + blocks) ||
 	       !pin_is_held(&c->journal);
 }
 
@@ -134,10 +136,12 @@ static bool nodes_are_short(const struct cache_set *c)
  */
 static bool must_stand_back(struct cache_set *c, unsigned int sectors)
 {
+	unsigned int blocks = sectors >> c->block_bits;
+
 	return test_bit(CACHE_SET_RUNNING, &c->flags) &&
 	       current == READ_ONCE(c->cache->alloc_thread) &&
 	       !nodes_are_short(c) &&
-	       journal_is_exhausted(c, sectors >> c->block_bits) &&
+	       journal_is_short(c, LAST_BLOCKS + blocks) &&
 	       pin_is_held(&c->journal);
 }
 
@@ -285,12 +289,12 @@ bool room_is_there(struct cache_set *c, const struct room_wait *r)
 	case HOLDS_BUCKETS:
 		if (test_bit(CACHE_SET_RUNNING, &c->flags))
 			return !must_stand_back(c, sectors);
-		return !journal_is_tight(c, 0) ||
+		return !journal_is_short(c, TIGHT_BLOCKS) ||
 		       time_after(jiffies, r->began + REPLAY_FIRST);
 	default:
 		if (!headroom(c, sectors))
 			return false;
-		if (!journal_is_tight(c, 0))
+		if (!journal_is_short(c, TIGHT_BLOCKS))
 			return true;
 		if (r->nkeys && root_contended(c) &&
 		    time_before(jiffies, r->began + ROOT_FIRST))
