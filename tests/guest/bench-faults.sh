@@ -21,7 +21,7 @@ bench()
 	local figures
 
 	figures=$(/job/xe-client bench "$GPU_PORT" "$1" "$2") || fail "$1: $figures"
-	say "bench: faults=$1 side=$(side) $figures"
+	say "bench: row=$1 side=$(side) $figures"
 }
 
 # traced ROW RUNS [EVENT]: the same, with the trace that it needs; it costs instructions
@@ -79,7 +79,7 @@ burst()
 {
 	/job/xe-client bench "$GPU_PORT" burst 10240 >/run/burst 2>&1 &
 	wait_for 600 grep -q answered= /run/burst || fail "burst: $(cat /run/burst)"
-	say "bench: faults=burst side=$(side) $(cat /run/burst)"
+	say "bench: row=burst side=$(side) $(cat /run/burst)"
 }
 
 # shellcheck disable=SC2034 # be_gpu uses it

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# The journal, on the stock driver and attached in turn: first without pressure, then with a
-# ring that is always full. Run by tests/bench, in a machine whose clock counts instructions.
+# The journal, on the stock driver and attached in turn: first without pressure, then below a
+# file system, then with a ring that is always full. Run by tests/bench, in a machine whose clock counts instructions.
 # Prints a line for each row, side and pair.
 # udev: no
 
@@ -21,42 +21,57 @@ wanted()
 	return 1
 }
 
+target=/dev/bcache0
 fio_on_bcache()
 {
-	fio --name=bench --filename=/dev/bcache0 --clocksource=clock_gettime --direct=1 \
+	fio --name=bench --filename="$target" --clocksource=clock_gettime --direct=1 \
 		--rw=randwrite --bs=4k --size=64M --randseed="$seed" --percentile_list=50:99 \
 		--output-format=json --output=/run/fio.json "$@" >/run/fio.err 2>&1 ||
 		fail "fio: $(cat /run/fio.err)"
 }
 
-# stall DISK KIND NAME COMMAND: the longest read or write (KIND) while COMMAND runs. Writes
-# also wait for the btree node that the stock driver writes now and then, reads do not.
+# div A B: A/B with two decimals, or 0
+div()
+{
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", b ? a / b : 0 }'
+}
+
+# stall DISK KIND [COMMAND]: the longest read or write (KIND) in two seconds, while COMMAND
+# runs. Writes also wait for the btree node that the stock driver writes now and then, reads
+# do not.
 stall()
 {
+	local name="$1-longest-$2${3:+-${3}ing}" side=ours
+
+	[ "${3-}" ] || side=$(side)
 	wanted stall || {
-		"$4"
+		${3:-:}
 		return
 	}
 	fio_on_bcache --ioengine=psync --time_based --runtime=2 --rw="rand$2" &
 	sleep 0.5
-	"$4"
+	${3:-:}
 	wait $! || fail "fio failed"
-	say "bench: disk=$1 row=stall-$2-$3 max=$(value "$2" clat_ns max)"
+	say "bench: row=$name side=$side" \
+		"longest=$(div "$(value "$2" clat_ns max)" 1000000)"
 }
 
 # row DISK NAME OPTION...: a line with the figures of one run of fio
 row()
 {
-	local disk=$1 name=$2 what=write
+	local disk=$1 name=$2 what=write time=clat_ns
 
 	shift 2
 	wanted "$name" || return 0
-	[ "$name" != fdatasync ] || what=sync
+	case $name in
+	*fdatasync | *-fsync) what=sync time=lat_ns ;;
+	esac
 	sync
 	sleep 0.5 # of what is still being written
 	fio_on_bcache --number_ios="$writes" "$@"
-	say "bench: disk=$disk row=$name side=$(side) iops=$(value write iops) p50=$(value "$what" 50.000000)" \
-		"p99=$(value "$what" 99.000000)"
+	say "bench: row=$disk-$name side=$(side)" \
+		"p50=$(div "$(value "$what" 50.000000)" 1000)" \
+		"longest=$(div "$(value "$what" $time max)" 1000000) iops=$(value write iops)"
 }
 
 # value PART... NAME: the first figure of that name in a part of a part... of fio's output
@@ -71,14 +86,71 @@ value()
 	sed -n "s/^ *\"${!#}\" : \([0-9.]*\).*/\1/p" <<<"$text" | head -n 1
 }
 
+# in_turn COMMAND...: run it stock, attached, attached, stock... Each side goes first in turn:
+# the second one finds the same keys in the index.
+in_turn()
+{
+	local i
+
+	for ((i = 0; i < 2 * pairs; i++)); do
+		seed=$((i / 2 + 2))
+		((!((i + 1) / 2 % 2))) || attach
+		"$@"
+		! state_is attached || detach
+	done
+}
+
 rows()
 {
+	stall "$1" write
+	stall "$1" read
 	row "$1" dsync --ioengine=psync --sync=dsync
 	row "$1" plain --ioengine=psync
 	row "$1" dsync-32 --ioengine=libaio --iodepth=32 --sync=dsync
 	row "$1" plain-32 --ioengine=libaio --iodepth=32
 	row "$1" fdatasync --ioengine=psync --direct=0 --fdatasync=1
 	row "$1" sequential-64k --ioengine=libaio --iodepth=4 --rw=write --bs=64k
+}
+
+# sqlite DISK MODE: transactions of one row each, with that journal_mode
+sqlite()
+{
+	local figures
+
+	wanted "sqlite-$2" || return 0
+	sync
+	figures=$(python3 - "$2" "$writes" 2>&1 <<-END
+		import sqlite3, sys, time
+		db = sqlite3.connect("/mnt/db", isolation_level=None)
+		db.execute("pragma journal_mode=" + sys.argv[1])
+		db.execute("pragma synchronous=full")
+		db.execute("create table if not exists t (a integer primary key, b blob)")
+		took = []
+		began = time.monotonic()
+		for i in range(int(sys.argv[2])):
+		    now = time.monotonic()
+		    db.execute("insert into t (b) values (zeroblob(100))")
+		    took.append(time.monotonic() - now)
+		n = len(took)
+		print("p50=%.1f longest=%.2f iops=%.0f" % (sorted(took)[n // 2] * 1e6,
+		      max(took) * 1e3, n / (time.monotonic() - began)))
+	END
+	) || fail "sqlite: $figures"
+	rm -f /mnt/db*
+	say "bench: row=$1-sqlite-$2 side=$(side) $figures"
+}
+
+# files DISK: what programs on a file system do: append and fsync(), and commit
+files()
+{
+	target=/mnt/file
+	row "$1" append-fsync --ioengine=psync --direct=0 --fsync=1 --rw=write --fallocate=none
+	row "$1" wal-fdatasync --ioengine=psync --direct=0 --fdatasync=1 --rw=write --bs=8k \
+		--overwrite=1 --size=16M
+	rm -f $target
+	target=/dev/bcache0
+	sqlite "$1" delete
+	sqlite "$1" wal
 }
 
 # events NAME...: how often these tracepoints of bcache have fired
@@ -91,13 +163,15 @@ events()
 	done
 }
 
-# counters: how many blocks of 4 KiB were written to the set, the time in us, and the events
+# counters: how many blocks of 4 KiB were written to the set, the time in us, how much of it
+# the CPU was idle, its switches from task to task, and the events
 counters()
 {
 	local stat
 
 	read -ra stat </sys/block/bcache0/stat
 	printf "%s\n" $((stat[6] / 8)) "${EPOCHREALTIME/./}"
+	awk '$1 == "cpu" { print ($5 + $6) * 10000 } $1 == "ctxt" { print $2 }' /proc/stat
 	events bcache_btree_write bcache_journal_write bcache_journal_full
 }
 
@@ -125,34 +199,37 @@ steady()
 	wait $pid || fail "fio failed"
 	echo "$name: ${each[*]}"
 	mapfile -t each < <(printf '%s\n' "${each[@]}" | sort -n)
-	say "bench: steady=$name side=$(side) worst=${each[0]} median=${each[seconds / 2]}" \
-		"max=$(value write clat_ns max) writes=$((last[0] - first[0]))" \
-		"nodes=$((last[2] - first[2])) jsets=$((last[3] - first[3]))" \
-		"waits=$((last[4] - first[4]))"
+	for ((i = 0; i < ${#now[@]}; i++)); do
+		now[i]=$((now[i] - first[i]))
+	done
+	say "bench: row=$name side=$(side) median=${each[seconds / 2]}" \
+		"worst=$(div "${each[0]}" "${each[seconds / 2]}")" \
+		"longest=$(div "$(value write clat_ns max)" 1000000)" \
+		"instructions=$(div $(((now[1] - now[2]) * 1000)) "${now[0]}")" \
+		"switches=$(div "${now[3]}" "${now[0]}")" \
+		"nodes=$(div $((now[4] * 1000)) "${now[0]}")" \
+		"jsets=${now[5]} waits=${now[6]}"
+}
+
+full_ring()
+{
+	steady "$1" --size="$2"
+	steady "$1-16" --size="$2" --numjobs=16
 }
 
 # steady_ring NAME MB SPAN OPTION...: the rows with a cache of that size that make-bcache sets
 # up with these options; the writes go to the first SPAN of the set
 steady_ring()
 {
-	local name=$1 span=$3 i
-
-	wanted "$name" "$name-16" || return 0
+	wanted "$1" "$1-16" || return 0
 	null nullb0 "$2" 20000 0
 	null nullb1 512 1000000 0
 	make_set --writeback "${@:4}"
 	no_bypass
 	echo 0 >/sys/block/bcache0/bcache/writeback_running
 	seed=1
-	fio_on_bcache --ioengine=libaio --iodepth=32 --rw=write --size="$span"
-	for ((i = 0; i < 2 * pairs; i++)); do
-		# stock, attached, attached, stock...
-		(((i + 1) / 2 % 2)) && attach
-		seed=$((i / 2 + 2))
-		steady "$name" --size="$span"
-		steady "$name-16" --size="$span" --numjobs=16
-		! state_is attached || detach
-	done
+	fio_on_bcache --ioengine=libaio --iodepth=32 --rw=write --size="$3"
+	in_turn full_ring "$1" "$3"
 	stop_set
 	no_null nullb0
 	no_null nullb1
@@ -166,7 +243,8 @@ disk()
 modprobe bcache || fail "no bcache"
 null_blk
 for kind in fast cached; do
-	wanted dsync plain dsync-32 plain-32 fdatasync sequential-64k stall || continue
+	wanted dsync plain dsync-32 plain-32 fdatasync sequential-64k stall append-fsync \
+		wal-fdatasync sqlite-delete sqlite-wal || continue
 	case $kind in
 	fast) null nullb0 1024 20000 0 ;;
 	cached) null nullb0 1024 100000 64 ;;
@@ -177,18 +255,17 @@ for kind in fast cached; do
 	echo 0 >/sys/block/bcache0/bcache/writeback_running
 	seed=1
 	fio_on_bcache --ioengine=libaio --iodepth=32 --number_ios=8000 # warm
-	for ((seed = 2; seed < pairs + 2; seed++)); do
-		# Each side goes first in turn: the second one finds the same keys in the index.
-		((seed % 2)) || rows "$kind"
-		stall "$kind" write neither :
-		stall "$kind" write attaching attach
-		stall "$kind" read neither :
-		rows "$kind"
-		stall "$kind" write detaching detach
-		((!(seed % 2))) || rows "$kind"
-		stall "$kind" read attaching attach
-		stall "$kind" read detaching detach
+	in_turn rows "$kind"
+	for ((i = 0; i < pairs; i++)); do
+		for how in write read; do
+			stall "$kind" "$how" attach
+			stall "$kind" "$how" detach
+		done
 	done
+	mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 /dev/bcache0 || fail "mkfs.ext4"
+	mount /dev/bcache0 /mnt || fail "mount"
+	in_turn files "$kind"
+	umount /mnt || fail "umount"
 	stop_set
 	no_null nullb0
 	no_null nullb1
@@ -199,4 +276,5 @@ for event in btree_write journal_write journal_full; do
 		fail "no trigger"
 done
 steady_ring small 65 16M --bucket 64k --block 4k
-steady_ring default 1024 400M --block 4k
+# Of 1 GiB, 128 MiB: if more than 70 % of the cache is in use, the driver writes through.
+steady_ring default 1024 128M --block 4k

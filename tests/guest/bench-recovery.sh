@@ -69,7 +69,7 @@ crash_image()
 	[ "$(sectors_written rest)" = 0 ] || fail "more than the first GiB was written"
 }
 
-# timed PHASE: print how long the last call of bch_journal_PHASE took, in us
+# timed PHASE: print how long the last call of bch_journal_PHASE took, in ms
 timed()
 {
 	awk -v began="$1_began:" -v ended="$1_ended:" '
@@ -77,7 +77,7 @@ timed()
 			if ($(i + 1) == began) b = $i + 0
 			if ($(i + 1) == ended) e = $i + 0
 		} }
-		END { if (e <= b) exit 1; printf "%d\n", (e - b) * 1000000 }' \
+		END { if (e <= b) exit 1; printf "%.1f\n", (e - b) * 1000 }' \
 		/sys/kernel/tracing/trace || fail "no times of bch_journal_$1"
 }
 
@@ -99,7 +99,7 @@ recover()
 	dmesg -C
 	register /dev/mapper/cache || fail "not registered: $(dmesg | tail)"
 	echo 0 >/sys/kernel/tracing/events/kprobes/enable
-	say "bench: recover=$1 side=$(side) read_us=$(timed read) replay_us=$(timed replay)"
+	say "bench: row=$1 side=$(side) read=$(timed read) replay=$(timed replay)"
 	dmesg | grep -E 'journal re(ad|play)' | cut -c 1-200
 	echo >/sys/kernel/tracing/kprobe_events
 	stop_set
