@@ -397,14 +397,23 @@ __hook void bj_journal_try_write(struct cache_set *c)
 /*
  * bj_journal_write - closure function of journal.io: continue with the next jset
  *
- * Runs from bch_journal_wq, with the right to write.
+ * Runs from bch_journal_wq, with the right to write. If nodes are due, writes them while
+ * the jset is being written; then it needs the set longer than it has the right.
  */
 __hook CLOSURE_CALLBACK(bj_journal_write)
 {
 	closure_type(c, struct cache_set, journal.io);
+	bool due;
 
 	spin_lock(&c->journal.lock);
+	due = journal_nodes_are_due(c);
+	if (due)
+		closure_get(&c->cl);
 	bj_journal_write_unlocked(closure_arg(cl));
+	if (due) {
+		journal_write_nodes(c);
+		closure_put(&c->cl);
+	}
 }
 
 /*

@@ -259,12 +259,14 @@ u64 prios_of_jset(const struct cache_set *c);
 
 void bj_journal_space_reserve(struct journal *j);
 bool journal_is_short(const struct cache_set *c, unsigned int blocks);
+bool journal_nodes_are_due(const struct cache_set *c);
 void journal_take_reserve(struct cache_set *c);
 void journal_give_up_bucket(struct cache_set *c);
 void journal_resume(struct cache_set *c, const struct jset *newest,
 		    unsigned int end);
 void bj_journal_reclaim(struct cache_set *c);
 void bj_btree_flush_write(struct cache_set *c);
+void journal_write_nodes(struct cache_set *c);
 
 /* discard.c */
 void journal_discard(struct cache *ca, bool tight);

@@ -4,8 +4,10 @@
  *
  * A journal bucket may be written again when every jset in it is older than last_seq,
  * the oldest jset whose pin is held. A pin is dropped once the btree nodes that hold
- * the jset's keys are on disk, so when the journal is full, the nodes that hold the
- * oldest pin are written.
+ * the jset's keys are on disk. So when few blocks are left, the nodes that hold pins of
+ * the oldest bucket are written by a worker, while jsets go on being written. If the
+ * journal gets full all the same, the tasks that wait for room write the nodes that hold
+ * the oldest pin.
  *
  * The ring of buckets:  ... free | last_idx ... cur_idx | free ...
  *
@@ -13,6 +15,8 @@
  * only a single bucket in use. Once registration is over (do_reserve), one more bucket
  * is kept in reserve, so that replay after a crash has a bucket to write to.
  */
+
+#include <linux/workqueue.h>
 
 #include "journal.h"
 #include "trace.h"
@@ -172,18 +176,100 @@ static struct btree_write *current_write(struct btree *b)
 	return &b->writes[test_bit(BTREE_NODE_write_idx, &b->flags)];
 }
 
+/* Pins that follow each other: @nr of them from pin.data[@front] on. */
+struct pin_range {
+	size_t front, nr;
+};
+
+/* Pins that are released together before the journal is full, if they run short. */
+static size_t early_pins(const struct journal *j)
+{
+	return j->pin.size / 16;
+}
+
+/* Number of blocks before the ring is tight during which nodes are written early. */
+static unsigned int early_blocks(const struct cache_set *c)
+{
+	return min_t(size_t, bucket_blocks(c) / 4, early_pins(&c->journal));
+}
+
+/**
+ * journal_nodes_are_due - should nodes be written before the journal is full?
+ * @c: the cache set
+ *
+ * While less than a quarter of a bucket is left before the ring is tight. In large
+ * buckets only after every fourth jset: to find the nodes, all that are in memory may have
+ * to be looked at. Not with a single bucket in use, since the nodes that hold its pins may
+ * still be getting keys, and not if free buckets only wait to be discarded. Called with
+ * journal.lock held.
+ */
+bool journal_nodes_are_due(const struct cache_set *c)
+{
+	const struct journal_device *ja = &c->cache->journal;
+	unsigned int early = early_blocks(c);
+
+	return journal_is_short(c, TIGHT_BLOCKS + early) &&
+	       !journal_is_short(c, TIGHT_BLOCKS) &&
+	       !(c->journal.seq & (early < 32 ? 0 : 3)) &&
+	       ja->last_idx != ja->cur_idx &&
+	       ja->last_idx == journal_tail(c->cache) &&
+	       test_bit(CACHE_SET_RUNNING, &c->flags) &&
+	       !test_bit(CACHE_SET_STOPPING, &c->flags) &&
+	       !test_bit(CACHE_SET_IO_DISABLE, &c->flags);
+}
+
 /*
- * Mark @b if it is dirty and holds @pin. The mark keeps the node from being freed:
- * btree_node_free() and mca_reap() wait until it is cleared.
+ * The pins that keep the oldest bucket in use; none if a bucket has been freed since nodes
+ * were due. Called with journal.lock held.
+ */
+static struct pin_range bucket_pins(const struct cache_set *c)
+{
+	const struct journal_device *ja = &c->cache->journal;
+	const struct journal *j = &c->journal;
+	u64 first = journal_last_seq(j);
+	u64 last =
+		clamp(ja->seq[ja->last_idx], first, first + early_pins(j) - 1);
+
+	if (ja->last_idx == ja->cur_idx ||
+	    !journal_is_short(c, TIGHT_BLOCKS + early_blocks(c)))
+		last = first - 1;
+	return (struct pin_range){ j->pin.front, last - first + 1 };
+}
+
+/* How often are these pins held? At most so many nodes hold one of them. */
+static size_t times_held(const struct journal *j, const struct pin_range *pins)
+{
+	size_t i, held = 0;
+
+	for (i = 0; i < pins->nr; i++)
+		held += atomic_read(
+			&j->pin.data[(pins->front + i) & j->pin.mask]);
+	return held;
+}
+
+/* Is @b dirty, and does it hold one of these pins? Only a hint without write_lock. */
+static bool holds_one(struct btree *b, const struct pin_range *pins)
+{
+	const struct journal *j = &b->c->journal;
+	const atomic_t *pin = READ_ONCE(current_write(b)->journal);
+
+	return test_bit(BTREE_NODE_dirty, &b->flags) && pin &&
+	       ((pin - j->pin.data - pins->front) & j->pin.mask) < pins->nr;
+}
+
+/*
+ * Mark @b if it is dirty and holds one of these pins. The mark keeps the node from being
+ * freed: btree_node_free() and mca_reap() wait until it is cleared.
  * Called with bucket_lock held.
  */
-static bool bj_node_mark(struct btree *b, const atomic_t *pin)
+static bool bj_node_mark(struct btree *b, const struct pin_range *pins)
 {
 	bool mark;
 
+	if (!holds_one(b, pins))
+		return false;
 	mutex_lock(&b->write_lock);
-	mark = test_bit(BTREE_NODE_dirty, &b->flags) &&
-	       current_write(b)->journal == pin &&
+	mark = holds_one(b, pins) &&
 	       !test_and_set_bit(BTREE_NODE_journal_flush, &b->flags);
 	mutex_unlock(&b->write_lock);
 	return mark;
@@ -199,22 +285,17 @@ static void bj_node_write(struct btree *b)
 	mutex_unlock(&b->write_lock);
 }
 
-/**
- * bj_btree_flush_write - write btree nodes that hold the oldest jset
- * @c: the cache set
- *
- * Stands in for btree_flush_write. Process context; takes bucket_lock and the nodes'
- * write_lock, and does not wait for the I/O it starts. Writes at most BTREE_FLUSH_NR
- * nodes, so that bucket_lock is not held for long. Only one caller is served at a time;
- * the others return at once. The least recently used nodes come first. The root is not
- * on that list, and comes last: in a new cache it is the leaf that gets all keys.
+/*
+ * Write up to BTREE_FLUSH_NR nodes that hold the oldest pin; or, if @early, any pin of the
+ * oldest bucket, but nothing if bucket_lock is not free. Returns how many it has written.
  */
-__hook void bj_btree_flush_write(struct cache_set *c)
+static unsigned int bj_write_nodes(struct cache_set *c, bool early)
 {
 	struct btree *b, *nodes[BTREE_FLUSH_NR];
 	struct journal *j = &c->journal;
+	struct pin_range pins;
 	unsigned int nr = 0, i;
-	atomic_t *oldest;
+	size_t held;
 	bool busy;
 
 	spin_lock(&j->flush_write_lock);
@@ -222,33 +303,34 @@ __hook void bj_btree_flush_write(struct cache_set *c)
 	j->btree_flushing = true;
 	spin_unlock(&j->flush_write_lock);
 	if (busy)
-		return;
+		return 0;
 
 	spin_lock(&j->lock);
-	oldest = pin_front(j);
+	pins = early ? bucket_pins(c) : (struct pin_range){ j->pin.front, 1 };
+	held = times_held(j, &pins);
 	spin_unlock(&j->lock);
 
-	/* The count is 0 already: the next reclaim releases the pin. */
-	if (atomic_read(oldest) <= 0)
+	/* The next reclaim releases the pins. */
+	if (!held)
+		goto out;
+	if (!early)
+		mutex_lock(&c->bucket_lock);
+	else if (!mutex_trylock(&c->bucket_lock))
 		goto out;
 
 	atomic_long_inc(&c->flush_write);
-
-	mutex_lock(&c->bucket_lock);
 	list_for_each_entry_reverse(b, &c->btree_cache, list) {
-		/*
-		 * Stop when no more nodes can hold the pin, or when it has been
-		 * released. The nodes marked so far are written in any case.
-		 */
-		if (nr == BTREE_FLUSH_NR || (int)nr >= atomic_read(oldest) ||
-		    pin_front(j) != oldest)
+		/* Stop when no more nodes can hold a pin, as far as is known. */
+		if (nr == BTREE_FLUSH_NR || nr == held)
 			break;
-		if (bj_node_mark(b, oldest))
+		if (!early && (READ_ONCE(j->pin.front) != pins.front ||
+			       !atomic_read(&j->pin.data[pins.front])))
+			break; /* those marked so far are written anyway */
+		if (bj_node_mark(b, &pins))
 			nodes[nr++] = b;
 	}
 	b = READ_ONCE(c->root);
-	if (nr < BTREE_FLUSH_NR && !IS_ERR_OR_NULL(b) &&
-	    bj_node_mark(b, oldest))
+	if (nr < BTREE_FLUSH_NR && !IS_ERR_OR_NULL(b) && bj_node_mark(b, &pins))
 		nodes[nr++] = b;
 	mutex_unlock(&c->bucket_lock);
 
@@ -259,4 +341,38 @@ out:
 	spin_lock(&j->flush_write_lock);
 	j->btree_flushing = false;
 	spin_unlock(&j->flush_write_lock);
+	return nr;
+}
+
+/**
+ * bj_btree_flush_write - write btree nodes that hold the oldest jset
+ * @c: the cache set
+ *
+ * Stands in for btree_flush_write. Process context; takes bucket_lock and the nodes'
+ * write_lock. Does not wait for the I/O it starts, unless memory is short. Writes at most
+ * BTREE_FLUSH_NR nodes, so that bucket_lock is not held for long. Only one caller is
+ * served at a time; the others return at once. The root is not on the list of nodes, and
+ * comes last: in a new cache it is the leaf that gets all keys.
+ */
+__hook void bj_btree_flush_write(struct cache_set *c)
+{
+	bj_write_nodes(c, false);
+}
+
+/**
+ * journal_write_nodes - write btree nodes that keep the oldest bucket in use
+ * @c: the cache set
+ *
+ * To be called by the worker of journal.io if journal_nodes_are_due(). Like
+ * bj_btree_flush_write(), but for all pins of the bucket: nodes with keys of different
+ * jsets need not wait for each other. Goes on for a while, unless the worker is needed for
+ * the next jset. (If the closure is not queued, the bit is one of a pointer: 0.)
+ */
+void journal_write_nodes(struct cache_set *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4 && !work_pending(&c->journal.io.work); i++)
+		if (bj_write_nodes(c, true) < BTREE_FLUSH_NR)
+			break;
 }

@@ -28,7 +28,8 @@
  * - the allocator may use the remaining blocks, and in the end the bucket that is
  *   reserved for replay. While the set is in use, it uses the last of them only if its
  *   reserve of buckets for nodes is low: callers that hold a pin need no other buckets.
- *   It needs only a few jsets: no node is written to free pins in the meantime, so each
+ *   It needs only a few jsets: no node is written to free pins in the meantime (apart
+ *   from up to 32 that were due before the ring got tight, see reclaim.c), so each
  *   leaf is split or compacted once, by the first caller that needs it, and the root as
  *   often; a jset yields 1/256 of the buckets, which is half the number of leaves in a
  *   cache full of small keys. During registration the allocator lets replay go first,

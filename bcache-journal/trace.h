@@ -77,7 +77,7 @@ TRACE_EVENT(bj_bucket,
 		  __entry->bucket, __entry->last_seq)
 );
 
-/* Btree nodes that hold the oldest entry were written. */
+/* Btree nodes that hold the oldest entries were written. */
 TRACE_EVENT(bj_flush,
 	TP_PROTO(const struct cache_set *c, unsigned int nodes),
 	TP_ARGS(c, nodes),
