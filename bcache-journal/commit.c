@@ -545,6 +545,25 @@ __hook CLOSURE_CALLBACK(bj_journal_write_done)
 	else
 		bj_mark_durable(journal_written(j));
 	journal_wake(&journal_written(j)->wait, failed);
+
+	/*
+	 * Usually nothing else is to be written yet. Then no worker is needed to give up
+	 * the right to write, and the next writer need not wait for one. This may be an
+	 * interrupt of a task that holds the lock; without SMP, a trylock can't tell. If
+	 * the set is being shut down, the worker wakes those who wait for room.
+	 */
+	if (IS_ENABLED(CONFIG_SMP) &&
+	    !test_bit(CACHE_SET_IO_DISABLE, &c->flags) &&
+	    spin_trylock(&j->lock)) {
+		if (!j->cur->need_write && (!journal_nodes_are_due(c) ||
+					    READ_ONCE(j->btree_flushing))) {
+			closure_return_with_destructor(cl,
+						       journal_write_unlock);
+			__release(&j->lock); /* by journal_write_unlock */
+			return;
+		}
+		spin_unlock(&j->lock);
+	}
 	continue_at(cl, journal_write, bch_journal_wq);
 }
 
