@@ -120,8 +120,9 @@ $(ALL:=.ko): kbuild
 	@:
 
 # The larger a module is, the longer loading it takes, which can delay I/O: so strip the
-# debug information. After klp-link, nothing may change the module's ELF structure, except
-# a signature; the file may be one that has been linked before.
+# debug information. There is no package for it: DKMS builds on the user's machine, where
+# "make KEEP_DEBUG=1" keeps it. After klp-link, nothing may change the module's ELF
+# structure, except a signature; the file may be one that has been linked before.
 .%.done: %.ko $(TOOLDIR)/klp-link $(TOOLDIR)/klp-check
 	$(say) KLP $<
 	$(Q)$(if $(KEEP_DEBUG),,! readelf -SW $< | grep -q ' \.debug_' || strip -g $<)
