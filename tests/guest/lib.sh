@@ -163,6 +163,17 @@ sets_gone()
 	! compgen -G '/sys/fs/bcache/*-*' >/dev/null && [ ! -e /sys/block/bcache0 ]
 }
 
+# closed NAME...: succeed if bcache has closed these mapped devices, which it does a moment
+# after stop_set. Until then, register_quiet does nothing, and reports success.
+closed()
+{
+	local name
+
+	for name; do
+		[ "$(dmsetup info -c --noheadings -o open "$name")" = 0 ] || return
+	done
+}
+
 # rmmod_bcache: the last references are dropped a moment after the last set is gone
 rmmod_bcache()
 {
