@@ -227,9 +227,9 @@ static int xpf_gt_show(struct seq_file *m, void *unused)
 		   dev_name(gt->drm->dev), gt->id, snap->generation);
 	seq_printf(
 		m,
-		"queued %u of %u, at most %u; time slices used up %llu, tried again %llu, waited for another of the process %llu\n",
-		s->queued, PFD_PDATA_SPACE, s->queued_max, s->slices,
-		s->retries, s->parked);
+		"queued %u of %u, at most %u; turns used up %llu, tried again %llu, waited for another of the process %llu\n",
+		s->queued, PFD_PDATA_SPACE, s->queued_max, s->turns, s->retries,
+		s->parked);
 	seq_printf(
 		m,
 		"SVM ranges bound ahead: %llu, of which %llu were followed by a fault right behind\n",

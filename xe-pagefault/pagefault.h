@@ -191,6 +191,7 @@ struct xpf_served {
  * @served:	ring of the last services. Of the worker
  * @nr_served:	their total number. Of the worker
  * @resolved:	the faults with a lower number need no service. Of the worker
+ * @taken:	number of faults taken since the worker's turn began. Of the worker
  * @work:	serves them; only one worker at a time does
  * @until:	jiffies until which faults are tried again, or 0 if none had to be since
  *		one was served. Of the worker, which share.c stands in for while the queue
@@ -221,6 +222,7 @@ struct xpf_queue {
 	struct xpf_served served[XPF_SERVED_RING];
 	unsigned int nr_served;
 	u64 resolved;
+	unsigned int taken;
 	struct work_struct work;
 	unsigned long until;
 	u64 tried;
@@ -284,7 +286,7 @@ struct xpf_stats {
 	u64 unsent;
 	u32 queued; /* currently */
 	u32 queued_max;
-	u64 slices; /* time slices that ended with faults left */
+	u64 turns; /* turns that ended with faults left */
 	u64 retries; /* services that were tried again */
 	u64 parked; /* services that had to wait for another of the process */
 	u64 ahead; /* SVM ranges that were bound before they were accessed */

@@ -295,8 +295,10 @@ u32 xpf_queue_take(struct xpf_queue *q, bool *cured)
 	q->faults.head = gt->pool[last].next;
 	gt->pool[last].next = XPF_NONE;
 	gt->stats.coalesced += n;
-	gt->waiting -= n ?: 1;
 	*cured = n;
+	n = n ?: 1;
+	gt->waiting -= n;
+	q->taken += n;
 out:
 	spin_unlock_irq(&gt->lock);
 	return first;

@@ -3,8 +3,8 @@
  * DOC: the workers
  *
  * A worker takes faults from a queue, has them served, answers them and returns
- * them to the pool, until the queue is empty or its time slice is over. While memory
- * changes or is short, it tries again, with no lock held in between.
+ * them to the pool, until the queue is empty or its turn is over. While memory changes
+ * or is short, it tries again, with no lock held in between.
  */
 
 #include <linux/delay.h>
@@ -28,6 +28,12 @@ module_param(patience, uint, 0644);
 MODULE_PARM_DESC(
 	patience,
 	"ms for which a fault is tried again while its memory changes or is short (default 3000)");
+
+/*
+ * Faults that a queue answers in a turn, if others wait: a few full batches, so that the
+ * way through the workqueue costs each of them little.
+ */
+#define FAULTS_PER_TURN (4 * XPF_BATCH)
 
 /* Delays before a service is tried again that found no memory, or again changed memory. */
 #define MEMORY_DELAY_US (20 * USEC_PER_MSEC)
@@ -129,17 +135,26 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 	return verdict;
 }
 
-/* Is the time slice over while faults are left in the queue? */
-static bool xpf_slice_over(struct xpf_queue *q, unsigned long end)
+/*
+ * Is the turn over while faults are left in the queue? It is after so many faults if any
+ * wait in other queues, and after the time slice in any case.
+ */
+static bool xpf_turn_over(struct xpf_queue *q, unsigned long end)
 {
+	bool late = time_after(jiffies, end);
 	struct xpf_gt *gt = q->gt;
-	bool over;
+	bool over = false;
 
-	if (time_before_eq(jiffies, end))
+	if (q->taken < FAULTS_PER_TURN && !late)
 		return false;
+	q->taken = 0;
 	spin_lock_irq(&gt->lock);
-	over = q->faults.head != XPF_NONE;
-	gt->stats.slices += over;
+	if (q->faults.head != XPF_NONE) {
+		u64 own = q->received - gt->pool[q->faults.head].number;
+
+		over = late || gt->waiting > own;
+		gt->stats.turns += over;
+	}
 	spin_unlock_irq(&gt->lock);
 	return over;
 }
@@ -151,8 +166,8 @@ static u32 xpf_next(struct xpf_queue *q, bool *cured)
 }
 
 /*
- * If faults are left after the time slice, the queue goes to the end of the line. If it
- * is parked, share.c queues it again, perhaps while this still runs.
+ * If faults are left after its turn, the queue goes to the end of the line. If it is
+ * parked, share.c queues it again, perhaps while this still runs.
  */
 static void xpf_worker(struct work_struct *work)
 {
@@ -166,6 +181,7 @@ static void xpf_worker(struct work_struct *work)
 	/* A VM keeps the device awake, but a fault may outlive its VM. */
 	xe_pm_runtime_get(xe);
 	q->mark = ktime_get_ns();
+	q->taken = 0;
 	while ((i = xpf_next(q, &cured)) != XPF_NONE) {
 		enum xpf_verdict verdict = cured ? XPF_SERVED :
 						   xpf_judge(q, &gt->pool[i]);
@@ -182,7 +198,7 @@ static void xpf_worker(struct work_struct *work)
 		if (xpf_is_refused(verdict))
 			xpf_announce(q, &pf, verdict);
 
-		if (xpf_slice_over(q, end)) {
+		if (xpf_turn_over(q, end)) {
 			queue_work(gt->wq, work);
 			break;
 		}
