@@ -12,7 +12,7 @@ pairs=3 rows= # settings, from tests/bench:
 
 tracing=/sys/kernel/tracing
 ack=$tracing/events/xpf/ack bell=$tracing/events/xpf/bell
-irq=$tracing/events/irq/irq_handler_entry
+irq=$tracing/events/irq/irq_handler_entry ended=$tracing/events/workqueue/workqueue_execute_end
 slow=(s1 s2 s3 s4) # the stock driver has four workers
 
 # bench ROW RUNS: print the figures of a row
@@ -24,12 +24,12 @@ bench()
 	say "bench: row=$1 side=$(side) $figures"
 }
 
-# traced ROW RUNS [EVENT]: the same, with the trace that it needs; it costs instructions
+# traced ROW RUNS EVENT...: the same, with a trace of interrupts and these events; each costs
+# instructions
 traced()
 {
-	local event events=("$irq" "$tracing/events/xe_pagefault/xpf_ack" ${3+"$3"})
+	local event events=("$irq" "${@:3}")
 
-	[ "$(side)" = ours ] || events[1]=$ack
 	for event in "${events[@]}"; do
 		echo 1 >"$event/enable" || fail "no trace"
 	done
@@ -37,6 +37,12 @@ traced()
 	for event in "${events[@]}"; do
 		echo 0 >"$event/enable" || fail "the trace does not end"
 	done
+}
+
+# replied: print the event of a reply
+replied()
+{
+	[ "$(side)" = stock ] && echo "$ack" || echo "$tracing/events/xe_pagefault/xpf_ack"
 }
 
 # slow_memory: the faults of a process, beside four whose memory takes 100 ms a page
@@ -60,15 +66,34 @@ slow_memory()
 	done
 }
 
+# walk: the faults of a process that walks through SVM which the CPU has touched
+walk()
+{
+	local before
+
+	has_svm || return 0
+	client_start
+	client vm a
+	client svm a 0x200000000 256M
+	client touch a 0x200000000 256M
+	before=$(count faults)
+	client walk a 128 0x200000000 2M 1
+	gpu wait outstanding=0 timeout=60 >/dev/null
+	say "bench: row=walk side=$(side) count=$(($(count faults) - before))"
+	client_stop
+}
+
 run_rows()
 {
 	local row
 
-	for row in ${rows:-one-page one-page-bind pages bindings bindings-bind spaces single same-queue other-queue slow-memory}; do
+	for row in ${rows:-one-page one-page-bind pages bindings bindings-bind spaces rate single same-queue other-queue slow-memory walk}; do
 		case $row in
 		slow-memory) slow_memory ;;
-		single) traced single 1 "$bell" ;;
-		*-queue) traced "$row" 3 ;;
+		walk) walk ;;
+		rate) traced rate 3 "$ended" ;;
+		single) traced single 1 "$(replied)" "$bell" ;;
+		*-queue) traced "$row" 3 "$(replied)" ;;
 		*) bench "$row" 3 ;;
 		esac
 	done

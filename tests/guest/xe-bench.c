@@ -14,6 +14,8 @@
  * Latency: from the entry of the interrupt handler to each reply, or, if the trace that the
  * script has set up has doorbells, to the doorbell for the reply. The stock driver's replies
  * are traced before their doorbells, those of the module behind them.
+ *
+ * Rate: until the worker ends. A trace of each reply would cost the two sides differently.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -290,7 +292,19 @@ static void put(const char *file, const char *text)
 	close(fd);
 }
 
-/* Begin the trace, or end it and get the latencies of an address space, in us. */
+/* Is this the end of a worker that serves faults? */
+static bool is_end(const char *line)
+{
+	return strstr(line, " workqueue_execute_end:") &&
+	       (strstr(line, " xpf_worker") ||
+		strstr(line, " pf_queue_work_func") ||
+		strstr(line, " xe_pagefault_queue_work"));
+}
+
+/*
+ * Begin the trace, or end it and get the latencies of an address space, or the times at
+ * which workers ended, in us.
+ */
 static void trace_begin(void)
 {
 	put("trace", "");
@@ -325,6 +339,8 @@ static unsigned int trace_end(unsigned int who, double *v, unsigned int max)
 				v[n++] =
 					(double)((bell ?: when) - start) / 1000;
 			rung = n;
+		} else if (is_end(p)) {
+			v[n++] = (double)(when - start) / 1000;
 		} else {
 			p = strstr(p, " a=0x");
 			if (p && sscanf(p, " a=0x%x d=0x%x", &a, &d) == 2 &&
@@ -385,6 +401,28 @@ static void victim(bool same, unsigned int runs)
 	}
 	printf("replies=%u p50=%.0f p99=%.0f\n", replies,
 	       percentile(p50, runs, 50), percentile(p99, runs, 50));
+}
+
+/* Faults on the pages of one binding, answered per second. */
+static void rate(unsigned int runs)
+{
+	double v[CROWD], us[MAX_RUNS];
+	unsigned int r, n;
+
+	make(1, HUGE, HUGE);
+	learn(1);
+	for (r = 0; r < runs; r++) {
+		gpu("hold what=irq on");
+		gpu("storm n=%u asid=first va=0x%llx addresses=%u access=write",
+		    FAULTS, VA, FAULTS);
+		trace_begin();
+		gpu("hold what=irq off");
+		gpu("wait outstanding=0 timeout=100");
+		usleep(10000); /* the worker ends after its last reply */
+		n = trace_end(0, v, CROWD);
+		us[r] = percentile(v, n, 100);
+	}
+	printf("rate=%.0f\n", FAULTS * 1e6 / percentile(us, runs, 50));
 }
 
 /* What a process notices of its own faults. */
@@ -466,6 +504,8 @@ int bench_main(int argc, char **argv)
 		victim(true, runs);
 	else if (!strcmp(row, "other-queue"))
 		victim(false, runs);
+	else if (!strcmp(row, "rate"))
+		rate(runs);
 	else if (!strcmp(row, "slow-memory"))
 		noticed(runs);
 	else if (!strcmp(row, "burst"))
