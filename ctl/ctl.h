@@ -4,7 +4,8 @@
  *
  * Each command has its own file; cli.c parses the command line. The commands use
  * files.c (the files of /sys, /proc and /etc), kmod.c (libkmod), module.c (the state of
- * an Outrigger module), figures.c (its counters) and health.c (its problems).
+ * an Outrigger module), figures.c (its counters), tasks.c and services.c (what it waits
+ * for) and health.c (its problems).
  */
 #ifndef OUTRIGGERCTL_H
 #define OUTRIGGERCTL_H
@@ -32,6 +33,7 @@ const char *level_colour(enum severity level);
 const char *colour_end(void);
 bool colours(void);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *printable(char *text);
 const char *duration(char *buf, size_t size, long long seconds);
 
 #define TABLE_COLUMNS 8
@@ -211,6 +213,16 @@ struct waiting {
 
 void tasks_waited_for(struct waiting *w, const struct kind *kind,
 		      enum transition transition, FILE *out);
+
+/* --- services.c ---------------------------------------------------------------- */
+
+struct services {
+	size_t n;
+	double seconds;
+	char longest[160]; /* process, address space, address, time */
+};
+
+void services_under_way(struct services *s, const char *unit, FILE *out);
 
 /* --- the commands -------------------------------------------------------------- */
 

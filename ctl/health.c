@@ -166,6 +166,19 @@ static void absent(struct health *h, const struct module *m)
 
 static void moving(struct health *h, const struct module *m)
 {
+	struct services s = { 0 };
+	char text[320];
+
+	if (m->kind == &kinds[XE_PAGEFAULT] && module_is(m, "detaching"))
+		services_under_way(&s, "*", NULL);
+	if (s.n && !m->patch && s.seconds >= 3) {
+		snprintf(text, sizeof(text),
+			 "it is detached, but still serves a page fault of %s",
+			 s.longest);
+		ADD(h, WARN, text,
+		    "whatever provides its memory, such as a FUSE server, must answer or end");
+		return;
+	}
 	ADD(h, WARN,
 	    m->transition == UNPATCHING || module_is(m, "detaching") ?
 		    "it is being detached, or is backing out of a stalled attach" :
@@ -207,12 +220,16 @@ static bool moved(const struct kind *kind, const struct unit *a,
 static void stuck(struct health *h, const struct kind *kind,
 		  const struct unit *u)
 {
+	struct services s;
 	char text[320];
 
 	if (kind == &kinds[XE_PAGEFAULT]) {
-		snprintf(text, sizeof(text),
-			 "%s: %lld page faults are open, and none gets a reply",
-			 u->name, figure(kind, u, "queued"));
+		services_under_way(&s, u->name, NULL);
+		snprintf(
+			text, sizeof(text),
+			"%s: %lld page faults are open, and none gets a reply%s%s",
+			u->name, figure(kind, u, "queued"),
+			s.n ? "; it serves one of " : "", s.longest);
 		ADD(h, FAIL, text,
 		    "see outrigger(7); \"echo w > /proc/sysrq-trigger\" writes the blocked tasks to the kernel's log");
 	} else {

@@ -153,6 +153,7 @@ static int detach(struct module *m, double timeout)
 	const char *name = m->kind->module;
 	struct wait w;
 	char other[NAME_MAX_LEN + 4];
+	struct services s;
 	bool asked = false;
 	int err = 0, ret = TIMED_OUT;
 
@@ -183,6 +184,8 @@ static int detach(struct module *m, double timeout)
 		complain(
 			"%s: it is still finishing the work that it has accepted; \"outriggerctl status\" shows when it is done",
 			name);
+		if (m->kind == &kinds[XE_PAGEFAULT])
+			services_under_way(&s, "*", stderr);
 		return TIMED_OUT;
 	}
 	if (!m->patch) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Finds tasks that block a transition; see Documentation/livepatch/livepatch.rst. */
-#include <ctype.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -45,17 +44,6 @@ static const char *frame(const char *line)
 	const char *p = strchr(line, ']');
 
 	return *line == '[' && p && p[1] == ' ' ? p + 2 : line;
-}
-
-/* A task can choose its name, so it could contain escape sequences for a terminal. */
-static char *printable(char *text)
-{
-	char *p;
-
-	for (p = text; *p; p++)
-		if (!isprint((unsigned char)*p))
-			*p = '?';
-	return text;
 }
 
 /*

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Output: verdicts, colours, tables. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,17 @@ void say(const char *fmt, ...)
 	va_end(ap);
 	putchar('\n');
 	fflush(stdout);
+}
+
+/* A task can choose its name, so it could contain escape sequences for a terminal. */
+char *printable(char *text)
+{
+	char *p;
+
+	for (p = text; *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
+	return text;
 }
 
 const char *duration(char *buf, size_t size, long long s)

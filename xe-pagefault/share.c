@@ -9,6 +9,7 @@
  * without a worker, until one of its queues has had its turn.
  */
 
+#include <linux/ctype.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
@@ -102,6 +103,7 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 	pid_t pid = file ? file->pid : 0;
 	struct xpf_gt *gt = q->gt;
 	bool serving;
+	char *c;
 
 	/*
 	 * The ASID has been used again, by another process. This worker alone puts the queue
@@ -121,6 +123,10 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 	strscpy(q->owner.comm,
 		file && file->process_name ? file->process_name : "?",
 		sizeof(q->owner.comm));
+	/* A name may have a newline, which would end a line of the table in debugfs. */
+	for (c = q->owner.comm; *c; c++)
+		if (iscntrl(*c))
+			*c = '?';
 	if (!xpf_is_full(gt, pid)) {
 		xpf_admit(q);
 	} else if (list_empty(&q->link)) {

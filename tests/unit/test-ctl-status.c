@@ -262,6 +262,14 @@ static void gpu_health(void **state)
 	put(GT0 "/queued", "5");
 	assert_int_equal(ctl("status", NULL), FAILED);
 	says("5 page faults are open, and none gets a reply");
+	says_not("it serves");
+	put("/sys/kernel/debug/xe_pagefault/0000:03:00.0-gt0",
+	    "0000:03:00.0 GT0\n\n"
+	    "under way: 1, waiting for another of their process: 4\n"
+	    "    since (s)    ASID             address  process\n"
+	    "          9.0      11           100000000  job[41]\n");
+	assert_int_equal(ctl("status", NULL), FAILED);
+	says("none gets a reply; it serves one of job[41], ASID 11 address 0x100000000, for 9 s");
 }
 
 /* This file changes while outriggerctl sleeps: a signal, handled by move(), ends the sleep. */

@@ -162,6 +162,27 @@ static void still_answering(void **state)
 	loaded("xe_pagefault", "detaching", "disabled");
 	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
 	says("it is still finishing the work that it has accepted");
+	says_not("page fault of");
+
+	put("/sys/kernel/debug/xe_pagefault/0000:03:00.0-gt0",
+	    "0000:03:00.0 GT0\n\n"
+	    "under way: 2, waiting for another of their process: 4\n"
+	    "    since (s)    ASID             address  process\n"
+	    "          2.0      11           100000000  xe-client[41]\n"
+	    "         12.5      12           200000000  evil \033[42]\n\n"
+	    "faults\n"
+	    "          3.0      13           300000000  not a service[43]");
+	put("/sys/kernel/debug/xe_pagefault/0000:03:00.0-gt1",
+	    "0000:03:00.0 GT1\n\n"
+	    "under way: 0, waiting for another of their process: 0\n\n"
+	    "faults");
+	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
+	says("serving a page fault of xe-client[41], ASID 11 address 0x100000000, for 2 s\n");
+	says("serving a page fault of evil ?[42], ASID 12 address 0x200000000, for 12 s\n");
+	says_not("not a service");
+	assert_int_equal(ctl("status", NULL), DONE);
+	says("it is detached, but still serves a page fault of evil ?[42], ASID 12 address 0x200000000, for 12 s");
+	says("such as a FUSE server");
 }
 
 /* The attach has begun, but its livepatch does not exist yet: outriggerctl waits for it. */
