@@ -86,6 +86,22 @@ fails write b 0x200000000 1
 write a 0x100000000 1
 END
 
+if [ "$SIDE" = ours ]; then
+	say "2000 faults of an unknown address space: the log stays short"
+	before=$(dmesg | grep -c 'page fault refused')
+	client_start # keeps the GPU awake
+	client vm a
+	n=$(ours refused) start=$SECONDS
+	gpu storm n=2000 asid=0xabcde va=0xdead0000 access=write
+	gpu wait outstanding=0 timeout=120 >/dev/null
+	[ "$(ours refused)" = $((n + 2000)) ] || fail "$(($(ours refused) - n)) were refused"
+	lines=$(($(dmesg | grep -c 'page fault refused') - before))
+	most=$((10 * ((SECONDS - start) / 5 + 2))) # 10 in 5 s
+	say "$lines lines in $((SECONDS - start)) s"
+	((lines <= most)) || fail "at most $most were expected"
+	client_stop
+fi
+
 if has_svm; then
 	say "shared virtual memory whose CPU mapping is gone"
 	faults 2 1 <<-'END'

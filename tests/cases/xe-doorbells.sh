@@ -72,7 +72,7 @@ resets=$(count resets)
 
 # All of these fit into the H2G ring, whose 1024 dwords take 255 replies. The GuC reads
 # only what was in the ring at a doorbell: a group of replies without one would be missing.
-storm 240 8 "a fast GuC"
+storm 240 12 "a fast GuC"
 
 # These do not: the stock driver's functions send those that must wait for room.
 gpu rate h2g=500
