@@ -260,6 +260,14 @@ static void tell_harmless(const struct scan *s)
 		bj_warn(s->c, "%s\n", explain_unneeded(r).text);
 }
 
+/* Offset in the newest bucket at which writing continues; its size if in the next one. */
+static u32 resume_at(const struct scan *s)
+{
+	const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
+
+	return newest->unreadable ? s->ca->sb.bucket_size : newest->end;
+}
+
 /* Judge the ring, and log the verdict. Returns 0 or a negative errno. */
 static int bj_judge(struct scan *s)
 {
@@ -276,9 +284,11 @@ static int bj_judge(struct scan *s)
 		/* The next entry will have the same seq. */
 		if (r->torn.kind == RING_UNREADABLE)
 			ret = bj_scan_erase(r, &r->torn);
-		if (ret)
-			bj_err(s->c,
-			       "writing can't continue: not registered, nothing was changed; copy the cache device to a good one, and register the copy\n");
+		/* There may be room for other entries before that place. */
+		if (!ret || resume_at(s) < s->ca->sb.bucket_size)
+			return 0;
+		bj_err(s->c,
+		       "writing can't continue: not registered, nothing else was changed; copy the cache device to a good one, and register the copy\n");
 		return ret;
 	default:
 		break;
@@ -328,7 +338,6 @@ static const struct jset *newest_jset(const struct list_head *list)
 /* Set the journal up so that writing continues after the newest jset. */
 static void bj_resume(struct scan *s)
 {
-	const struct ring_bucket *newest = &s->ring.bucket[s->ring.cur];
 	struct journal_device *ja = &s->ca->journal;
 
 	ja->cur_idx = s->ring.cur;
@@ -337,9 +346,7 @@ static void bj_resume(struct scan *s)
 	ja->discard_idx = ja->last_idx;
 #endif
 	s->c->journal.seq = s->ring.newest;
-	journal_resume(s->c, newest_jset(s->list),
-		       newest->unreadable ? s->ca->sb.bucket_size :
-					    newest->end);
+	journal_resume(s->c, newest_jset(s->list), resume_at(s));
 	journal_judged(s->c, s->lossy);
 }
 
