@@ -39,7 +39,8 @@ static struct {
 	u32 reads;
 	u32 kept[RING_MAX_OPEN]; /* how often each entry from last_seq on was kept */
 	u32 nr_kept;
-	bool sound[MAX_BUCKETS * MAX_BLOCKS]; /* block of a sound entry */
+	u64 sound[MAX_BUCKETS *
+		  MAX_BLOCKS]; /* seq of the sound entry there, or 0 */
 	struct ahead ahead;
 	u8 *buffer; /* of the size that is read ahead */
 	u32 ahead_kept;
@@ -134,7 +135,8 @@ static int fuzz_erase(struct ring *r, const struct ring_spot *s)
 	first = block_index(s->bucket, s->offset);
 	for (i = first; i < first + s->sectors / (m.block >> 9); i++) {
 		must(m.flaky || !m.sound[i] ||
-		     s->bucket == ring_next(r, r->cur));
+		     (s->bucket == ring_next(r, r->cur) &&
+		      (m.renamed || m.sound[i] < r->last_seq)));
 		m.unreadable[i] = false;
 		memset(m.data + (size_t)i * m.block, 0, m.block);
 	}
@@ -279,7 +281,8 @@ static void find_sound(void)
 				      left * (m.block >> 9)))
 				continue;
 			n = left;
-			memset(&m.sound[b * m.blocks + i], 1, n);
+			for (u32 k = i; k < i + n; k++)
+				m.sound[b * m.blocks + k] = j->seq;
 		}
 	}
 }
