@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # The journal, on the stock driver and attached in turn: first without pressure, then below a
-# file system, then with a ring that is always full. Run by tests/bench, in a machine whose clock counts instructions.
-# Prints a line for each row, side and pair.
+# file system, then with a ring that is always full. Run by tests/bench, in a machine whose
+# clock counts instructions. Prints a line for each row, side and pair.
 # udev: no
 
 . /job/lib.sh
@@ -43,11 +43,8 @@ stall()
 {
 	local name="$1-longest-$2${3:+-${3}ing}" side=ours
 
+	wanted stall || return 0
 	[ "${3-}" ] || side=$(side)
-	wanted stall || {
-		${3:-:}
-		return
-	}
 	fio_on_bcache --ioengine=psync --time_based --runtime=2 --rw="rand$2" &
 	sleep 0.5
 	${3:-:}
