@@ -31,13 +31,9 @@ case $BOOT in
 	after_crash
 	size=$(journal list "$(disk 1)" | sed -n 's/.* bucket \([0-9]*\) sectors.*/\1/p')
 
-	say "stock registers a set whose read errors are in an unneeded bucket"
-	# bucket 0 is where its search begins: if that is unreadable, it rolls back
-	if journal where "$(disk 1)" unneeded 0 | grep -q '^bucket=0 '; then
-		say "not tried: that bucket is bucket 0"
-	else
-		trial whole "an unneeded bucket" bad unneeded 0 "$size"
-	fi
+	say "stock registers a set with a read error in an unneeded bucket"
+	# Not at its start: if its search for the newest bucket meets that place, it rolls back.
+	trial whole "an entry of an unneeded bucket" bad unneeded 3
 
 	attach
 	trial whole "an entry of an unneeded bucket" bad unneeded 3
