@@ -377,6 +377,15 @@ static void emit_embedded(FILE *f, const struct want_member *m)
 	}
 }
 
+/* The size of a packed type need not be a multiple of the alignment of its members. */
+static bool is_packed(const struct want_item *item)
+{
+	for (const struct want_member *m = item->members; m; m = m->next)
+		if (m->present && m->bits < 0 && item->size % m->align)
+			return true;
+	return false;
+}
+
 static void emit_struct(FILE *f, struct want_item *item)
 {
 	char *name = text("%s %s",
@@ -398,7 +407,7 @@ static void emit_struct(FILE *f, struct want_item *item)
 		} else {
 			emit_body(f, "\t", item->members, item->size);
 		}
-		fputs("};\n", f);
+		fprintf(f, "}%s;\n", is_packed(item) ? " __packed" : "");
 	}
 	if (item->optional)
 		fprintf(f, "#define %s 1\n",
