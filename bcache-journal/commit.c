@@ -342,10 +342,6 @@ __hook void bj_journal_meta(struct cache_set *c, struct closure *cl)
 	bool flush = false;
 	atomic_t *pin;
 
-	/* First: until then, a jset would have the previous priorities. */
-	if (current == READ_ONCE(c->cache->alloc_thread))
-		prios_settle(c);
-
 	/* Pairs with bj_journal_next(). */
 	if (cl && !object_is_on_stack(cl) && smp_load_acquire(&j->cur) &&
 	    !test_bit(CACHE_SET_IO_DISABLE, &c->flags)) {

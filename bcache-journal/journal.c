@@ -7,27 +7,11 @@
  * (bch_journal_next), and gets a checksum before it is written.
  */
 
-/**
- * DOC: buckets for a set that is being shut down
- *
- * Once a set has failed, for example because its registration was refused late,
- * bch_bucket_alloc() returns -1 at once. The set's allocator thread may be in
- * bch_prio_write() at that moment, between two of the buckets it needs, having checked
- * beforehand that they are available. It then hits BUG_ON(bucket == -1) with
- * bucket_lock held, and the devices stay busy until the machine is reset. The stock
- * driver has this race too, but this module refuses sets more often, so it closes the
- * race.
- */
-
-#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
 #include "../attach/compat.h"
 #include "journal.h"
-
-/* How long bch_cache_set_error() may take to set both of its flags. */
-#define STOPPING_WAIT_MS 100
 
 OUTRIGGER_STOCK_BODY(bcache, bch_bucket_alloc);
 OUTRIGGER_STOCK_BODY(bcache, bch_journal_alloc);
@@ -122,41 +106,15 @@ __hook void bj_journal_free(struct cache_set *c)
  *
  * Called with bucket_lock held, and drops it while waiting; takes journal.lock. While
  * the rest of the journal is left to callers that hold a pin, garbage collection gets
- * no bucket for a node, see room.c. On a set that is being shut down, bch_prio_write()
- * gets the cache's first bucket, with the pin that it expects and drops again. The
- * bucket is not written: with I/O disabled no bio is submitted, and the set cannot be
- * revived from that state. Without STOPPING, I/O may have been disabled through
- * io_disable in sysfs, and may be enabled again: then return the stock driver's result.
+ * no bucket for a node, see room.c.
  *
  * Return: the bucket, with a pin, or -1.
  */
 __hook long bj_bucket_alloc(struct cache *ca, unsigned int reserve, bool wait)
 {
-	unsigned long *flags = &ca->set->flags;
-	unsigned int ms;
-	long bucket;
-
 	/* Only garbage collection does not wait for a bucket for a node. */
 	if (OUTRIGGER_GC_NEEDS_NO_BUCKET && reserve == RESERVE_BTREE && !wait &&
 	    room_is_for_pins(ca->set))
 		return -1;
-
-	bucket = stock_bch_bucket_alloc(ca, reserve, wait);
-
-	if (likely(bucket != -1) || reserve != RESERVE_PRIO ||
-	    !test_bit(CACHE_SET_IO_DISABLE, flags))
-		return bucket;
-
-	/* bch_cache_set_error() sets IO_DISABLE first, then STOPPING. */
-	for (ms = 0;
-	     ms < STOPPING_WAIT_MS && !test_bit(CACHE_SET_STOPPING, flags);
-	     ms++)
-		fsleep(USEC_PER_MSEC);
-	if (!test_bit(CACHE_SET_STOPPING, flags))
-		return -1;
-
-	set_bit(CACHE_SET_IO_DISABLE, flags);
-	bucket = ca->sb.first_bucket;
-	atomic_inc(&ca->buckets[bucket].pin);
-	return bucket;
+	return stock_bch_bucket_alloc(ca, reserve, wait);
 }

@@ -13,7 +13,7 @@
  *   csum.c     computes its checksum with crc64.c, where the kernel's is slow
  *   write.c    writes a jset, and retries a write that failed
  *   node.c     writes a btree node, after the data that its keys point to
- *   prios.c    keeps the priorities that a jset names from getting ahead of its root
+ *   prios.c    writes priorities, and keeps those of a jset from getting ahead of its root
  *
  * and at registration:
  *
@@ -126,6 +126,15 @@ static inline sector_t bucket_to_sector(const struct cache_set *c, u64 bucket)
 	return (sector_t)bucket << c->bucket_bits;
 }
 
+/* Number of buckets in one of the allocator's reserves. */
+static inline size_t reserve_used(const struct cache *ca,
+				  enum alloc_reserve reserve)
+{
+	const typeof(ca->free[0]) *stock = &ca->free[reserve];
+
+	return (READ_ONCE(stock->back) - READ_ONCE(stock->front)) & stock->mask;
+}
+
 static inline unsigned int next_bucket(const struct cache *ca, unsigned int i)
 {
 	return (i + 1) % ca->sb.njournal_buckets;
@@ -167,6 +176,25 @@ static inline unsigned int jset_sectors(const struct cache_set *c, u32 keys)
 	const struct jset_geom g = cache_geom(c->cache);
 
 	return jset_blocks(keys, &g) * c->cache->sb.block_size;
+}
+
+/*
+ * A bit of cache_set.flags that the stock driver does not use: prios.c is writing new
+ * priorities, and jsets keep the previous ones.
+ */
+#define PRIOS_AHEAD (BITS_PER_LONG - 1)
+
+/*
+ * The first bucket of the priorities that a jset has. Called with journal.lock held. A
+ * new set has no previous priorities.
+ */
+static inline u64 prios_of_jset(const struct cache_set *c)
+{
+	const struct cache *ca = c->cache;
+
+	if (test_bit(PRIOS_AHEAD, &c->flags) && ca->prio_last_buckets[0])
+		return ca->prio_last_buckets[0];
+	return ca->prio_buckets[0];
 }
 
 /* csum.c */
@@ -248,8 +276,6 @@ void bj_btree_node_write_endio(struct bio *bio);
 
 /* prios.c */
 int bj_prio_write(struct cache *ca, bool wait);
-void prios_settle(struct cache_set *c);
-u64 prios_of_jset(const struct cache_set *c);
 
 /* reclaim.c */
 /* With fewer blocks left, the ring is tight: room.c has to choose among callers. */

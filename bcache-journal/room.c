@@ -107,9 +107,7 @@ static bool headroom(struct cache_set *c, unsigned int sectors)
  */
 static size_t nodes_free(const struct cache_set *c)
 {
-	const typeof(c->cache->free[0]) *stock = &c->cache->free[RESERVE_BTREE];
-
-	return (READ_ONCE(stock->back) - READ_ONCE(stock->front)) & stock->mask;
+	return reserve_used(c->cache, RESERVE_BTREE);
 }
 
 /* Is that reserve full? */
