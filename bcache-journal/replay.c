@@ -266,6 +266,22 @@ static int bj_replay_key(struct cache_set *c, struct bkey *k, atomic_t *pin)
 	return ret;
 }
 
+/*
+ * May replay go on with a key of this entry? If the set has been shut down meanwhile, the
+ * stock driver would warn about the first node that it can't split. Returns 0 or an errno.
+ */
+static int may_go_on(const struct cache_set *c, const struct jset *j)
+{
+	if (fatal_signal_pending(current)) {
+		bj_warn(c,
+			"the registering process was killed: replay stopped at entry %llu: not registered; register again\n",
+			j->seq);
+		return -EINTR;
+	}
+	/* The cause has been logged: no room in the journal, or a failed write. */
+	return test_bit(CACHE_SET_IO_DISABLE, &c->flags) ? -EIO : 0;
+}
+
 /* Insert the keys of an entry and add their number to *keys. Returns 0 or an errno. */
 static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 			   unsigned int *keys)
@@ -277,6 +293,9 @@ static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 	jset_for_each_key(k, &i->j) {
 		if (key_is_dropped(k))
 			continue;
+		ret = may_go_on(c, &i->j);
+		if (ret)
+			return ret;
 		ret = bj_replay_key(c, (struct bkey *)k, i->pin);
 		if (ret) {
 			bj_err(c,
@@ -293,19 +312,6 @@ static int bj_replay_entry(struct cache_set *c, struct journal_replay *i,
 	if (i->pin)
 		atomic_dec(i->pin);
 	return 0;
-}
-
-/* May replay continue with this entry? Returns 0 or a negative errno. */
-static int may_go_on(const struct cache_set *c, const struct jset *j)
-{
-	if (fatal_signal_pending(current)) {
-		bj_warn(c,
-			"the registering process was killed: replay stopped before entry %llu: not registered; register again\n",
-			j->seq);
-		return -EINTR;
-	}
-	/* The cause has been logged: no room in the journal, or a failed write. */
-	return test_bit(CACHE_SET_IO_DISABLE, &c->flags) ? -EIO : 0;
 }
 
 /* How long registration waits for nodes to be written, and how often it checks. */
@@ -395,9 +401,7 @@ __hook int bj_journal_replay(struct cache_set *c, struct list_head *list)
 	dropped = bj_drop_superseded(c, list, all_keys);
 	progress_begin(c, RECOVERY_REPLAY, all_keys - dropped);
 	list_for_each_entry(i, list, list) {
-		ret = may_go_on(c, &i->j);
-		if (!ret)
-			ret = bj_replay_entry(c, i, &keys);
+		ret = bj_replay_entry(c, i, &keys);
 		if (ret)
 			goto out;
 		entries++;

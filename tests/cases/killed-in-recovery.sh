@@ -104,7 +104,7 @@ killed_in_replay()
 	echo 0 >$late/hold
 	wait_for 60 ends "$pid" || fail "the process does not end"
 	wait_for 60 sets_gone || fail "the set was not removed"
-	logged 'was killed: replay stopped before entry [0-9]+: not registered' ||
+	logged 'was killed: replay stopped at entry [0-9]+: not registered' ||
 		wrong "killed in replay: the log does not say why it failed"
 	grep '^replaying' "$RECOVERY" || wrong "killed in replay: $RECOVERY does not show it"
 	show_log 8
