@@ -48,16 +48,12 @@ static u64 get_buckets_free(const struct set_view *v)
 }
 
 /*
- * Full means that a reclaim could release nothing now, so writers have to wait. If
- * only one entry is left, it is the open one, which holds its own pin: the journal does
- * not count as full then, since its write is followed by a reclaim.
+ * Full means that somebody waits for room. There may be free blocks nevertheless: the last
+ * ones are kept for callers that would otherwise block those who hold a pin, see room.c.
  */
 static u64 get_full(const struct set_view *v)
 {
-	const struct journal *j = &v->c->journal;
-
-	return journal_full(j) && pin_used(j) > 1 &&
-	       atomic_read(pin_front(j)) > 0;
+	return v->waiting > 0;
 }
 
 static u64 get_oldest_age_ms(const struct set_view *v)

@@ -5,8 +5,11 @@
 
 #include "ctl.h"
 
-/* A unit counts as stuck if its figures do not change for this long. */
-unsigned int health_gap_ms = 3000;
+/*
+ * A unit counts as stuck if its figures do not change for this long: longer than writers may
+ * have to wait for others in a ring that is nearly full, which is 5 s.
+ */
+unsigned int health_gap_ms = 6000;
 
 static void add(struct health *h, enum severity level, const char *what,
 		const char *todo)

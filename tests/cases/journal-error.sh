@@ -76,24 +76,6 @@ null()
 		echo 1 >"$d/power" || fail "null_blk"
 }
 
-# events_start, events_are WORD...: the uevents since then told of these states of health
-events_start()
-{
-	udevadm monitor --kernel --property --subsystem-match=module >/run/uevents &
-	monitor=$!
-	wait_for 20 grep -q "the kernel uevent" /run/uevents || fail "udevadm"
-}
-events_are()
-{
-	local last
-
-	for last; do :; done
-	wait_for 10 grep -q "JOURNAL_HEALTH=$last" /run/uevents
-	kill "$monitor"
-	[ "$(sed -n 's/^JOURNAL_HEALTH=//p' /run/uevents | paste -sd ' ')" = "$*" ] ||
-		fail "uevents: $(cat /run/uevents)"
-}
-
 modprobe bcache || fail "no bcache"
 null
 [ "$SIDE" = stock ] || attach

@@ -192,6 +192,24 @@ state_is()
 	[ "$(state)" = "$1" ]
 }
 
+# events_start, events_are WORD...: the uevents since then told of these states of health
+events_start()
+{
+	udevadm monitor --kernel --property --subsystem-match=module >/run/uevents &
+	monitor=$!
+	wait_for 20 grep -q "the kernel uevent" /run/uevents || fail "udevadm"
+}
+events_are()
+{
+	local last
+
+	for last; do :; done
+	wait_for 10 grep -q "JOURNAL_HEALTH=$last" /run/uevents
+	kill "$monitor"
+	[ "$(sed -n 's/^JOURNAL_HEALTH=//p' /run/uevents | paste -sd ' ')" = "$*" ] ||
+		fail "uevents: $(cat /run/uevents)"
+}
+
 # side: print which side serves the journal or the page faults: "ours" (the module) or
 # "stock"
 side()
