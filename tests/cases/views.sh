@@ -52,13 +52,23 @@ for f in seq last_seq entries entries_max buckets buckets_free full oldest_age_m
 	[[ $(cat "$journal/$f") =~ ^[0-9]+$ ]] || fail "$f: $(cat "$journal/$f")"
 done
 seq=$(cat "$journal/seq")
+record bj_write
+record bj_write_done
 our_fired=$(fired)
+! has_events || (($(recorded bj_write) >= our_fired && $(recorded bj_write_done) > 0)) ||
+	fail "$our_fired writes, events: bj_write $(recorded bj_write), bj_write_done $(recorded bj_write_done)"
 (($(cat "$journal/seq") > seq)) || fail "seq does not advance"
 writes=$(cat "$journal/writes") p50=$(cat "$journal/write_p50_us")
 p99=$(cat "$journal/write_p99_us") max=$(cat "$journal/write_max_us")
 ((writes >= 16 && 0 < p50 && p50 <= p99 && p99 <= max)) ||
 	fail "$writes writes, in $p50, $p99 and at most $max us"
-tail -n 3 /sys/kernel/debug/bcache_journal/*/latency
+latency=$(cat /sys/kernel/debug/bcache_journal/*/latency)
+tail -n 3 <<<"$latency"
+n=$(awk '$1 ~ /^[0-9]+$/ { n += $2 } END { print n }' <<<"$latency")
+((writes <= n && n <= $(cat "$journal/writes"))) ||
+	fail "the histogram has $n writes, sysfs $writes to $(cat "$journal/writes")"
+(($(awk '$1 ~ /^[0-9]+$/ { print $3 }' <<<"$latency" | tail -n 1) == 100)) ||
+	fail "the histogram does not end with 100 %"
 ((stock_fired > 0 && our_fired > 0)) ||
 	fail "bcache_journal_write fired $stock_fired times on stock, $our_fired times while attached"
 
