@@ -224,6 +224,21 @@ struct services {
 
 void services_under_way(struct services *s, const char *unit, FILE *out);
 
+/* What the faults of an address space have come to. */
+struct account {
+	char unit[NAME_MAX_LEN]; /* device-gtN */
+	unsigned int asid;
+	long long faults, refused;
+	char process[64];
+};
+
+struct accounts {
+	struct account list[64];
+	size_t n;
+};
+
+void accounts_read(struct accounts *a);
+
 /* --- the commands -------------------------------------------------------------- */
 
 struct options {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Finds the page faults that xe_pagefault is serving, in debugfs. */
+/* Reads the tables of xe_pagefault in debugfs; see docs/ABI/debugfs-xe-pagefault. */
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -7,20 +7,57 @@
 
 #include "ctl.h"
 
-/* The table in docs/ABI/debugfs-xe-pagefault, "under way"; a line of other text ends it. */
-static void look(struct services *s, char *text, FILE *out)
+/* Call @each with the text of the file of each GT that matches. Only root can read them. */
+static void each_file(const char *unit,
+		      void (*each)(const char *unit, char *text, void *data),
+		      void *data)
 {
-	char *line = strstr(text, "\nunder way: "), *heading, *save;
+	char pattern[PATH_MAX], text[16384], *name;
+	glob_t found;
+	size_t i;
+
+	at_root(pattern, "/sys/kernel/debug/xe_pagefault/%s", unit);
+	if (glob(pattern, 0, NULL, &found))
+		return;
+	for (i = 0; i < found.gl_pathc; i++) {
+		name = strrchr(found.gl_pathv[i], '/') + 1;
+		file_read(text, sizeof(text),
+			  "/sys/kernel/debug/xe_pagefault/%s", name);
+		each(name, text, data);
+	}
+	globfree(&found);
+}
+
+/* Find a table: the line before its heading, and a word in the heading. Then strtok_r(). */
+static bool table(char *text, const char *title, const char *word, char **save)
+{
+	char *line = strstr(text, title), *heading;
+
+	if (!line)
+		return false;
+	strtok_r(line, "\n", save);
+	heading = strtok_r(NULL, "\n", save);
+	return heading && strstr(heading, word);
+}
+
+struct listing {
+	struct services *s;
+	FILE *out;
+};
+
+/* A line of other text ends the table. */
+static void list_services(const char *unit, char *text, void *data)
+{
+	const struct listing *l = data;
+	struct services *s = l->s;
 	unsigned long long addr;
 	unsigned int asid;
+	char *line, *save;
 	double seconds;
 	int process;
 
-	if (!line)
-		return;
-	strtok_r(line, "\n", &save);
-	heading = strtok_r(NULL, "\n", &save);
-	if (!heading || !strstr(heading, "since"))
+	(void)unit;
+	if (!table(text, "\nunder way: ", "since", &save))
 		return;
 	while ((line = strtok_r(NULL, "\n", &save)) &&
 	       sscanf(line, "%lf %u %llx %n", &seconds, &asid, &addr,
@@ -32,8 +69,8 @@ static void look(struct services *s, char *text, FILE *out)
 				 "%s, ASID %u address 0x%llx, for %.0f s",
 				 line + process, asid, addr, seconds);
 		}
-		if (out)
-			fprintf(out,
+		if (l->out)
+			fprintf(l->out,
 				"  serving a page fault of %s, ASID %u address 0x%llx, for %.0f s\n",
 				line + process, asid, addr, seconds);
 	}
@@ -49,19 +86,40 @@ static void look(struct services *s, char *text, FILE *out)
  */
 void services_under_way(struct services *s, const char *unit, FILE *out)
 {
-	char pattern[PATH_MAX], text[8192], *name;
-	glob_t found;
-	size_t i;
+	struct listing l = { s, out };
 
 	memset(s, 0, sizeof(*s));
-	at_root(pattern, "/sys/kernel/debug/xe_pagefault/%s", unit);
-	if (glob(pattern, 0, NULL, &found))
+	each_file(unit, list_services, &l);
+}
+
+static void list_accounts(const char *unit, char *text, void *data)
+{
+	struct accounts *all = data;
+	struct account a = { 0 };
+	char *line, *save;
+	int stages;
+
+	snprintf(a.unit, sizeof(a.unit), "%s", unit);
+	if (!table(text, "\nbusiest address spaces", "ASID", &save))
 		return;
-	for (i = 0; i < found.gl_pathc; i++) {
-		name = strrchr(found.gl_pathv[i], '/') + 1;
-		file_read(text, sizeof(text),
-			  "/sys/kernel/debug/xe_pagefault/%s", name);
-		look(s, text, out);
+	while (all->n < sizeof(all->list) / sizeof(all->list[0]) &&
+	       (line = strtok_r(NULL, "\n", &save)) &&
+	       sscanf(line, "%u %lld %lld %*u %*u %*u %*u %*u %n", &a.asid,
+		      &a.faults, &a.refused, &stages) == 3) {
+		printable(line + stages);
+		snprintf(a.process, sizeof(a.process), "%s", line + stages);
+		all->list[all->n++] = a;
 	}
-	globfree(&found);
+}
+
+/**
+ * accounts_read - read what the faults of the busiest address spaces have come to
+ * @a: result
+ *
+ * Only root can see them; the module shows 16 for each GT.
+ */
+void accounts_read(struct accounts *a)
+{
+	a->n = 0;
+	each_file("*", list_accounts, a);
 }

@@ -18,6 +18,7 @@
 struct sample {
 	double when;
 	struct units u;
+	struct accounts accounts; /* for "top" */
 };
 
 static volatile sig_atomic_t ended;
@@ -147,6 +148,51 @@ static void print_gt(const struct row *r, double seconds)
 	       figure(kind, r->u, "queued"));
 }
 
+/* The faults that a process had answered since @before, per second. */
+struct share {
+	const struct account *a;
+	double faults, refused;
+};
+
+static int greater(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+
+	return x->faults < y->faults ? 1 : x->faults > y->faults ? -1 : 0;
+}
+
+#define PROCESSES_SHOWN 5
+
+/* The processes whose faults were most, of this GT. */
+static void print_processes(const char *unit, const struct sample *s,
+			    const struct sample *before)
+{
+	struct share
+		shares[sizeof(s->accounts.list) / sizeof(s->accounts.list[0])];
+	double seconds = s->when - before->when;
+	size_t i, j, n = 0;
+
+	for (i = 0; i < s->accounts.n; i++) {
+		const struct account *a = &s->accounts.list[i], *was = NULL;
+
+		for (j = 0; j < before->accounts.n && !was; j++)
+			if (before->accounts.list[j].asid == a->asid &&
+			    !strcmp(before->accounts.list[j].unit, a->unit))
+				was = &before->accounts.list[j];
+		/* fewer than before: another address space with this number */
+		if (!was || strcmp(a->unit, unit) || a->faults <= was->faults)
+			continue;
+		shares[n++] =
+			(struct share){ a, (a->faults - was->faults) / seconds,
+					(a->refused - was->refused) / seconds };
+	}
+	qsort(shares, n, sizeof(shares[0]), greater);
+	for (i = 0; i < n && i < PROCESSES_SHOWN; i++)
+		printf("  ASID %-6u %-22.22s %8.0f %10s %10.0f\n",
+		       shares[i].a->asid, shares[i].a->process,
+		       shares[i].faults, "", shares[i].refused);
+}
+
 static void print_rows(const struct kind *kind, const struct sample *s,
 		       const struct sample *before)
 {
@@ -171,10 +217,12 @@ static void print_rows(const struct kind *kind, const struct sample *s,
 		printf("%-36s %8s %8s %6s %9s %5s\n", "CACHE SET", "WRITES/S",
 		       "MEAN US", "STALL", "OLDEST S", "RING");
 	for (i = 0; i < s->u.n; i++)
-		if (kind == &kinds[XE_PAGEFAULT])
+		if (kind == &kinds[XE_PAGEFAULT]) {
 			print_gt(&rows[i], seconds);
-		else
+			print_processes(rows[i].u->name, s, before);
+		} else {
 			print_set(&rows[i], seconds);
+		}
 	putchar('\n');
 	free(rows);
 }
@@ -191,6 +239,9 @@ static void print_module(const struct kind *kind, struct sample *before,
 	module_look(&m, kind);
 	s.when = now();
 	units_read(&s.u, kind);
+	s.accounts.n = 0;
+	if (kind == &kinds[XE_PAGEFAULT])
+		accounts_read(&s.accounts);
 	printf("%s: %s%s%s%s%s\n", kind->module, m.state, m.loaded ? " (" : "",
 	       m.version, m.loaded ? ")" : "",
 	       m.transition ? ", in transition" : "");

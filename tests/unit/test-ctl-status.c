@@ -461,12 +461,56 @@ static void top(void **state)
 	assert_int_equal(ctl("top", "--count", "2", "--interval", "0.01", NULL),
 			 DONE);
 	says("GT                                   FAULTS/S");
+	says_not("ASID");
 	says("CACHE SET                            WRITES/S  MEAN US  STALL  OLDEST S  RING\n");
 	says(SET "        0        0     0%        12   75%\n");
 	gone("/sys/fs/bcache/" SET "/journal/writes");
 	assert_int_equal(ctl("top", "--count", "1", "bcache-journal", NULL),
 			 DONE);
 	says(SET "        -        -      -         -   75%\n");
+}
+
+/* The table of the busiest address spaces, in debugfs. */
+static void accounts(const char *rows)
+{
+	put("/sys/kernel/debug/xe_pagefault/0000:03:00.0-gt0",
+	    "0000:03:00.0 GT0\n\n"
+	    "busiest address spaces, and their time in all (ms)\n"
+	    "    ASID      faults   refused       queue     VM lock      memory page tables       reply  process\n"
+	    "%s\nrefused\n  1 2 3 4 5 6 7 8  none[1]\n",
+	    rows);
+}
+
+static void top_processes(void **state)
+{
+	pid_t pid;
+
+	attached("xe_pagefault", "xe");
+	figures(GT0, &kinds[XE_PAGEFAULT], "7");
+	accounts("      11         100         0 1 2 3 4 5  idle[41]\n"
+		 "      12         100         0 1 2 3 4 5  few[42]\n"
+		 "      13         100         0 1 2 3 4 5  many \033 [43]\n"
+		 "      14         100         0 1 2 3 4 5  gone[44]\n");
+	pid = fork();
+	if (!pid) {
+		sleep_ms(500);
+		accounts(
+			"      11         100         0 1 2 3 4 5  idle[41]\n"
+			"      12         110         5 1 2 3 4 5  few[42]\n"
+			"      13        5100         0 1 2 3 4 5  many \033 [43]\n"
+			"      14          20         0 1 2 3 4 5  new[45]\n");
+		_exit(0);
+	}
+	assert_int_equal(ctl("top", "--count", "2", "--interval", "1", NULL),
+			 DONE);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	says("  ASID 13     many ? [43]");
+	says("  ASID 12     few[42]");
+	assert_true(strstr(out, "many") < strstr(out, "few"));
+	says_not("idle");
+	says_not("new");
+	says_not("none");
+	says_not("\033");
 }
 
 /* The loaded module is older than this program, and lacks some figures. */
@@ -559,6 +603,8 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(watch, tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(top, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(top_processes, tree_make,
+						tree_remove),
 		cmocka_unit_test_setup_teardown(older_module, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(write_errors, tree_make,
