@@ -25,7 +25,7 @@ target=/dev/bcache0
 fio_on_bcache()
 {
 	fio --name=bench --filename="$target" --clocksource=clock_gettime --direct=1 \
-		--rw=randwrite --bs=4k --size=64M --randseed="$seed" --percentile_list=50:99 \
+		--rw=randwrite --bs=4k --size=64M --randseed="$seed" --percentile_list=50:99:99.9 \
 		--output-format=json --output=/run/fio.json "$@" >/run/fio.err 2>&1 ||
 		fail "fio: $(cat /run/fio.err)"
 }
@@ -68,6 +68,7 @@ row()
 	fio_on_bcache --number_ios="$writes" "$@"
 	say "bench: row=$disk-$name side=$(side)" \
 		"p50=$(div "$(value "$what" 50.000000)" 1000)" \
+		"p999=$(div "$(value "$what" 99.900000)" 1000)" \
 		"longest=$(div "$(value "$what" $time max)" 1000000) iops=$(value write iops)"
 }
 
