@@ -23,6 +23,9 @@ static struct xe_vma *xpf_find_vma(struct xe_vm *vm, u64 addr)
 	return xe_vm_find_overlapping_vma(vm, addr, SZ_4K);
 }
 
+/* The VM's and a BO's. By default, drm_exec makes room for 512 locks, and zeroes it. */
+#define MOST_LOCKS 2
+
 /* Lock the BO of a VMA and populate it. Sets *was to its previous placement. */
 static int xpf_lock_and_back(struct drm_exec *exec, struct xe_tile *tile,
 			     struct xe_vma *vma, bool in_vram, u32 *was)
@@ -92,7 +95,7 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_vma *vma, bool in_vram,
 	u32 was;
 	int err;
 
-	drm_exec_init(&exec, 0, 0);
+	drm_exec_init(&exec, 0, MOST_LOCKS);
 	drm_exec_until_all_locked(&exec) {
 		*why = XPF_MEMORY;
 		err = xpf_lock_and_back(&exec, tile, vma, in_vram, &was);
@@ -138,7 +141,7 @@ static int xpf_migrate(struct xe_gt *gt, struct xe_vma *vma)
 	u32 was = BO_NOWHERE;
 	int ret;
 
-	drm_exec_init(&exec, 0, 0);
+	drm_exec_init(&exec, 0, MOST_LOCKS);
 	drm_exec_until_all_locked(&exec) {
 		ret = xpf_lock_and_back(&exec, gt->tile, vma, in_vram, &was);
 		drm_exec_retry_on_contention(&exec);
