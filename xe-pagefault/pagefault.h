@@ -202,6 +202,8 @@ struct xpf_served {
  * @serving:	has a part of the share of its process, share.c
  * @link:	in xpf_gt.serving or xpf_gt.parked, or empty
  * @owner:	whose faults they are; set by the worker under xpf_gt.lock
+ * @named_asid:	the address space, and
+ * @named_pid:	the process, whose name @owner has
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
  * @near:	the VMA that the last service found. Of the worker
@@ -231,6 +233,8 @@ struct xpf_queue {
 	bool serving;
 	struct list_head link;
 	struct xpf_owner owner;
+	u32 named_asid;
+	pid_t named_pid;
 	u64 addr;
 	unsigned long since;
 	struct xpf_near near;

@@ -85,6 +85,25 @@ static void xpf_unpark(struct xpf_gt *gt, pid_t pid)
 	} while (q);
 }
 
+/*
+ * Copy the name of the process, which is freed with the VM. As long as a queue serves the
+ * same address space of the same process, it is copied once. Called with gt->lock held.
+ */
+static void xpf_name_owner(struct xpf_queue *q, const struct xe_file *file)
+{
+	char *c;
+
+	q->named_asid = q->asid;
+	q->named_pid = q->owner.pid;
+	strscpy(q->owner.comm,
+		file && file->process_name ? file->process_name : "?",
+		sizeof(q->owner.comm));
+	/* A name may have a newline, which would end a line of the table in debugfs. */
+	for (c = q->owner.comm; *c; c++)
+		if (iscntrl(*c))
+			*c = '?';
+}
+
 /**
  * xpf_share_begin - begin a service
  * @q: queue of the fault
@@ -103,7 +122,6 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 	pid_t pid = file ? file->pid : 0;
 	struct xpf_gt *gt = q->gt;
 	bool serving;
-	char *c;
 
 	/*
 	 * The ASID has been used again, by another process. This worker alone puts the queue
@@ -120,13 +138,8 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 	}
 
 	q->owner.pid = pid;
-	strscpy(q->owner.comm,
-		file && file->process_name ? file->process_name : "?",
-		sizeof(q->owner.comm));
-	/* A name may have a newline, which would end a line of the table in debugfs. */
-	for (c = q->owner.comm; *c; c++)
-		if (iscntrl(*c))
-			*c = '?';
+	if (q->named_asid != q->asid || q->named_pid != pid)
+		xpf_name_owner(q, file);
 	if (!xpf_is_full(gt, pid)) {
 		xpf_admit(q);
 	} else if (list_empty(&q->link)) {
