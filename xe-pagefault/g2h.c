@@ -31,8 +31,8 @@ OUTRIGGER_STOCK_BODY(xe, xe_guc_pagefault_handler);
 static void xpf_queue_faults(struct xpf_gt *gt, u32 (*descs)[PFD_DWORDS],
 			     unsigned int n)
 {
-	struct xpf_queue *ready[XPF_BATCH + 1], **q;
-	struct pagefault pfs[XPF_BATCH];
+	struct xpf_queue *ready[XPF_BATCH + 1] __uninitialized, **q;
+	struct pagefault pfs[XPF_BATCH] __uninitialized;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -55,7 +55,7 @@ static void xpf_queue_faults(struct xpf_gt *gt, u32 (*descs)[PFD_DWORDS],
 static void xpf_take_faults(struct xpf_gt *gt, const u32 *msg, u32 len)
 {
 	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
-	u32 descs[XPF_BATCH][PFD_DWORDS];
+	u32 descs[XPF_BATCH][PFD_DWORDS] __uninitialized;
 	unsigned int n = 1, max = 1;
 	bool more;
 

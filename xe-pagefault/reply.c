@@ -65,7 +65,7 @@ static unsigned int xpf_send_some(struct xpf_gt *gt, u32 i,
 				  enum xpf_outcome *outcome)
 {
 	struct xe_guc_ct *ct = &gt->stock->uc.guc.ct;
-	u32 msgs[XPF_BATCH][XPF_REPLY_DWORDS];
+	u32 msgs[XPF_BATCH][XPF_REPLY_DWORDS] __uninitialized;
 	unsigned int n = 0, ready = 0, room;
 	u32 now;
 
@@ -121,7 +121,7 @@ static void xpf_trace_acks(const struct xpf_gt *gt, u32 i, unsigned int n,
  */
 void xpf_reply(struct xpf_queue *q, u32 first, enum xpf_verdict verdict)
 {
-	enum xpf_outcome outcome[XPF_BATCH];
+	enum xpf_outcome outcome[XPF_BATCH] __uninitialized;
 	struct xpf_gt *gt = q->gt;
 	u32 asid = gt->pool[first].pf.asid;
 	u64 begin = q->mark;

@@ -101,7 +101,7 @@ static bool is_forbidden(const struct xe_vma *vma, const struct pagefault *pf)
 static void xpf_look_ahead(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
 {
 	struct xe_tile *tile = q->gt->stock->tile;
-	struct pagefault pfs[XPF_BATCH], *pf;
+	struct pagefault pfs[XPF_BATCH] __uninitialized, *pf;
 	struct xe_vma *vma;
 	unsigned int n;
 

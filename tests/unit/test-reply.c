@@ -27,6 +27,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof(*(a)))
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define dma_rmb() ((void)0)
+#define __uninitialized
 #define lockdep_assert_held(lock) assert_int_equal(*(lock), 1)
 #define IS_ENABLED(CONFIG_OPTION) 0
 #define static_key_enabled(key) (*(key))
