@@ -65,8 +65,8 @@
 #define XPF_QUEUES 1024
 #define XPF_BUSY_BITS 8 /* of the hash of an ASID */
 /*
- * Faults that are queued, or answered, together. Arrays of so many are not zeroed on the
- * stack: that would be a considerable part of the time of a single fault.
+ * Faults that are queued, served or answered together. Arrays of so many are not zeroed
+ * on the stack: that would be a considerable part of the time of a single fault.
  */
 #define XPF_BATCH 16
 #define XPF_REPLY_DWORDS (CT_PAYLOAD + PFR_DWORDS) /* in the H2G ring */
@@ -149,6 +149,11 @@ struct xpf_owner {
 struct xpf_near {
 	u64 start, end;
 	const char *kind;
+};
+
+/* A part of a process's memory that is anonymous; empty if none is known. */
+struct xpf_area {
+	unsigned long start, end;
 };
 
 /**
@@ -390,6 +395,9 @@ struct xpf_gt {
  *		vm->lock is held for writing. Returns 0; -EAGAIN if memory changed
  *		meanwhile, which the worker tries again; or an error. Sets *why on errors,
  *		and, with a call of xpf_stage(), when it has the memory
+ * @bind_more:	map VMAs for the faults behind one that was served; xpf_make_ready() has
+ *		found them ready, or they are mapped. vm->lock is held for writing.
+ *		Returns how many of them, from the first, are mapped
  * @migrate:	move the BO of a VMA to the memory that the tile's GPU accesses best.
  *		vm->lock is held for reading. Returns 1 if the BO moved, 0 if it may
  *		stay, or an error
@@ -404,6 +412,8 @@ struct xpf_port {
 	struct xe_vma *(*find_vma)(struct xe_vm *vm, u64 addr);
 	int (*populate)(struct xpf_queue *q, struct xe_vma *vma,
 			const struct pagefault *pf, enum xpf_verdict *why);
+	unsigned int (*bind_more)(struct xpf_queue *q, struct xe_vma **vmas,
+				  unsigned int n);
 	int (*migrate)(struct xe_gt *gt, struct xe_vma *vma);
 	void (*refused)(struct xe_gt *gt, const struct pagefault *pf);
 };
@@ -413,6 +423,7 @@ extern const struct xpf_port xpf_port;
 
 /* port/common.c */
 int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
+bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *anon);
 
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);
@@ -422,6 +433,7 @@ unsigned int xpf_queue_peek(struct xpf_queue *q, struct pagefault *pfs,
 			    unsigned int max);
 bool xpf_queue_has_others(struct xpf_queue *q, u64 start, u64 end);
 u32 xpf_queue_take(struct xpf_queue *q, bool *cured);
+void xpf_queue_join(struct xpf_queue *q, u32 first);
 void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
 		      u64 start, u64 size);
 void xpf_queue_untake(struct xpf_queue *q, u32 i);

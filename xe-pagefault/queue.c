@@ -209,7 +209,8 @@ void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
  * @pfs: set to the faults
  * @max: most faults to copy
  *
- * The caller adds to q->resolved how many of the first of them need no service.
+ * The caller adds to q->resolved how many of the first of them need no service of their
+ * own, or none any more.
  *
  * Return: the number of faults.
  */
@@ -260,6 +261,36 @@ bool xpf_queue_has_others(struct xpf_queue *q, u64 start, u64 end)
 	return others;
 }
 
+/*
+ * Take the next faults, as long as they need no service, at most @max. Sets *last to the
+ * last of them, if any. Called with gt->lock held.
+ */
+static unsigned int xpf_take_cured(struct xpf_queue *q, unsigned int max,
+				   u32 *last)
+{
+	struct xpf_gt *gt = q->gt;
+	u32 next = q->faults.head;
+	unsigned int n = 0;
+
+	while (next != XPF_NONE && n < max &&
+	       xpf_is_cured(q, &gt->pool[next])) {
+		*last = next;
+		next = gt->pool[next].next;
+		n++;
+	}
+	q->faults.head = next;
+	gt->stats.coalesced += n;
+	return n;
+}
+
+/* Account for faults that have been taken. Called with gt->lock held. */
+static void xpf_taken(struct xpf_queue *q, u32 last, unsigned int n)
+{
+	q->gt->pool[last].next = XPF_NONE;
+	q->gt->waiting -= n;
+	q->taken += n;
+}
+
 /**
  * xpf_queue_take - take the oldest fault
  * @q: queue, of whose worker this is called
@@ -273,7 +304,8 @@ bool xpf_queue_has_others(struct xpf_queue *q, u64 start, u64 end)
 u32 xpf_queue_take(struct xpf_queue *q, bool *cured)
 {
 	struct xpf_gt *gt = q->gt;
-	u32 first, last, next, n = 0;
+	unsigned int n;
+	u32 first, last;
 
 	spin_lock_irq(&gt->lock);
 	xpf_note_guc_start(gt);
@@ -284,24 +316,42 @@ u32 xpf_queue_take(struct xpf_queue *q, bool *cured)
 	}
 
 	q->begin = q->received;
-	last = first;
-	next = first;
-	while (next != XPF_NONE && n < XPF_BATCH &&
-	       xpf_is_cured(q, &gt->pool[next])) {
-		last = next;
-		next = gt->pool[last].next;
-		n++;
-	}
-	q->faults.head = gt->pool[last].next;
-	gt->pool[last].next = XPF_NONE;
-	gt->stats.coalesced += n;
+	n = xpf_take_cured(q, XPF_BATCH, &last);
 	*cured = n;
-	n = n ?: 1;
-	gt->waiting -= n;
-	q->taken += n;
+	if (!n) {
+		last = first;
+		q->faults.head = gt->pool[first].next;
+		n = 1;
+	}
+	xpf_taken(q, last, n);
 out:
 	spin_unlock_irq(&gt->lock);
 	return first;
+}
+
+/**
+ * xpf_queue_join - take the faults that a service has resolved together with its own
+ * @q: queue, of whose worker this is called
+ * @first: the fault that was served, from xpf_queue_take()
+ *
+ * They are linked to it, so that they are answered together.
+ */
+void xpf_queue_join(struct xpf_queue *q, u32 first)
+{
+	struct xpf_gt *gt = q->gt;
+	u32 next, last;
+	unsigned int n;
+
+	if (READ_ONCE(q->faults.head) == XPF_NONE)
+		return;
+	spin_lock_irq(&gt->lock);
+	next = q->faults.head;
+	n = xpf_take_cured(q, XPF_BATCH - 1, &last);
+	if (n) {
+		gt->pool[first].next = next;
+		xpf_taken(q, last, n);
+	}
+	spin_unlock_irq(&gt->lock);
 }
 
 /**

@@ -10,11 +10,23 @@
 #include <linux/array_size.h>
 #include <linux/err.h>
 #include <linux/list.h>
+#include <linux/moduleparam.h>
 #include <linux/rwsem.h>
+#include <linux/sizes.h>
+#include <linux/time64.h>
 #include <linux/xarray.h>
 
 #include "pagefault.h"
 #include "stock.h"
+
+static unsigned int together_us = 200;
+module_param(together_us, uint, 0644);
+MODULE_PARM_DESC(
+	together_us,
+	"microseconds after which a service begins to map no further binding for the next faults (default 200)");
+
+/* A larger one is not mapped for the next faults: it may take long. */
+#define MOST_TOGETHER SZ_2M
 
 /**
  * xpf_vm_get - get the VM of an ASID
@@ -93,29 +105,58 @@ static bool is_forbidden(const struct xe_vma *vma, const struct pagefault *pf)
 	       pf->access != PAGEFAULT_READ;
 }
 
+/* May another binding be mapped? Ready replies, and other users of the VM, wait for it. */
+static bool xpf_may_bind_more(const struct xpf_queue *q, struct xe_vm *vm,
+			      const struct xe_vma *vma, u64 begin)
+{
+	u64 limit = (u64)READ_ONCE(together_us) * NSEC_PER_USEC;
+
+	return vma->gpuva.va.range <= MOST_TOGETHER &&
+	       q->mark - begin < limit && xpf_ct_is_up(q->gt) &&
+	       !rwsem_is_contended(&vm->lock);
+}
+
 /*
- * See which of the next faults in the queue only need a reply, because their VMAs are
- * mapped: their own services would find just that. They can then be answered together.
- * Called with vm->lock held; does not sleep.
+ * Resolve the next faults in the queue, as far as that takes little time: their bindings
+ * are mapped, or can be without waiting for anybody. Then they are answered together
+ * with the fault whose service this is. The first one that has to wait, or can't be
+ * served, ends this; it gets a service and a verdict of its own. Called with vm->lock held.
  */
-static void xpf_look_ahead(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
+static void xpf_serve_next(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
 {
 	struct xe_tile *tile = q->gt->stock->tile;
-	struct pagefault pfs[XPF_BATCH] __uninitialized, *pf;
-	struct xe_vma *vma;
-	unsigned int n;
+	struct pagefault pfs[XPF_BATCH - 1] __uninitialized, *pf;
+	struct xe_vma *vmas[XPF_BATCH - 1] __uninitialized, *vma;
+	struct xpf_area anon = {};
+	unsigned int i, n;
+	bool bind = false;
+	u64 begin;
 
 	n = xpf_queue_peek(q, pfs, ARRAY_SIZE(pfs));
-	for (pf = pfs; pf < pfs + n; pf++) {
+	if (!n)
+		return;
+	xpf_stage(q, XPF_TABLES); /* of the fault itself */
+	begin = q->mark;
+	for (i = 0; i < n; i++) {
+		pf = &pfs[i];
 		if (pf->asid != asid || pf->access > PAGEFAULT_WRITE ||
 		    pf->trva_fault)
 			break;
 		vma = xpf_port.find_vma(vm, pf->addr);
-		if (!vma || vma_is_mirror(vma) || !vma_is_valid(vma, tile) ||
-		    is_forbidden(vma, pf))
+		if (!vma || vma_is_mirror(vma) || is_forbidden(vma, pf))
 			break;
-		q->resolved++;
+		if (!vma_is_valid(vma, tile)) {
+			if (!xpf_may_bind_more(q, vm, vma, begin) ||
+			    !xpf_make_ready(vma, &anon))
+				break;
+			xpf_stage(q, XPF_PAGES);
+			bind = true;
+		}
+		vmas[i] = vma;
 	}
+	if (bind)
+		i = xpf_port.bind_more(q, vmas, i);
+	q->resolved += i;
 }
 
 static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
@@ -161,7 +202,7 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 	 * here held for writing, so the hint is never stale.
 	 */
 	vm->usm.last_fault_vma = vma;
-	xpf_look_ahead(q, vm, pf->asid);
+	xpf_serve_next(q, vm, pf->asid);
 	return 0;
 }
 

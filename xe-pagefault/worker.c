@@ -194,6 +194,8 @@ static void xpf_worker(struct work_struct *work)
 				queue_work(gt->wq, work);
 			break;
 		}
+		if (verdict == XPF_SERVED && !cured)
+			xpf_queue_join(q, i);
 		xpf_reply(q, i, verdict);
 		if (xpf_is_refused(verdict))
 			xpf_announce(q, &pf, verdict);

@@ -13,6 +13,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,12 +234,9 @@ static int do_rebind(struct space *s, char **words)
 			      r->bo, NULL, r->va, r->size));
 }
 
-/* userptr NAME VA SIZE [readonly]: bind new memory of this process */
-static int do_userptr(struct space *s, char **words)
+static int bind_memory(struct space *s, char **words, void *cpu)
 {
 	uint64_t va = number(words[0]), size = number(words[1]);
-	void *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (cpu == MAP_FAILED)
 		return failed("memory", -errno);
@@ -246,6 +244,26 @@ static int do_userptr(struct space *s, char **words)
 				   bind_flags(words), 0, cpu, va, size)))
 		return -1;
 	return remember(s, va, size, cpu, 0);
+}
+
+/* userptr NAME VA SIZE [readonly]: bind new memory of this process */
+static int do_userptr(struct space *s, char **words)
+{
+	return bind_memory(s, words,
+			   mmap(NULL, number(words[1]), PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+/* file NAME VA SIZE PATH OFFSET: bind a private mapping of a file */
+static int do_file(struct space *s, char **words)
+{
+	int fd = open(words[2], O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return failed("file", -errno);
+	return bind_memory(s, words,
+			   mmap(NULL, number(words[1]), PROT_READ | PROT_WRITE,
+				MAP_PRIVATE, fd, (off_t)number(words[3])));
 }
 
 /* null NAME VA SIZE: null binding: reads return zero, writes are discarded */
@@ -572,6 +590,7 @@ static const struct command {
 	{ "bo", do_bo, NULL, false },
 	{ "rebind", do_rebind, NULL, false },
 	{ "userptr", do_userptr, NULL, false },
+	{ "file", do_file, NULL, false },
 	{ "null", do_null, NULL, false },
 	{ "svm", do_svm, NULL, false },
 	{ "unbind", do_unbind, NULL, false },

@@ -66,8 +66,8 @@ static bool xpf_mark_invalidated(struct xe_vma *vma, struct xe_tile *tile,
 	return old & BIT(tile->id);
 }
 
-static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
-		    struct xe_vma *vma)
+/* Returns a fence, or an error. */
+static struct dma_fence *xpf_bind(struct xe_tile *tile, struct xe_vma *vma)
 {
 	struct dma_fence *fence;
 	bool invalidated;
@@ -76,21 +76,16 @@ static int xpf_bind(struct drm_exec *exec, struct xe_tile *tile,
 	/* Use the old value from the atomic change: the bit may just have been set. */
 	invalidated = xpf_mark_invalidated(vma, tile, false);
 	fence = xe_vma_rebind(vma_to_vm(vma), vma, BIT(tile->id));
-	if (IS_ERR(fence)) {
-		if (invalidated)
-			xpf_mark_invalidated(vma, tile, true);
-		return PTR_ERR(fence);
-	}
-
-	dma_fence_wait(fence, false);
-	dma_fence_put(fence);
-	return 0;
+	if (IS_ERR(fence) && invalidated)
+		xpf_mark_invalidated(vma, tile, true);
+	return fence;
 }
 
 static int xpf_try_once(struct xpf_queue *q, struct xe_vma *vma, bool in_vram,
 			enum xpf_verdict *why)
 {
 	struct xe_tile *tile = q->gt->stock->tile;
+	struct dma_fence *fence;
 	struct drm_exec exec;
 	u32 was;
 	int err;
@@ -103,13 +98,52 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_vma *vma, bool in_vram,
 		if (!err) {
 			*why = XPF_BIND;
 			xpf_stage(q, XPF_PAGES);
-			err = xpf_bind(&exec, tile, vma);
+			fence = xpf_bind(tile, vma);
+			err = PTR_ERR_OR_ZERO(fence);
 		}
 		if (err)
 			break;
+		dma_fence_wait(fence, false);
+		dma_fence_put(fence);
 	}
 	drm_exec_fini(&exec);
 	return err;
+}
+
+/*
+ * No VMA that is mapped here has a BO, so the VM's reservation is the only one. The fences
+ * are waited for together.
+ */
+static unsigned int xpf_bind_more(struct xpf_queue *q, struct xe_vma **vmas,
+				  unsigned int n)
+{
+	struct xe_tile *tile = q->gt->stock->tile;
+	struct dma_fence *fences[XPF_BATCH] __uninitialized, *fence;
+	unsigned int i = 0, bound = 0;
+	struct drm_exec exec;
+	int err;
+
+	drm_exec_init(&exec, 0, 1);
+	drm_exec_until_all_locked(&exec) {
+		err = drm_exec_lock_obj(&exec,
+					drm_gpuvm_resv_obj(vmas[0]->gpuva.vm));
+		drm_exec_retry_on_contention(&exec);
+		for (; !err && i < n; i++) {
+			if (vma_is_valid(vmas[i], tile))
+				continue;
+			stock_trace_xe_vma_pagefault(vmas[i]);
+			fence = xpf_bind(tile, vmas[i]);
+			if (IS_ERR(fence))
+				break;
+			fences[bound++] = fence;
+		}
+	}
+	drm_exec_fini(&exec);
+	while (bound) {
+		dma_fence_wait(fences[--bound], false);
+		dma_fence_put(fences[bound]);
+	}
+	return i;
 }
 
 static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
@@ -158,5 +192,6 @@ const struct xpf_port xpf_port = {
 	.retry_memory = true,
 	.find_vma = xpf_find_vma,
 	.populate = xpf_populate,
+	.bind_more = xpf_bind_more,
 	.migrate = xpf_migrate,
 };

@@ -183,6 +183,47 @@ static void xpf_count_stock(struct xe_gt *gt, const struct xe_vma *vma)
 #endif
 }
 
+/*
+ * No VMA that is mapped here has a BO, so the VM's reservation is the only one. The fences
+ * are waited for together. If memory is short, this does not evict everything else.
+ */
+static unsigned int xpf_bind_more(struct xpf_queue *q, struct xe_vma **vmas,
+				  unsigned int n)
+{
+	struct xe_tile *tile = q->gt->stock->tile;
+	struct dma_fence *fences[XPF_BATCH] __uninitialized, *fence;
+	unsigned int i = 0, bound = 0;
+	struct xe_val_flags flags = {};
+	struct xe_validation_ctx ctx;
+	struct drm_exec exec;
+	int err;
+
+	xe_val_flags_set_no_block(&flags, true);
+	if (xe_validation_ctx_init(&ctx, &tile->xe->val, &exec, flags))
+		return 0;
+	drm_exec_until_all_locked(&exec) {
+		err = drm_exec_lock_obj(&exec,
+					drm_gpuvm_resv_obj(vmas[0]->gpuva.vm));
+		drm_exec_retry_on_contention(&exec);
+		for (; !err && i < n; i++) {
+			if (vma_is_valid(vmas[i], tile))
+				continue;
+			fence = xpf_bind(&exec, tile, vmas[i], NULL);
+			if (IS_ERR(fence))
+				break;
+			xpf_count_stock(q->gt->stock, vmas[i]);
+			stock_trace_xe_vma_pagefault(vmas[i]);
+			fences[bound++] = fence;
+		}
+	}
+	xe_validation_ctx_fini(&ctx);
+	while (bound) {
+		dma_fence_wait(fences[--bound], false);
+		dma_fence_put(fences[bound]);
+	}
+	return i;
+}
+
 /* Count a range in the statistics of stock that begin with @first, by its size. */
 static void xpf_count_range(struct xe_gt *gt, struct xe_svm_range *range,
 			    enum xe_gt_stats_id first)
@@ -553,6 +594,7 @@ const struct xpf_port xpf_port = {
 	.prefetch = true,
 	.find_vma = xpf_find_vma,
 	.populate = xpf_populate,
+	.bind_more = xpf_bind_more,
 	.migrate = xpf_migrate,
 #ifdef HAVE_FUNC_XE_VM_ADD_FAULT_ENTRY_PF
 	.refused = xpf_report_refused,
