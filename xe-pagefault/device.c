@@ -71,6 +71,7 @@ static struct xpf_gt *xpf_gt_alloc(struct xe_gt *stock)
 	}
 	xpf_queues_init(gt);
 	xpf_workers_init(gt);
+	xpf_share_init(gt);
 	return gt;
 }
 

@@ -333,6 +333,7 @@ struct xpf_stats {
  * @idle:	the others
  * @serving:	queues whose faults are being served
  * @parked:	queues that wait until their process has fewer services under way
+ * @parked_work: lets the workers of @parked see whether their VM has been closed
  * @acc:	all access-counter notifications
  * @acc_waiting: those to be served, oldest first
  * @acc_free:	those not in use
@@ -364,6 +365,7 @@ struct xpf_gt {
 	struct hlist_head idle;
 	struct list_head serving;
 	struct list_head parked;
+	struct delayed_work parked_work;
 	struct xpf_count acc[XPF_ACCESS_COUNTERS];
 	struct list_head acc_waiting;
 	struct list_head acc_free;
@@ -457,6 +459,7 @@ struct xe_vm *xpf_vm_get(struct xe_device *xe, u32 asid, enum xpf_verdict *why);
 void xpf_vm_put(struct xe_vm *vm);
 
 /* share.c */
+void xpf_share_init(struct xpf_gt *gt);
 bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr);
 void xpf_share_end(struct xpf_queue *q);
 void xpf_share_wait(struct xpf_gt *gt);

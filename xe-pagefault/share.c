@@ -9,6 +9,7 @@
  * without a worker, until one of its queues has had its turn.
  */
 
+#include <linux/container_of.h>
 #include <linux/ctype.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -24,6 +25,9 @@ module_param(per_process, uint, 0644);
 MODULE_PARM_DESC(
 	per_process,
 	"services that a process may have under way on a GT (default 16)");
+
+/* How often parked queues get a worker, in case their VM has been closed. */
+#define PARKED_POLL (HZ / 10)
 
 /* How often to look, and to log, what the end of the services waits for. */
 #define WAIT_POLL_MS 20
@@ -104,6 +108,36 @@ static void xpf_name_owner(struct xpf_queue *q, const struct xe_file *file)
 			*c = '?';
 }
 
+/*
+ * A fault of a closed VM is refused, which needs no share; but nothing tells when a VM is
+ * closed. So let the workers of all parked queues look. Without the lock, an idle queue
+ * may be taken for a parked one: its worker then finds nothing.
+ */
+static void xpf_look_at_parked(struct work_struct *work)
+{
+	struct xpf_gt *gt = container_of(work, struct xpf_gt, parked_work.work);
+	struct xpf_queue *q;
+	bool any = false;
+
+	for (q = gt->queues; q < gt->queues + XPF_QUEUES; q++) {
+		if (list_empty_careful(&q->link) || READ_ONCE(q->serving))
+			continue;
+		queue_work(gt->wq, &q->work);
+		any = true;
+	}
+	if (any)
+		queue_delayed_work(gt->wq, &gt->parked_work, PARKED_POLL);
+}
+
+/**
+ * xpf_share_init - set up a GT before its first fault
+ * @gt: GT
+ */
+void xpf_share_init(struct xpf_gt *gt)
+{
+	INIT_DELAYED_WORK(&gt->parked_work, xpf_look_at_parked);
+}
+
 /**
  * xpf_share_begin - begin a service
  * @q: queue of the fault
@@ -150,6 +184,8 @@ bool xpf_share_begin(struct xpf_queue *q, const struct xe_vm *vm, u64 addr)
 out:
 	serving = q->serving;
 	spin_unlock_irq(&gt->lock);
+	if (!serving)
+		queue_delayed_work(gt->wq, &gt->parked_work, PARKED_POLL);
 	return serving;
 }
 
@@ -222,4 +258,5 @@ void xpf_share_wait(struct xpf_gt *gt)
 		}
 		msleep(WAIT_POLL_MS);
 	}
+	cancel_delayed_work_sync(&gt->parked_work);
 }

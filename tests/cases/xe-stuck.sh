@@ -28,10 +28,10 @@ good()
 	say "another process was served, in at most $((SECONDS - before + 1)) s"
 }
 
-# stuck NAME N: start a process that is stuck in N address spaces
+# stuck NAME N [OPTION...]: start a process that is stuck in N address spaces
 stuck()
 {
-	/job/xe-client stuck "/tmp/$1" "$2" >"/run/$1" 2>&1 &
+	/job/xe-client stuck "/tmp/$1" "${@:2}" >"/run/$1" 2>&1 &
 	pids[$1]=$!
 	wait_for 60 grep -q started "/run/$1" || fail "$1: $(cat "/run/$1")"
 }
@@ -53,9 +53,9 @@ waited()
 		END { exit !found }' /run/busiest
 }
 
-none_queued()
+queued()
 {
-	[ "$(ours queued)" = 0 ]
+	[ "$(ours queued)" = "$1" ]
 }
 
 be_gpu
@@ -75,9 +75,24 @@ if [ "$SIDE" = ours ]; then
 	wait_for 30 under_way 1 2 || fail "$(grep 'under way' /run/way)"
 	kill -KILL "${pids[dead]}"
 	touch /tmp/dead.go
-	wait_for 60 none_queued || fail "$(ours queued) faults are queued"
+	wait_for 60 queued 0 || fail "$(ours queued) faults are queued"
 	umount -l /tmp/dead
 	unset "pids[dead]"
+
+	say "an address space is closed while its fault waits for another"
+	stuck closed 3 0 close
+	wait_for 30 under_way 1 1 || fail "$(grep 'under way' /run/way)"
+	touch /tmp/closed.last
+	wait_for 30 under_way 1 2 || fail "$(grep 'under way' /run/way)"
+	before=$(count unsuccessful)
+	touch /tmp/closed.close
+	wait_for 10 queued 2 || fail "$(ours queued) faults are queued, not 2"
+	under_way 1 1 || fail "$(grep 'under way' /run/way)"
+	[ "$(($(count unsuccessful) - before))" = 1 ] || fail "it was not refused"
+	touch /tmp/closed.go
+	wait "${pids[closed]}" || fail "$(cat /run/closed)"
+	umount /tmp/closed
+	unset "pids[closed]"
 
 	say "a larger share, while faults wait"
 	stuck more 3

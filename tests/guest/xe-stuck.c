@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xe-client stuck DIR N [MS]: a process whose GPU waits for memory that does not come.
+ * xe-client stuck DIR N [MS [close]]: a process whose GPU waits for memory that does not come.
  *
  * N address spaces have userptrs in a file of a FUSE file system, mounted on DIR, whose
  * server answers no read until the file DIR.go exists. In each, the GPU writes one word.
  * Prints "started", then waits for the GPU, and checks the words. With MS, each read
  * takes that many milliseconds, and the GPU writes again and again until DIR.go exists.
+ * With "close", the last address space begins when DIR.last exists, and is closed when
+ * DIR.close does.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -204,6 +206,27 @@ static int wait_all(struct xe_space *s, int n, const char *p, uint32_t value)
 	return ret;
 }
 
+/* Wait until the file DIR.NAME exists. */
+static void wait_for(const char *dir, const char *name)
+{
+	char file[256];
+
+	snprintf(file, sizeof(file), "%s.%s", dir, name);
+	while (access(file, F_OK))
+		usleep(POLL_US);
+}
+
+/* The last space comes later, so that the others have their services by then. */
+static int close_last(struct xe_space *s, const char *dir, uint32_t value)
+{
+	int ret;
+
+	wait_for(dir, "last");
+	ret = write_all(s, 1, value);
+	wait_for(dir, "close");
+	return ret ? ret : xe_vm_close(s);
+}
+
 int stuck_main(int argc, char **argv)
 {
 	int n = argc >= 4 ? atoi(argv[3]) : 0, ret;
@@ -212,7 +235,7 @@ int stuck_main(int argc, char **argv)
 	char *p;
 
 	if (n < 1 || !s)
-		errx(2, "usage: xe-client stuck DIR N [MS]");
+		errx(2, "usage: xe-client stuck DIR N [MS [close]]");
 	delay_ms = argc >= 5 ? (unsigned int)atoi(argv[4]) : 0;
 	snprintf(held, sizeof(held), "%s.held", argv[2]);
 	snprintf(go, sizeof(go), "%s.go", argv[2]);
@@ -222,9 +245,13 @@ int stuck_main(int argc, char **argv)
 	if (!delay_ms) /* no read is answered from now on */
 		close(open(held, O_CREAT | O_WRONLY, 0644));
 	drop_all(p, n * PIECE);
-	ret = write_all(s, n, value);
+	ret = write_all(s, argc >= 6 ? n - 1 : n, value);
 	printf("started: %s\n", strerror(-ret));
 	fflush(stdout);
+	if (!ret && argc >= 6) {
+		n--;
+		ret = close_last(&s[n], argv[2], value + (uint32_t)n);
+	}
 	if (!ret)
 		ret = wait_all(s, n, p, value);
 	while (!ret && delay_ms && access(go, F_OK)) {

@@ -253,18 +253,25 @@ int xe_space_new(struct xe_space *s, uint32_t kind,
 	return ret ? ret : xe_queue_new(s);
 }
 
-int xe_space_free(struct xe_space *s)
+/* xe_vm_close() - close the address space, even if batches run in it */
+int xe_vm_close(struct xe_space *s)
 {
 	struct drm_xe_vm_destroy v = { .vm_id = s->vm };
+
+	s->vm = 0;
+	return call(DRM_IOCTL_XE_VM_DESTROY, &v);
+}
+
+int xe_space_free(struct xe_space *s)
+{
 	int ret = 0;
 
 	if (s->queue)
 		ret = xe_queue_free(s);
 	if (!ret)
-		ret = call(DRM_IOCTL_XE_VM_DESTROY, &v);
+		ret = xe_vm_close(s);
 	munmap(s->work, XE_WORK_SIZE);
 	xe_bo_free(s->bo);
-	s->vm = 0;
 	return ret;
 }
 

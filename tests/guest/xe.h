@@ -55,6 +55,7 @@ struct xe_space {
 int xe_open(void);
 int xe_space_new(struct xe_space *s, uint32_t kind,
 		 const struct drm_xe_engine_class_instance *engine);
+int xe_vm_close(struct xe_space *s);
 int xe_space_free(struct xe_space *s);
 int xe_queue_new(struct xe_space *s);
 int xe_queue_free(struct xe_space *s);
