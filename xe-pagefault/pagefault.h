@@ -151,9 +151,24 @@ struct xpf_near {
 	const char *kind;
 };
 
-/* A part of a process's memory that is anonymous; empty if none is known. */
+/* A part of a process's memory that is quick to get; empty if none is known. */
 struct xpf_area {
 	unsigned long start, end;
+};
+
+/**
+ * struct xpf_slow - memory of a process that may take long to get
+ * @mm:		its address space, referenced; NULL if there is none to get
+ * @start:	start of the memory
+ * @end:	its end
+ * @write:	the GPU may write to it
+ * @asked:	it was noted during this service
+ */
+struct xpf_slow {
+	struct mm_struct *mm;
+	unsigned long start, end;
+	bool write;
+	bool asked;
 };
 
 /**
@@ -215,6 +230,7 @@ struct xpf_served {
  * @named_pid:	the process, whose name @owner has
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
+ * @slow:	memory to get before the service goes on. Of the worker
  * @near:	the VMA that the last service found. Of the worker
  * @walks:	of the address space through its memory (SVM). Of the worker
  * @mark:	when its current stage began, CLOCK_MONOTONIC in ns. Of the worker
@@ -246,6 +262,7 @@ struct xpf_queue {
 	pid_t named_pid;
 	u64 addr;
 	unsigned long since;
+	struct xpf_slow slow;
 	struct xpf_near near;
 	struct xpf_walks walks;
 	u64 mark;
@@ -424,8 +441,9 @@ struct xpf_port {
 extern const struct xpf_port xpf_port;
 
 /* port/common.c */
-int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why);
-bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *anon);
+int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why);
+bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm);
+bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *quick);
 
 /* queue.c */
 void xpf_queues_init(struct xpf_gt *gt);

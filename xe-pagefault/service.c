@@ -127,7 +127,7 @@ static void xpf_serve_next(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
 	struct xe_tile *tile = q->gt->stock->tile;
 	struct pagefault pfs[XPF_BATCH - 1] __uninitialized, *pf;
 	struct xe_vma *vmas[XPF_BATCH - 1] __uninitialized, *vma;
-	struct xpf_area anon = {};
+	struct xpf_area quick = {};
 	unsigned int i, n;
 	bool bind = false;
 	u64 begin;
@@ -147,7 +147,7 @@ static void xpf_serve_next(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
 			break;
 		if (!vma_is_valid(vma, tile)) {
 			if (!xpf_may_bind_more(q, vm, vma, begin) ||
-			    !xpf_make_ready(vma, &anon))
+			    !xpf_make_ready(vma, &quick))
 				break;
 			xpf_stage(q, XPF_PAGES);
 			bind = true;
@@ -243,13 +243,16 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		return -EINVAL;
 
 	if (xpf_share_begin(q, vm, pf->addr)) {
-		if (!down_write_trylock(&vm->lock)) {
-			down_write(&vm->lock);
-			xpf_stage(q, XPF_AT_LOCK);
-		}
-		err = xpf_service_locked(q, vm, pf, why);
-		xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
-		up_write(&vm->lock);
+		q->slow.asked = false;
+		do {
+			if (!down_write_trylock(&vm->lock)) {
+				down_write(&vm->lock);
+				xpf_stage(q, XPF_AT_LOCK);
+			}
+			err = xpf_service_locked(q, vm, pf, why);
+			xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
+			up_write(&vm->lock);
+		} while (err == -EAGAIN && xpf_fault_in(q, vm));
 	} else {
 		*why = XPF_PARKED;
 		err = -EAGAIN;

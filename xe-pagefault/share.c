@@ -245,7 +245,8 @@ static void xpf_log_oldest(struct xpf_gt *gt)
  * xpf_share_wait - wait until every fault is answered, and log what that waits for
  * @gt: GT that receives no more faults
  *
- * Process context. Nothing can be done but wait: the worker holds locks of the VM.
+ * Process context. Nothing can be done but wait: a worker that waits for a page can't be
+ * interrupted.
  */
 void xpf_share_wait(struct xpf_gt *gt)
 {

@@ -11,23 +11,117 @@
 #include "../pagefault.h"
 #include "../stock.h"
 
+/* Pages that are faulted in before it is checked whether that is still of use. */
+#define PIECE SZ_64K
+
+/*
+ * Does the CPU's memory at this address come from the kernel alone, and at once: is no file
+ * system, FUSE server, userfaultfd or swap device asked for it? If the mapping changes just
+ * after that, the process has to wait for its own memory. (The number of swapped pages is
+ * not exact: a few may be overlooked.)
+ */
+static bool xpf_is_quick(struct mm_struct *mm, unsigned long start,
+			 unsigned long end, struct xpf_area *quick)
+{
+	struct vm_area_struct *cpu;
+
+	if (start >= quick->start && end <= quick->end)
+		return true;
+	if (!mmget_not_zero(mm))
+		return false;
+	if (mmap_read_trylock(mm)) {
+		cpu = find_vma(mm, start);
+		if (cpu && vma_is_anonymous(cpu) && !userfaultfd_armed(cpu) &&
+		    !get_mm_counter(mm, MM_SWAPENTS)) {
+			quick->start = cpu->vm_start;
+			quick->end = cpu->vm_end;
+		}
+		mmap_read_unlock(mm);
+	}
+	mmput(mm);
+	return start >= quick->start && end <= quick->end;
+}
+
+/* Note memory that the service needs, unless it is quick to get. */
+static bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
+			  u64 size, bool write)
+{
+	struct xpf_area quick = {};
+
+	if (q->slow.asked || xpf_is_quick(mm, start, start + size, &quick))
+		return false;
+
+	mmgrab(mm);
+	q->slow = (struct xpf_slow){
+		.mm = mm,
+		.start = start,
+		.end = start + size,
+		.write = write,
+		.asked = true,
+	};
+	return true;
+}
+
+/**
+ * xpf_fault_in - get memory that may take long, while others can lock the VM
+ * @q: queue, of whose worker this is called
+ * @vm: VM of the fault, not locked
+ *
+ * A page is read from a file or from swap, and whoever changes the memory of the process
+ * is waited for. Pages that are lost again before the VM is locked are then got under
+ * that lock. Errors do not matter here: the next attempt at the service finds them.
+ *
+ * Return: true if there was such memory, so that the service should be tried again.
+ */
+bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm)
+{
+	unsigned int flags = q->slow.write ? FOLL_WRITE : 0;
+	struct mm_struct *mm = q->slow.mm;
+	unsigned long at = q->slow.start;
+	int locked;
+	long n = 1;
+
+	if (!mm)
+		return false;
+	for (; n > 0 && at < q->slow.end; at += n * PAGE_SIZE) {
+		if (!READ_ONCE(vm->size) || !mmget_not_zero(mm))
+			break;
+		n = min(q->slow.end - at, PIECE) >> PAGE_SHIFT;
+		locked = 1;
+		mmap_read_lock(mm);
+		n = get_user_pages_remote(mm, at, n, flags, NULL, &locked);
+		if (locked)
+			mmap_read_unlock(mm);
+		mmput(mm);
+	}
+	mmdrop(mm);
+	q->slow.mm = NULL;
+	xpf_stage(q, XPF_PAGES);
+	return true;
+}
+
 /**
  * xpf_repin - get the pages of a userptr
+ * @q: queue of the fault
  * @vma: VMA of any kind, its vm->lock is held
  * @why: set to XPF_USERPTR if the pages have to be pinned
  *
- * Return: 0; -EAGAIN if the pages were invalidated in the meantime, so that it is worth
- * trying again; or another errno.
+ * Return: 0; -EAGAIN if the pages were invalidated in the meantime, or are to be got with
+ * xpf_fault_in(), so that it is worth trying again; or another errno.
  */
-int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why)
+int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why)
 {
 	struct xe_userptr_vma *uvma =
 		container_of(vma, struct xe_userptr_vma, vma);
+	const struct drm_gpuva *va = &vma->gpuva;
 	int err;
 
 	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
 		return 0;
 	*why = XPF_USERPTR;
+	if (xpf_note_slow(q, uvma->userptr.notifier.mm, va->gem.offset,
+			  va->va.range, !(va->flags & XE_VMA_READ_ONLY)))
+		return -EAGAIN;
 	err = xe_vma_userptr_pin_pages(uvma);
 
 	/*
@@ -38,43 +132,17 @@ int xpf_repin(struct xe_vma *vma, enum xpf_verdict *why)
 	return err == -EBUSY ? -EAGAIN : err;
 }
 
-/*
- * Is the CPU's memory at this address anonymous, so that its pages come from the kernel
- * alone: no file system, FUSE server or userfaultfd is asked for them? If the mapping
- * changes just after that, the process has to wait for its own memory.
- */
-static bool xpf_is_anonymous(struct mm_struct *mm, unsigned long start,
-			     unsigned long end, struct xpf_area *anon)
-{
-	struct vm_area_struct *cpu;
-
-	if (start >= anon->start && end <= anon->end)
-		return true;
-	if (!mmget_not_zero(mm))
-		return false;
-	if (mmap_read_trylock(mm)) {
-		cpu = find_vma(mm, start);
-		if (cpu && vma_is_anonymous(cpu) && !userfaultfd_armed(cpu)) {
-			anon->start = cpu->vm_start;
-			anon->end = cpu->vm_end;
-		}
-		mmap_read_unlock(mm);
-	}
-	mmput(mm);
-	return start >= anon->start && end <= anon->end;
-}
-
 /**
  * xpf_make_ready - prepare a VMA to be mapped, unless that means to wait
  * @vma: VMA that is no mirror; its vm->lock is held for writing
- * @anon: what is known of the process's memory, may be updated
+ * @quick: what is known of the process's memory, may be updated
  *
  * A BO may be locked by others for long, or have to be moved. While the process keeps
  * changing its mapping, the pages of a userptr can take a second, as in any service.
  *
  * Return: true if xpf_port.bind_more() may be called for it.
  */
-bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *anon)
+bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *quick)
 {
 	struct xe_userptr_vma *uvma =
 		container_of(vma, struct xe_userptr_vma, vma);
@@ -84,7 +152,7 @@ bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *anon)
 		return false;
 	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
 		return true;
-	return xpf_is_anonymous(uvma->userptr.notifier.mm, start,
-				start + vma->gpuva.va.range, anon) &&
+	return xpf_is_quick(uvma->userptr.notifier.mm, start,
+			    start + vma->gpuva.va.range, quick) &&
 	       !xe_vma_userptr_pin_pages(uvma);
 }

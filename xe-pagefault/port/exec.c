@@ -164,7 +164,7 @@ static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 		return -EACCES;
 	}
 
-	err = xpf_repin(vma, why);
+	err = xpf_repin(q, vma, why);
 	return err ?: xpf_try_once(q, vma, in_vram, why);
 }
 

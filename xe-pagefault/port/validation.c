@@ -536,7 +536,7 @@ static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 	if (vma_is_valid(vma, tile) && !atomic)
 		return 0;
 
-	err = xpf_repin(vma, why);
+	err = xpf_repin(q, vma, why);
 	return err ?: xpf_try_once(q, tile, vma, NULL, in_vram, true, why);
 }
 
