@@ -415,8 +415,9 @@ struct xpf_gt {
  *		meanwhile, which the worker tries again; or an error. Sets *why on errors,
  *		and, with a call of xpf_stage(), when it has the memory
  * @bind_more:	map VMAs for the faults behind one that was served; xpf_make_ready() has
- *		found them ready, or they are mapped. vm->lock is held for writing.
- *		Returns how many of them, from the first, are mapped
+ *		found them ready, or they were mapped. vm->lock is held for writing.
+ *		Returns how many of them, from the first, are mapped: up to one that is
+ *		no longer ready
  * @migrate:	move the BO of a VMA to the memory that the tile's GPU accesses best.
  *		vm->lock is held for reading. Returns 1 if the BO moved, 0 if it may
  *		stay, or an error
@@ -443,6 +444,7 @@ extern const struct xpf_port xpf_port;
 /* port/common.c */
 int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why);
 bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm);
+bool xpf_is_pinned(struct xe_vma *vma);
 bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *quick);
 
 /* queue.c */

@@ -18,7 +18,7 @@
  * Does the CPU's memory at this address come from the kernel alone, and at once: is no file
  * system, FUSE server, userfaultfd or swap device asked for it? If the mapping changes just
  * after that, the process has to wait for its own memory. (The number of swapped pages is
- * not exact: a few may be overlooked.)
+ * not exact: some may be overlooked, more with many CPUs.)
  */
 static bool xpf_is_quick(struct mm_struct *mm, unsigned long start,
 			 unsigned long end, struct xpf_area *quick)
@@ -77,14 +77,15 @@ bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm)
 {
 	unsigned int flags = q->slow.write ? FOLL_WRITE : 0;
 	struct mm_struct *mm = q->slow.mm;
-	unsigned long at = q->slow.start;
+	unsigned long at = q->slow.start, began = jiffies;
 	int locked;
 	long n = 1;
 
 	if (!mm)
 		return false;
 	for (; n > 0 && at < q->slow.end; at += n * PAGE_SIZE) {
-		if (!READ_ONCE(vm->size) || !mmget_not_zero(mm))
+		if (!READ_ONCE(vm->size) || !xpf_ct_is_up(q->gt) ||
+		    !mmget_not_zero(mm))
 			break;
 		n = min(q->slow.end - at, PIECE) >> PAGE_SHIFT;
 		locked = 1;
@@ -96,8 +97,26 @@ bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm)
 	}
 	mmdrop(mm);
 	q->slow.mm = NULL;
+	if (q->until) /* this time is not the fault of the memory's changes */
+		q->until = (q->until + (jiffies - began)) | 1;
 	xpf_stage(q, XPF_PAGES);
 	return true;
+}
+
+/**
+ * xpf_is_pinned - does a VMA have its pages?
+ * @vma: VMA of any kind; its vm->lock is held for writing
+ *
+ * If not, they have been invalidated, or the last attempt to get them failed. The list of
+ * pages may not exist then, so the VMA must not be bound.
+ *
+ * Return: true if it has, or is no userptr.
+ */
+bool xpf_is_pinned(struct xe_vma *vma)
+{
+	return !vma_is_userptr(vma) ||
+	       !xe_vma_userptr_check_repin(
+		       container_of(vma, struct xe_userptr_vma, vma));
 }
 
 /**
@@ -116,7 +135,7 @@ int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why)
 	const struct drm_gpuva *va = &vma->gpuva;
 	int err;
 
-	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
+	if (xpf_is_pinned(vma))
 		return 0;
 	*why = XPF_USERPTR;
 	if (xpf_note_slow(q, uvma->userptr.notifier.mm, va->gem.offset,
@@ -150,7 +169,7 @@ bool xpf_make_ready(struct xe_vma *vma, struct xpf_area *quick)
 
 	if (vma_to_bo(vma))
 		return false;
-	if (!vma_is_userptr(vma) || !xe_vma_userptr_check_repin(uvma))
+	if (xpf_is_pinned(vma))
 		return true;
 	return xpf_is_quick(uvma->userptr.notifier.mm, start,
 			    start + vma->gpuva.va.range, quick) &&

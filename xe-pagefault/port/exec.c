@@ -131,6 +131,9 @@ static unsigned int xpf_bind_more(struct xpf_queue *q, struct xe_vma **vmas,
 		for (; !err && i < n; i++) {
 			if (vma_is_valid(vmas[i], tile))
 				continue;
+			/* invalidated since; if it is here twice, perhaps gone */
+			if (!xpf_is_pinned(vmas[i]))
+				break;
 			stock_trace_xe_vma_pagefault(vmas[i]);
 			fence = xpf_bind(tile, vmas[i]);
 			if (IS_ERR(fence))
