@@ -5,6 +5,7 @@
  *   xe-client <SCRIPT            runs the commands in SCRIPT, see commands[]
  *   xe-client storm OPTION...    see xe-storm.c
  *   xe-client stuck DIR N        see xe-stuck.c
+ *   xe-client contended HOW N    see xe-contended.c
  *   xe-client bench PORT ROW     see xe-bench.c
  *
  * Each line is answered by "ok ..." or "not ok ..."; the first failure ends the
@@ -667,6 +668,8 @@ int main(int argc, char **argv)
 		return storm_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "stuck"))
 		return stuck_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "contended"))
+		return contended_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "bench"))
 		return bench_main(argc, argv);
 	ret = xe_open();

@@ -86,6 +86,9 @@ int storm_main(int argc, char **argv);
 /* xe-stuck.c */
 int stuck_main(int argc, char **argv);
 
+/* xe-contended.c */
+int contended_main(int argc, char **argv);
+
 /* xe-bench.c */
 int bench_main(int argc, char **argv);
 
