@@ -76,13 +76,16 @@ static bool xpf_is_passing(int err, enum xpf_verdict why)
 }
 
 /*
- * Is the oldest fault worth another attempt? If patience has run out, the next faults of
- * the queue get one attempt each, until one is served.
+ * Is the oldest fault worth another attempt, after one that took @ns? If patience has run
+ * out, the next faults of the queue get one attempt each, until one is served. After a
+ * long attempt, others that wait for the lock of the VM need a moment to get it.
  */
-static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
+static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why,
+			  u64 ns)
 {
+	bool at_once = !q->until && err != -ENOMEM &&
+		       ns < CHANGE_DELAY_US * NSEC_PER_USEC;
 	struct xpf_gt *gt = q->gt;
-	bool first = !q->until;
 
 	if (!xpf_is_passing(err, why))
 		return false;
@@ -92,7 +95,7 @@ static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
 	if (time_after(jiffies, q->until))
 		return false;
 
-	if (err == -ENOMEM || !first) {
+	if (!at_once) {
 		fsleep(err == -ENOMEM ? MEMORY_DELAY_US : CHANGE_DELAY_US);
 		xpf_stage(q, XPF_PAGES);
 	}
@@ -108,6 +111,7 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 	struct xpf_gt *gt = q->gt;
 	enum xpf_verdict why = XPF_BIND; /* by default, the last step */
 	enum xpf_verdict verdict;
+	u64 began = q->mark;
 	int err;
 
 	/* Skip faults reported by a GuC that has since been reset. */
@@ -124,7 +128,7 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 	if (why == XPF_PARKED)
 		return XPF_PARKED;
 	q->again = true;
-	if (xpf_try_again(q, err, why))
+	if (xpf_try_again(q, err, why, q->mark - began))
 		return XPF_AGAIN;
 	if (!err)
 		q->until = 0;
