@@ -13,14 +13,14 @@
 cd /sys/kernel/tracing || fail "no tracefs"
 
 # replaced functions that every synchronous write calls, by name or through a pointer
-functions="bch_journal journal_write journal_write_done journal_write_endio journal_write_unlock"
+functions="bch_journal journal_write_done journal_write_endio journal_write_unlock"
 # a function that only replaced functions call
 inner=bch_journal_next
 case $(uname -r) in
 6.1.*) bpf="fentry fexit" ;; # no kprobe.multi in modules
 *) bpf="fentry fexit multi multi-return" ;;
 esac
-all=$((5 * (3 + $(wc -w <<<"$bpf"))))
+all=$((4 * (3 + $(wc -w <<<"$bpf"))))
 
 # bpf_table: print what bpf-count prints up to the next empty line
 bpf_table()
