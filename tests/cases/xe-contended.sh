@@ -23,7 +23,7 @@ measure()
 	while read -r what n _ _ _ _ _ max _; do
 		what=${what%:} key=$1-$(side)-${what#un}
 		[[ $key = *-@(exit|bind) ]] || continue
-		((n >= 5 && max > 0)) || fail "$what: $n times, $max us"
+		((n >= 2 && max > 0)) || fail "$what: $n times, $max us"
 		((max <= ${longest[$key]:-0})) || longest[$key]=$max
 	done </run/figures
 }

@@ -130,19 +130,6 @@ static struct xpf_fault pool[PFD_PDATA_SPACE];
 static struct xpf_queue queues[XPF_QUEUES];
 static struct xpf_gt gt;
 
-void xpf_queues_init(struct xpf_gt *gt);
-unsigned int xpf_queue_put(struct xpf_gt *gt, const struct pagefault *pfs,
-			   unsigned int n, struct xpf_queue **ready);
-unsigned int xpf_queue_peek(struct xpf_queue *q, struct pagefault *pfs,
-			    unsigned int max);
-bool xpf_queue_has_others(struct xpf_queue *q, u64 start, u64 end);
-u32 xpf_queue_take(struct xpf_queue *q, bool *cured);
-void xpf_queue_join(struct xpf_queue *q, u32 first);
-void xpf_queue_served(struct xpf_queue *q, const struct pagefault *pf,
-		      u64 start, u64 size);
-void xpf_queue_untake(struct xpf_queue *q, u32 i);
-void xpf_queue_free(struct xpf_gt *gt, u32 first, u32 last, unsigned int n);
-
 static u32 xpf_note_guc_start(struct xpf_gt *gt)
 {
 	assert_int_equal(gt->lock, 1);
