@@ -111,6 +111,35 @@ killed_in_replay()
 	drop_snapshots || fail "killed in replay: the device is still held"
 }
 
+# says_how_long: a replay that stands still after 10 keys for seconds says how long it will
+# take, in sysfs and, with the next entry, in the log
+says_how_long()
+{
+	local late=/sys/module/late/parameters pid got all ms left
+
+	say "== $(side): a slow replay"
+	trials=$((${trials-0} + 1))
+	echo 10 >$late/skip
+	echo 1 >$late/hold
+	snapshots
+	start
+	wait_for 60 grep -qx 1 $late/held || fail "no insertion"
+	sleep 6
+	read -r got all ms left < <(sed -nE \
+		's/^replaying: ([0-9]+) of ([0-9]+) keys, ([0-9]+) ms, about ([0-9]+) s left$/\1 \2 \3 \4/p' \
+		"$RECOVERY")
+	say "$(tail -n 1 "$RECOVERY")"
+	((${got:-0} > 0 && got <= 10 && ms >= 6000 && left == ms * (all - got) / got / 1000)) ||
+		wrong "$RECOVERY does not say how long it will take"
+	echo 0 >$late/hold
+	register "$BACKING"
+	wait_for 60 test -b /dev/bcache0 || fail "not registered"
+	logged "replaying: [0-9]+ of $all keys, about [0-9]+ s left" ||
+		wrong "the log does not say how long it will take"
+	stop_set
+	drop_snapshots || fail "the device is still held"
+}
+
 in_scan=0
 RECOVERY=/sys/module/bcache_journal/parameters/recovery
 case $BOOT in
@@ -131,6 +160,7 @@ case $BOOT in
 	((${ms:-9999} < 3500)) || wrong "the scan took ${ms:-?} ms"
 	((in_scan >= 2)) || wrong "killed in the scan $in_scan times"
 	killed_in_replay
+	says_how_long
 	trial whole "not killed"
 	keys=$(dmesg | sed -n 's/.*journal replayed in .* ms: \([0-9]*\) keys.*/\1/p' | tail -n 1)
 	cat "$RECOVERY"

@@ -17,6 +17,10 @@ static bool hold;
 module_param(hold, bool, 0644);
 MODULE_PARM_DESC(hold, "delay the next insertion until this is reset");
 
+static atomic_t skip = ATOMIC_INIT(0);
+module_param_named(skip, skip.counter, int, 0644);
+MODULE_PARM_DESC(skip, "the number of insertions before that one");
+
 static atomic_t held = ATOMIC_INIT(0);
 module_param_named(held, held.counter, int, 0444);
 MODULE_PARM_DESC(held, "the number of insertions that are being delayed");
@@ -29,7 +33,8 @@ static int (*late_body)(struct cache_set *c, struct keylist *keys,
 static noinline int late_insert(struct cache_set *c, struct keylist *keys,
 				atomic_t *pin, struct bkey *replace)
 {
-	if (pin && READ_ONCE(hold) && !atomic_cmpxchg(&held, 0, 1)) {
+	if (pin && READ_ONCE(hold) && atomic_dec_if_positive(&skip) < 0 &&
+	    !atomic_cmpxchg(&held, 0, 1)) {
 		while (READ_ONCE(hold))
 			msleep(20);
 		atomic_set(&held, 0);
