@@ -269,6 +269,12 @@ struct xpf_queue {
 	u64 spent[XPF_STAGES];
 };
 
+/* Is this the first attempt to serve the fault? The stock driver counts faults. */
+static inline bool xpf_is_first(const struct xpf_queue *q)
+{
+	return !q->again && !q->slow.asked;
+}
+
 /**
  * struct xpf_count - an access-counter notification that waits to be served
  * @node:	in xpf_gt.acc_waiting or xpf_gt.acc_free
@@ -442,6 +448,8 @@ struct xpf_port {
 extern const struct xpf_port xpf_port;
 
 /* port/common.c */
+bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
+		   u64 size, bool write);
 int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why);
 bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm);
 bool xpf_is_pinned(struct xe_vma *vma);

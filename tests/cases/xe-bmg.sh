@@ -11,6 +11,12 @@
 
 . /job/lib.sh
 
+# copied TO: print how many KiB of SVM have been copied to the device, or to the CPU (cpu)
+copied()
+{
+	sed -n "s/^svm_$1_copy_kb: //p" /sys/kernel/debug/dri/*/gt0/stats | sort -n | tail -n 1
+}
+
 be_gpu
 
 say "objects in VRAM, in system memory and in either; a userptr"
@@ -69,6 +75,27 @@ if has_svm; then
 		peek a 0x100000000004 7
 		read a 0x100000200000 0
 	END
+
+	say "memory of a process that has some in swap moves to VRAM, and stays there"
+	null_blk
+	null swap 16 0 0
+	mkswap /dev/swap && swapon /dev/swap || fail "no swap"
+	to=$(copied device) from=$(copied cpu)
+	client_start
+	client vm a
+	client svm a 0x100000000000 4M
+	# The kernel's count of swapped pages is not exact, and those with zeros don't count.
+	for ((i = 0; i < 256; i++)); do
+		client poke a $((0x100000000000 + i * 4096)) 1
+	done
+	client pageout a 0x100000000000 1M
+	client poke a 0x100000200000 41
+	client read a 0x100000200000 41
+	say "$(($(copied device) - to)) KiB to VRAM, $(($(copied cpu) - from)) KiB back"
+	((to > 0 && $(copied device) == to + 2048)) || fail "it did not move to VRAM"
+	[ "$(copied cpu)" = "$from" ] || fail "it did not stay there"
+	client_stop
+	swapoff /dev/swap
 fi
 
 say "a storm"

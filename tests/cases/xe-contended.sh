@@ -9,19 +9,20 @@
 
 . /job/lib.sh
 
-# measure HOW MIB: print the figures of the present side, and keep the longest times in us of
-# exit, and of bind or unbind, in longest[HOW-SIDE-exit] and longest[HOW-SIDE-bind]
+# measure HOW MIB [svm]: print the figures of the present side, and keep the longest times in
+# us of exit, and of bind or unbind, in longest[HOW-SIDE-exit] and longest[HOW-SIDE-bind], or
+# longest[HOW-svm-...]
 declare -A longest=()
 measure()
 {
 	local key what n max
 
-	/job/xe-client contended "$1" "$(rounds 6 60)" "$2" >/run/figures 2>&1 ||
+	/job/xe-client contended "$1" "$(rounds 6 60)" "${@:2}" >/run/figures 2>&1 ||
 		fail "$(cat /run/figures)"
-	say "$(side), $1, $2 MiB"
+	say "$(side), $*"
 	sed 's/^/    /' /run/figures
 	while read -r what n _ _ _ _ _ max _; do
-		what=${what%:} key=$1-$(side)-${what#un}
+		what=${what%:} key=$1${3:+-$3}-$(side)-${what#un}
 		[[ $key = *-@(exit|bind) ]] || continue
 		((n >= 2 && max > 0)) || fail "$what: $n times, $max us"
 		((max <= ${longest[$key]:-0})) || longest[$key]=$max
@@ -29,12 +30,13 @@ measure()
 }
 
 # all: the userptr is dropped again and again; one of its pages is protected; its pages come
-# from a disk that takes 1 ms for each
+# from a disk that takes 1 ms for each; so do the pages of mirrored memory
 all()
 {
 	measure drop 16
 	measure mprotect 16
 	measure /dev/slow 2
+	! has_svm || measure /dev/slow 2 svm
 }
 
 null_blk
@@ -44,9 +46,13 @@ all
 attach
 all
 
-# the stock driver holds the lock of the VM until it has read all 512 pages
-for what in exit bind; do
-	stock=${longest[/dev/slow-stock-$what]} ours=${longest[/dev/slow-ours-$what]}
-	((stock >= 300000)) || fail "$what: the stock driver took only $stock us"
-	((ours * 10 <= stock)) || fail "$what: $ours us, with the stock driver $stock us"
+# The stock driver holds the lock of the VM until it has read all 512 pages. A busy host may
+# make anybody wait for a tenth of that.
+for s in /dev/slow /dev/slow-svm; do
+	[ "$s" = /dev/slow ] || has_svm || continue
+	for what in exit bind; do
+		stock=${longest[$s-stock-$what]} ours=${longest[$s-ours-$what]}
+		((stock >= 300000)) || fail "$s, $what: the stock driver took only $stock us"
+		((ours * 3 <= stock)) || fail "$s, $what: $ours us, with the stock driver $stock us"
+	done
 done

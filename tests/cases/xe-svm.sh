@@ -77,6 +77,17 @@ fi
 [ "$n" = 1 ] || fail "$n faults"
 client_stop
 
+say "memory from a file, which is read before the VM is locked"
+truncate -s 2M /run/file
+n=$(counted_faults)
+faults 1 0 <<-'END'
+	vm a
+	svm a 0x200000000 2M /run/file
+	write a 0x200000000 1
+	peek a 0x200000000 1
+END
+[ "$(counted_faults)" = $((n + 1)) ] || fail "$(($(counted_faults) - n)) faults counted, not 1"
+
 n=$(tried_again)
 say "smaller and smaller parts"
 faults 5 1 <<-'END'

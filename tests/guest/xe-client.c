@@ -279,16 +279,19 @@ static int do_null(struct space *s, char **words)
 	return remember(s, va, size, NULL, 0);
 }
 
-/* svm NAME VA SIZE: map new memory at VA and let the GPU mirror it */
+/* svm NAME VA SIZE [PATH]: map new memory, or that file, at VA and let the GPU mirror it */
 static int do_svm(struct space *s, char **words)
 {
 	uint64_t va = number(words[0]), size = number(words[1]);
+	int fd = words[2] ? open(words[2], O_RDWR | O_CLOEXEC) : -1;
 	void *cpu = mmap((void *)va, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
-			 0);
+			 MAP_PRIVATE | MAP_FIXED_NOREPLACE |
+				 (words[2] ? 0 : MAP_ANONYMOUS),
+			 fd, 0);
 
 	if (cpu == MAP_FAILED)
 		return failed("memory", -errno);
+	close(fd);
 	if (failed("bind", xe_bind(&s->xe, DRM_XE_VM_BIND_OP_MAP,
 				   DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR, 0, NULL,
 				   va, size)))
@@ -336,6 +339,19 @@ static int do_mprotect(struct space *s, char **words)
 	return failed("mprotect",
 		      mprotect((void *)cpu, number(words[1]), prot) ? -errno :
 								      0);
+}
+
+/* pageout NAME VA SIZE: put the memory into swap */
+static int do_pageout(struct space *s, char **words)
+{
+	volatile uint32_t *cpu = cpu_at(s, number(words[0]));
+
+	if (!cpu)
+		return no("no CPU mapping there");
+	return failed("pageout",
+		      madvise((void *)cpu, number(words[1]), MADV_PAGEOUT) ?
+			      -errno :
+			      0);
 }
 
 /* munmap NAME VA SIZE: unmap the CPU's memory there, but keep the binding */
@@ -598,6 +614,7 @@ static const struct command {
 	{ "prefetch", do_prefetch, NULL, false },
 	{ "dontneed", do_dontneed, NULL, false },
 	{ "mprotect", do_mprotect, NULL, false },
+	{ "pageout", do_pageout, NULL, false },
 	{ "munmap", do_munmap, NULL, false },
 	{ "touch", do_touch, NULL, false },
 	{ "purgeable", do_purgeable, NULL, false },

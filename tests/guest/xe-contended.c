@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xe-client contended HOW SECONDS [MIB]: a process whose memory keeps changing while the
- * GPU faults on it, and how long others wait for its address space.
+ * xe-client contended HOW SECONDS [MIB [svm]]: a process whose memory keeps changing while
+ * the GPU faults on it, and how long others wait for its address space.
  *
- * A userptr of so many MiB (16) is bound, and the GPU writes to it all the time. So does
- * a thread change it, which invalidates it for the GPU; HOW is
+ * So many MiB (16) are bound as a userptr, or mirrored, and the GPU writes to them all the
+ * time. So does a thread change them, which invalidates them for the GPU; HOW is
  *   nothing   it does not
  *   mprotect  the protection of one page
  *   madvise   MADV_DONTNEED for one page
@@ -26,6 +26,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@
 
 #define PAGE 0x1000ul
 #define VA 0x100000000ull
+#define MEMORY 0x400000000ul /* a multiple of 2 MiB, the size of ranges */
 #define OBJECT 0x200000000ull
 #define OBJECT_SIZE 0x10000
 #define MOST 4000
@@ -44,7 +46,9 @@
 
 static const char *how;
 static size_t size;
+static bool mirrored;
 static char *memory;
+static uint64_t va = VA; /* where the GPU sees it */
 static int file = -1;
 static struct xe_space space;
 static atomic_bool over;
@@ -88,7 +92,7 @@ static void *use(void *arg)
 	int ret;
 
 	while (!over) {
-		xe_store(&space, VA + (n * 37 % (size / PAGE)) * PAGE, n + 1);
+		xe_store(&space, va + (n * 37 % (size / PAGE)) * PAGE, n + 1);
 		n++;
 		ret = xe_submit(&space, 0);
 		if (!ret)
@@ -120,16 +124,22 @@ static void start(void)
 		if (file < 0)
 			err(1, "%s", how);
 	}
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | (file < 0 ? MAP_ANONYMOUS : 0), file, 0);
+	memory = mmap((void *)MEMORY, size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_FIXED_NOREPLACE |
+			      (file < 0 ? MAP_ANONYMOUS : 0),
+		      file, 0);
 	if (memory == MAP_FAILED)
 		err(1, "memory");
 	madvise(memory, size, MADV_RANDOM); /* no read-ahead */
 	if (!ret)
 		ret = xe_space_new(&space, XE_FAULT_MODE, &engine);
-	if (!ret)
+	if (!ret && mirrored)
+		ret = xe_bind(&space, DRM_XE_VM_BIND_OP_MAP,
+			      DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR, 0, NULL, va,
+			      size);
+	else if (!ret)
 		ret = xe_bind(&space, DRM_XE_VM_BIND_OP_MAP_USERPTR, 0, 0,
-			      memory, VA, size);
+			      memory, va, size);
 	if (ret)
 		errx(1, "bind: %s", strerror(-ret));
 }
@@ -211,7 +221,7 @@ static void be_killed(int fd)
 	begin_thread(&thread, change);
 	if (file >= 0)
 		drop();
-	xe_store(&space, VA, 1);
+	xe_store(&space, va, 1);
 	ret = xe_submit(&space, 0);
 	if (ret)
 		errx(1, "GPU: %s", strerror(-ret));
@@ -255,10 +265,13 @@ int contended_main(int argc, char **argv)
 	double seconds;
 
 	if (argc < 4)
-		errx(2, "usage: xe-client contended HOW SECONDS [MIB]");
+		errx(2, "usage: xe-client contended HOW SECONDS [MIB [svm]]");
 	how = argv[2];
 	seconds = atof(argv[3]);
 	size = (argc > 4 ? strtoul(argv[4], NULL, 0) : 16) << 20;
+	mirrored = argc > 5;
+	if (mirrored)
+		va = MEMORY;
 	time_exits(seconds); /* it forks, so there may be no threads yet */
 	time_binds(seconds);
 	return 0;

@@ -42,9 +42,20 @@ static bool xpf_is_quick(struct mm_struct *mm, unsigned long start,
 	return start >= quick->start && end <= quick->end;
 }
 
-/* Note memory that the service needs, unless it is quick to get. */
-static bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
-			  u64 size, bool write)
+/**
+ * xpf_note_slow - note memory that the service needs, unless it is quick to get
+ * @q: queue of the fault
+ * @mm: whose memory it is; a reference to the structure is held
+ * @start: address there
+ * @size: in bytes
+ * @write: whether the GPU may write to it
+ *
+ * Only once for each service. Called with vm->lock held.
+ *
+ * Return: true if it is to be got with xpf_fault_in(): the attempt should end with -EAGAIN.
+ */
+bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
+		   u64 size, bool write)
 {
 	struct xpf_area quick = {};
 

@@ -158,7 +158,8 @@ static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 		       !(vma->gpuva.flags & DRM_GPUVA_SPARSE);
 	int err;
 
-	stock_trace_xe_vma_pagefault(vma);
+	if (xpf_is_first(q))
+		stock_trace_xe_vma_pagefault(vma);
 	if (vma_is_valid(vma, tile) && !atomic)
 		return 0;
 

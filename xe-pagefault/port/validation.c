@@ -20,8 +20,8 @@
  *
  * If the faults walk through memory, see walk.c, the ranges that come next are bound by the
  * same service, but only those whose pages the CPU has, just as the CPU's own fault-around
- * maps only what is in the page cache. (Pages that vanish after the check are faulted in, as
- * they are for a fault.) The pages stay where they are, in system memory. An error leaves the
+ * maps only what is in the page cache. (Pages that vanish after the check are faulted in,
+ * with the VM locked.) The pages stay where they are, in system memory. An error leaves the
  * range to its own fault. The reply waits for all this, so the time is limited.
  */
 
@@ -477,12 +477,14 @@ static int xpf_populate_mirror(struct xpf_queue *q, struct xe_vma *vma,
 	ctx.devmem_possible = is_dgfx;
 	ctx.devmem_only = !!in_vram;
 
-	if (!q->again)
+	if (xpf_is_first(q))
 		xe_gt_stats_incr(gt, XE_GT_STATS_ID_SVM_PAGEFAULT_COUNT, 1);
 	range = xe_svm_range_find_or_insert(vm, pf->addr, vma, &ctx);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
-	xpf_count_range(gt, range, XE_GT_STATS_ID_SVM_4K_PAGEFAULT_COUNT);
+	if (!q->slow.asked)
+		xpf_count_range(gt, range,
+				XE_GT_STATS_ID_SVM_4K_PAGEFAULT_COUNT);
 
 	/* Unmapped by the CPU: a work item of stock, which needs vm->lock, will remove it. */
 	if (!list_empty_careful(&range->garbage_collector_link))
@@ -509,6 +511,12 @@ static int xpf_populate_mirror(struct xpf_queue *q, struct xe_vma *vma,
 			return err;
 	}
 
+	/* Not if they may be in VRAM, or move there: that would bring them back. */
+	if (!(pagemap && range_may_migrate(range)) &&
+	    xpf_note_slow(q, range->base.gpusvm->mm,
+			  drm_gpusvm_range_start(&range->base),
+			  drm_gpusvm_range_size(&range->base), !ctx.read_only))
+		return -EAGAIN;
 	err = xpf_range_pages(vm, range, pf->addr, &ctx);
 	if (!err)
 		err = xpf_try_once(q, tile, vma, range, in_vram, true, why);
@@ -534,8 +542,10 @@ static int xpf_populate(struct xpf_queue *q, struct xe_vma *vma,
 		return in_vram < 0 ? in_vram : -EACCES;
 	}
 
-	xpf_count_stock(gt, vma);
-	stock_trace_xe_vma_pagefault(vma);
+	if (xpf_is_first(q)) {
+		xpf_count_stock(gt, vma);
+		stock_trace_xe_vma_pagefault(vma);
+	}
 	if (vma_is_valid(vma, tile) && !atomic)
 		return 0;
 
