@@ -138,17 +138,90 @@ sqlite()
 	say "bench: row=$1-sqlite-$2 side=$(side) $figures"
 }
 
-# files DISK: what programs on a file system do: append and fsync(), and commit
-files()
+# appends DISK NAME: append to a file on /mnt, with fsync()
+appends()
 {
 	target=/mnt/file
-	row "$1" append-fsync --ioengine=psync --direct=0 --fsync=1 --rw=write --fallocate=none
+	row "$1" "$2" --ioengine=psync --direct=0 --fsync=1 --rw=write --fallocate=none
+	rm -f $target
+	target=/dev/bcache0
+}
+
+# files DISK: what programs do on a file system: append and fsync(), and commit
+files()
+{
+	appends "$1" append-fsync
+	target=/mnt/file
 	row "$1" wal-fdatasync --ioengine=psync --direct=0 --fdatasync=1 --rw=write --bs=8k \
 		--overwrite=1 --size=16M
 	rm -f $target
 	target=/dev/bcache0
 	sqlite "$1" delete
 	sqlite "$1" wal
+	postgresql "$1"
+}
+
+# The programs that only this benchmark needs are in a layer of packages over the machine's
+# own file system, on a disk that tests/bench has made.
+programs()
+{
+	mkdir -p /run/layer /run/programs
+	mountpoint -q /run/programs && return
+	mount -o ro "$layer" /run/layer &&
+		mount -t overlay none -o lowerdir=/run/layer:/ /run/programs || fail "no programs"
+	mount --rbind /dev /run/programs/dev && mount -t proc none /run/programs/proc &&
+		mount -t tmpfs none /run/programs/run
+}
+
+# in_programs COMMAND...: run it there
+in_programs()
+{
+	chroot /run/programs "$@"
+}
+
+# as_postgres PROGRAM ARGUMENT...: run a program of PostgreSQL as its user
+as_postgres()
+{
+	local bin=(/run/programs/usr/lib/postgresql/*/bin)
+
+	in_programs setpriv --reuid=postgres --regid=postgres --clear-groups \
+		env LC_ALL=C.UTF-8 HOME=/run "${bin[0]#/run/programs}/$1" "${@:2}"
+}
+
+# postgresql_start: make a database on /mnt, with its default settings, and start the server
+postgresql_start()
+{
+	wanted postgresql || return 0
+	programs
+	mount --bind /mnt /run/programs/mnt && mkdir /mnt/pg && chown "$(
+		in_programs id -u postgres)" /mnt/pg /run/programs/run || fail "no place for a database"
+	as_postgres initdb -D /mnt/pg >/run/postgresql 2>&1 &&
+		as_postgres pg_ctl -D /mnt/pg -l /run/log -w -t 600 -o "-k /run -h ''" \
+			start >>/run/postgresql 2>&1 &&
+		as_postgres pgbench -h /run -i -q >>/run/postgresql 2>&1 ||
+		fail "PostgreSQL: $(cat /run/postgresql /run/programs/run/log)"
+}
+
+postgresql_stop()
+{
+	wanted postgresql || return 0
+	as_postgres pg_ctl -D /mnt/pg -w stop >/run/postgresql 2>&1 || fail "$(cat /run/postgresql)"
+	umount /run/programs/mnt
+	rm -rf /mnt/pg
+}
+
+# postgresql DISK: transactions of pgbench, one client: each changes a row and adds another
+postgresql()
+{
+	local figures
+
+	wanted postgresql || return 0
+	sync
+	figures=$(as_postgres pgbench -h /run -n -N -M prepared -t "$writes" 2>&1) ||
+		fail "pgbench: $figures"
+	say "bench: row=$1-postgresql side=$(side) $(sed -nE \
+		's/^latency average = ([0-9.]*) ms.*/mean=\1/p; s/^tps = ([0-9.]*) .*/iops=\1/p' \
+		<<<"$figures" | paste -sd ' ')"
 }
 
 # events NAME...: how often these tracepoints of bcache have fired
@@ -233,6 +306,7 @@ steady_ring()
 	no_null nullb1
 }
 
+layer=$(disk 1)
 disk()
 {
 	echo "/dev/nullb$(($1 - 1))"
@@ -242,7 +316,7 @@ modprobe bcache || fail "no bcache"
 null_blk
 for kind in fast cached; do
 	wanted dsync plain dsync-32 plain-32 fdatasync sequential-64k stall append-fsync \
-		wal-fdatasync sqlite-delete sqlite-wal || continue
+		wal-fdatasync sqlite-delete sqlite-wal postgresql xfs-append-fsync || continue
 	case $kind in
 	fast) null nullb0 1024 20000 0 ;;
 	cached) null nullb0 1024 100000 64 ;;
@@ -262,8 +336,17 @@ for kind in fast cached; do
 	done
 	mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 /dev/bcache0 || fail "mkfs.ext4"
 	mount /dev/bcache0 /mnt || fail "mount"
+	postgresql_start
 	in_turn files "$kind"
+	postgresql_stop
 	umount /mnt || fail "umount"
+	if wanted xfs-append-fsync; then
+		programs
+		in_programs mkfs.xfs -qf /dev/bcache0 || fail "mkfs.xfs"
+		mount /dev/bcache0 /mnt || fail "mount"
+		in_turn appends "$kind" xfs-append-fsync
+		umount /mnt || fail "umount"
+	fi
 	stop_set
 	no_null nullb0
 	no_null nullb1
