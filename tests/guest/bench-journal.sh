@@ -168,9 +168,9 @@ programs()
 	mkdir -p /run/layer /run/programs
 	mountpoint -q /run/programs && return
 	mount -o ro "$layer" /run/layer &&
-		mount -t overlay none -o lowerdir=/run/layer:/ /run/programs || fail "no programs"
-	mount --rbind /dev /run/programs/dev && mount -t proc none /run/programs/proc &&
-		mount -t tmpfs none /run/programs/run
+		mount -t overlay none -o lowerdir=/run/layer:/ /run/programs &&
+		mount --rbind /dev /run/programs/dev && mount -t proc none /run/programs/proc &&
+		mount -t tmpfs none /run/programs/run || fail "no programs"
 }
 
 # in_programs COMMAND...: run it there
