@@ -13,7 +13,7 @@
 #   make hostile         register N= hostile images on each kernel (1000): hours
 #   make debug-kernel    build a kernel with KASAN, lockdep and kmemleak for
 #                        tests/vm --kernel debug: an hour, 4 GB
-#   make bench           measure the modules against the stock drivers: an hour
+#   make bench           measure the modules against the stock drivers: hours
 #   make format          run clang-format on all files
 #   make vet SRC=...     print what to read before a kernel series is vetted, whose source
 #                        SRC is, and check the types of KVER
