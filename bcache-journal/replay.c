@@ -39,33 +39,35 @@
  */
 static const struct cache_set *faulty;
 
-/* Generations wrap: a generation is newer if it is ahead by less than this. */
-#define GEN_HALF 128
-
 /*
- * A bucket's generation is on disk before a pointer with that generation is
- * journalled. A pointer further ahead than gc allows would give the bucket a generation
- * that makes stale pointers valid.
+ * Pointers to a bucket are at most BUCKET_GC_GEN_MAX generations older than the bucket. gc
+ * sees to that for those in the btree (can_inc_bucket_gen() in alloc.c), of which last_gc
+ * is the oldest, stale or not. Those in the journal are not older: to reuse a bucket so
+ * often takes far more writes than the ring has entries. A pointer further ahead would
+ * give the bucket a generation that makes stale pointers valid; for one further behind,
+ * stock warns of its own count when it takes the next bucket.
  */
-static bool gens_ok(struct cache_set *c, const struct jset *j)
+static bool gens_ok(struct cache_set *c, const struct jset *j,
+		    const struct bkey *k)
 {
-	const struct bkey *k;
+	const struct bucket *buckets = c->cache->buckets, *b;
+	int ahead, apart;
 	unsigned int i;
 
-	jset_for_each_key(k, j) {
-		for (i = 0; i < key_ptrs(k); i++) {
-			u64 bucket = ptr_offset(k, i) >> c->bucket_bits;
-			u8 ahead;
-
-			if (ptr_dev(k, i) >= JSET_CACHES)
-				continue;
-			ahead = ptr_gen(k, i) - c->cache->buckets[bucket].gen;
-			if (ahead < GEN_HALF && ahead >= BUCKET_GC_GEN_MAX) {
-				bj_err(c,
-				       "journal entry %llu: generation %u of a pointer to bucket %llu is %u ahead of the bucket's: not replayed\n",
-				       j->seq, ptr_gen(k, i), bucket, ahead);
-				return false;
-			}
+	for (i = 0; i < key_ptrs(k); i++) {
+		if (ptr_dev(k, i) >= JSET_CACHES)
+			continue;
+		b = &buckets[ptr_offset(k, i) >> c->bucket_bits];
+		ahead = (s8)(ptr_gen(k, i) - b->gen); /* they wrap */
+		apart = -ahead;
+		if (ahead > 0)
+			apart = ahead + (u8)(b->gen - b->last_gc);
+		if (apart > (int)BUCKET_GC_GEN_MAX) {
+			bj_err(c,
+			       "journal entry %llu: a pointer to bucket %zu has generation %u, too far from the bucket's, %u to %u: not replayed\n",
+			       j->seq, (size_t)(b - buckets), ptr_gen(k, i),
+			       b->last_gc, b->gen);
+			return false;
 		}
 	}
 	return true;
@@ -80,13 +82,18 @@ static bool entry_ok(struct cache_set *c, const struct jset *j)
 	const struct jset_geom geom = cache_geom(c->cache);
 	struct jset_fault fault = {};
 	enum jset_verdict v = jset_check_body(j, &geom, j->csum, &fault);
+	const struct bkey *k;
 
-	if (v == JSET_OK)
-		return gens_ok(c, j);
+	if (v != JSET_OK) {
+		bj_err(c, "journal entry %llu: %s (%s): not replayed\n", j->seq,
+		       jset_verdict_text(v), fault_text(&fault).text);
+		return false;
+	}
 
-	bj_err(c, "journal entry %llu: %s (%s): not replayed\n", j->seq,
-	       jset_verdict_text(v), fault_text(&fault).text);
-	return false;
+	jset_for_each_key(k, j)
+		if (!gens_ok(c, j, k))
+			return false;
+	return true;
 }
 
 static void pin_push_front(struct journal *j, int holders)
@@ -116,7 +123,7 @@ static void hold_buckets(struct cache_set *c, const struct bkey *k, int n)
  * user. As with stock, a jset for which no pin is left is replayed without one; the
  * write path never lets that many jsets be open.
  *
- * Cannot fail: replay refuses a faulty list, of which no key is marked.
+ * Cannot fail: replay refuses a faulty list, and no key after a fault is marked.
  */
 __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 {
@@ -159,6 +166,11 @@ __hook void bj_journal_mark(struct cache_set *c, struct list_head *list)
 		if (faulty)
 			continue;
 		jset_for_each_key(k, &i->j) {
+			/* Each may be possible, but not with those marked. */
+			if (!gens_ok(c, &i->j, k)) {
+				faulty = c;
+				break;
+			}
 			hold_buckets(c, k, 1);
 			bch_initial_mark_key(c, 0, (struct bkey *)k);
 		}

@@ -41,6 +41,9 @@ case $BOOT in
 		last late gen
 		last late gens
 	done
+	for kind in old-gen apart wrapped; do
+		last late "$kind"
+	done
 	for n in 0 1 2; do
 		super refused njournal=$n
 	done

@@ -188,8 +188,8 @@ static void print_where(const struct entry *e)
 	       e->sectors, e->keys);
 }
 
-/* Let the pointer of a key be @ahead generations ahead; gc allows for 96. */
-static void set_gen(struct bkey *k, unsigned int ahead)
+/* Let the pointer of a key be @ahead generations ahead, or behind; gc allows for 96. */
+static void set_gen(struct bkey *k, int ahead)
 {
 	if (!key_ptrs(k))
 		errx(1, "the first key has no pointer");
@@ -197,10 +197,11 @@ static void set_gen(struct bkey *k, unsigned int ahead)
 }
 
 /*
- * Let the first key of an older entry that recovery needs be as far ahead as gc allows, and
- * that of entry @e, which is too far ahead, point to the same extent.
+ * Let the first key of entry @e point to the same extent as that of an older entry that
+ * recovery needs, and change both generations.
  */
-static void raise_older_gen(const struct entry *e, struct jset *j)
+static void set_gens(const struct entry *e, struct jset *j, int newer,
+		     int older_ahead)
 {
 	struct bkey *k = (struct bkey *)j->d;
 	u8 *buf = buffer(bucket_bytes());
@@ -217,9 +218,9 @@ static void raise_older_gen(const struct entry *e, struct jset *j)
 		if (!key_ptrs(o) || key_size(o) != key_size(k))
 			continue;
 		k->ptr[0] = o->ptr[0];
-		set_gen(k, 100);
+		set_gen(k, newer);
 		j->csum = csum_of(j);
-		set_gen(o, 90);
+		set_gen(o, older_ahead);
 		older->csum = csum_of(older);
 		put(entries[i].sector * SECTOR, buf,
 		    entries[i].sectors * SECTOR);
@@ -239,6 +240,8 @@ static bool field(const char *kind, struct jset *j)
 		k->high |= 0xfffff;
 	} else if (!strcmp(kind, "gen")) {
 		set_gen(k, 100);
+	} else if (!strcmp(kind, "old-gen")) {
+		set_gen(k, -100);
 	} else if (!strcmp(kind, "pointer")) {
 		if (!key_ptrs(k))
 			errx(1, "the first key has no pointer");
@@ -300,6 +303,7 @@ static struct entry with_key(struct entry e)
  * ahead     in the same place, write a sound jset whose seq skips one
  * gens      like gen; then the older one of two entries raises the generation with which
  *           that of the newer one is compared
+ * apart, wrapped  the generations of two entries, each of which would do, are so far apart
  * others    change a field and update the checksum: see field()
  */
 static int damage(struct entry e, const char *kind)
@@ -314,8 +318,9 @@ static int damage(struct entry e, const char *kind)
 	    e.bucket == (newest + 1) % sb->njournal)
 		placed = false;
 	if (!strcmp(kind, "inode") || !strcmp(kind, "gen") ||
-	    !strcmp(kind, "gens") || !strcmp(kind, "pointer") ||
-	    !strcmp(kind, "body")) {
+	    !strcmp(kind, "gens") || !strcmp(kind, "old-gen") ||
+	    !strcmp(kind, "apart") || !strcmp(kind, "wrapped") ||
+	    !strcmp(kind, "pointer") || !strcmp(kind, "body")) {
 		e = with_key(e);
 		bytes = e.sectors * SECTOR;
 	}
@@ -355,7 +360,11 @@ static int damage(struct entry e, const char *kind)
 		else if (!strcmp(kind, "entry"))
 			memset(buf, 0, bytes);
 		else if (!strcmp(kind, "gens"))
-			raise_older_gen(&e, j);
+			set_gens(&e, j, 100, 90);
+		else if (!strcmp(kind, "apart"))
+			set_gens(&e, j, 60, -60);
+		else if (!strcmp(kind, "wrapped"))
+			set_gens(&e, j, 90, -90);
 		else if (field(kind, j))
 			j->csum = csum_of(j);
 		else
