@@ -235,7 +235,8 @@ events()
 }
 
 # counters: how many blocks of 4 KiB were written to the set, the time in us, how much of it
-# the CPU was idle, its switches from task to task, and the events
+# the CPU was idle, its switches from task to task, the events, and the writes to the
+# backing device
 counters()
 {
 	local stat
@@ -244,6 +245,7 @@ counters()
 	printf "%s\n" $((stat[6] / 8)) "${EPOCHREALTIME/./}"
 	awk '$1 == "cpu" { print ($5 + $6) * 10000 } $1 == "ctxt" { print $2 }' /proc/stat
 	events bcache_btree_write bcache_journal_write bcache_journal_full
+	awk '{ print $5 }' /sys/block/nullb1/stat
 }
 
 # steady NAME OPTION...: how many writes the seconds of one run of fio have
@@ -255,10 +257,12 @@ steady()
 	wanted "$name" || return 0
 	sync
 	sleep 0.5 # of what is still being written
-	fio_on_bcache --ioengine=psync --sync=dsync --time_based --runtime=$((seconds + 3)) \
+	mapfile -t first < <(counters)
+	# with 16 writers, a second of counting takes longer
+	fio_on_bcache --ioengine=psync --sync=dsync --time_based --runtime=$((seconds + 7)) \
 		--thread --group_reporting "$@" &
 	pid=$!
-	sleep 1 # until fio has started
+	wait_for 3 blocks_written bcache0 $((first[0] + 100))
 	mapfile -t first < <(counters)
 	last=("${first[@]}")
 	for ((i = 0; i < seconds; i++)); do
@@ -267,6 +271,7 @@ steady()
 		each+=($(((now[0] - last[0]) * 1000000 / (now[1] - last[1]))))
 		last=("${now[@]}")
 	done
+	kill -0 $pid || fail "fio ended before the last second"
 	wait $pid || fail "fio failed"
 	echo "$name: ${each[*]}"
 	mapfile -t each < <(printf '%s\n' "${each[@]}" | sort -n)
@@ -279,7 +284,7 @@ steady()
 		"instructions=$(div $(((now[1] - now[2]) * 1000)) "${now[0]}")" \
 		"switches=$(div "${now[3]}" "${now[0]}")" \
 		"nodes=$(div $((now[4] * 1000)) "${now[0]}")" \
-		"jsets=${now[5]} waits=${now[6]}"
+		"jsets=${now[5]} waits=${now[6]} through=${now[7]}"
 }
 
 full_ring()
@@ -356,6 +361,7 @@ for event in btree_write journal_write journal_full; do
 	echo hist:keys=common_type >"/sys/kernel/tracing/events/bcache/bcache_$event/trigger" ||
 		fail "no trigger"
 done
-steady_ring small 65 16M --bucket 64k --block 4k
-# Of 1 GiB, 128 MiB: if more than 70 % of the cache is in use, the driver writes through.
-steady_ring default 1024 128M --block 4k
+steady_ring small 65 8M --bucket 64k --block 4k
+# Of 1 GiB, 64 MiB: if more than 70 % of the cache is in use, the driver writes through
+# ("through" counts that). Each bucket that has any data of these is in use.
+steady_ring default 1024 64M --block 4k
