@@ -7,7 +7,7 @@
 
 . /job/lib.sh
 
-pairs=3 writes=1000 rows='' seconds=10 # settings, from tests/bench:
+pairs=3 writes=1000 rows='' real='' seconds=10 # settings, from tests/bench:
 . /job/bench.conf
 
 # wanted NAME...: succeed if one of these rows is to be measured
@@ -245,7 +245,7 @@ counters()
 	printf "%s\n" $((stat[6] / 8)) "${EPOCHREALTIME/./}"
 	awk '$1 == "cpu" { print ($5 + $6) * 10000 } $1 == "ctxt" { print $2 }' /proc/stat
 	events bcache_btree_write bcache_journal_write bcache_journal_full
-	awk '{ print $5 }' /sys/block/nullb1/stat
+	awk '{ print $5 }' "/sys/block/${disks[1]##*/}/stat"
 }
 
 # steady NAME OPTION...: how many writes the seconds of one run of fio have
@@ -311,22 +311,26 @@ steady_ring()
 	no_null nullb1
 }
 
-layer=$(disk 1)
+layer=$(disk 1) kinds="fast cached"
+disks=(/dev/nullb0 /dev/nullb1)
+if [ "$real" ]; then
+	kinds=real disks=("$(disk 2)" "$(disk 3)")
+fi
 disk()
 {
-	echo "/dev/nullb$(($1 - 1))"
+	echo "${disks[$1 - 1]}"
 }
 
 modprobe bcache || fail "no bcache"
 null_blk
-for kind in fast cached; do
+for kind in $kinds; do
 	wanted dsync plain dsync-32 plain-32 fdatasync sequential-64k stall append-fsync \
 		wal-fdatasync sqlite-delete sqlite-wal postgresql xfs-append-fsync || continue
 	case $kind in
 	fast) null nullb0 1024 20000 0 ;;
 	cached) null nullb0 1024 100000 64 ;;
 	esac
-	null nullb1 512 1000000 0
+	[ "$real" ] || null nullb1 512 1000000 0
 	make_set --writeback
 	no_bypass
 	echo 0 >/sys/block/bcache0/bcache/writeback_running
@@ -353,9 +357,10 @@ for kind in fast cached; do
 		umount /mnt || fail "umount"
 	fi
 	stop_set
-	no_null nullb0
-	no_null nullb1
+	[ "$real" ] || no_null nullb0
+	[ "$real" ] || no_null nullb1
 done
+[ ! "$real" ] || exit 0
 
 for event in btree_write journal_write journal_full; do
 	echo hist:keys=common_type >"/sys/kernel/tracing/events/bcache/bcache_$event/trigger" ||
