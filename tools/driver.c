@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,46 @@ void driver_open_types(struct driver *t)
 		die("%s is not the base of its BTF: %s", t->base_path, wrong);
 }
 
+/*
+ * The names of kernels that follow kernel.org's stable series of their number, without
+ * that number. Other vendors backport whole drivers, so their numbers say little.
+ */
+static const char *const stable_forms[] = {
+	/* kernel.org, and tests/qemu/debug.config */
+	"(\\.[0-9]+)?(-rc[0-9]+)?(-debug)?",
+	/* Debian 13 and later: .118+deb13-amd64, and rebuilt: .74+deb13+1-amd64 */
+	"(\\.[0-9]+)?(-rc[0-9]+)?(\\+(bpo|deb[0-9]+)([.+][0-9]+)*)?(-cloud|-rt)?-amd64",
+	/* Debian 12 and earlier, where the third number is always 0: .0-57-amd64 */
+	"\\.0-[0-9]+(\\.deb[0-9]+\\.[0-9]+)?(-cloud|-rt)?-amd64",
+	/* Arch: .5-arch1-1 */
+	"\\.[0-9]+-arch[0-9]+-[0-9]+",
+	/* Fedora: .5-200.fc41.x86_64 */
+	"\\.[1-9][0-9]*-[0-9]+\\.fc[0-9]+\\.x86_64",
+	/* openSUSE: .5-1-default; SLES has a 0 first, or a longer number after it */
+	"\\.[1-9][0-9]*-[1-9]-default",
+};
+
+/* Returns "6.12", or the whole release as a series of its own. */
+static const char *series_of(const char *release)
+{
+	for (size_t i = 0; i < sizeof(stable_forms) / sizeof(stable_forms[0]);
+	     i++) {
+		regmatch_t match[2];
+		bool fits;
+		regex_t re;
+
+		if (regcomp(&re, text("^([0-9]+\\.[0-9]+)%s$", stable_forms[i]),
+			    REG_EXTENDED))
+			die("the regular expression '%s' is not valid",
+			    stable_forms[i]);
+		fits = !regexec(&re, release, 2, match, 0);
+		regfree(&re);
+		if (fits)
+			return text("%.*s", (int)match[1].rm_eo, release);
+	}
+	return release;
+}
+
 static int series_cmp(const char *a, const char *b)
 {
 	unsigned int am = 0, an = 0, bm = 0, bn = 0;
@@ -162,12 +203,11 @@ static bool is_preempt_rt(struct driver *t)
 const char *driver_series(struct driver *t, const struct want *want,
 			  bool allow_unvetted)
 {
-	unsigned int major = 0, minor = 0;
 	const char *best = NULL;
 	char *series, *list = "";
 
-	sscanf(t->kver, "%u.%u", &major, &minor);
-	series = text("%u.%u%s", major, minor, is_preempt_rt(t) ? "-rt" : "");
+	series =
+		text("%s%s", series_of(t->kver), is_preempt_rt(t) ? "-rt" : "");
 	if (series_in(want->vetted, series))
 		return series;
 	for (char **v = want->vetted; v && *v; v++) {

@@ -38,7 +38,8 @@ void driver_open_types(struct driver *t);
  * @want: lists the vetted series
  * @allow_unvetted: for a kernel that is not vetted, take the newest series before it
  *
- * A kernel with PREEMPT_RT counts as a separate series, since its locks sleep.
+ * A kernel with PREEMPT_RT counts as a separate series, since its locks sleep. So does
+ * each kernel that does not follow the stable series of its number.
  */
 const char *driver_series(struct driver *t, const struct want *want,
 			  bool allow_unvetted);

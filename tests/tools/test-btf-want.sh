@@ -16,7 +16,7 @@ tools=$here/../../tools
 KVER=${KVER:-$(uname -r)}
 TARGET=${TARGET:-$(find "/lib/modules/$KVER/kernel/drivers/md/bcache" -name 'bcache.ko*' 2>/dev/null | head -n 1)}
 KDIR=${KDIR:-/lib/modules/$KVER/build}
-series=$(expr "$KVER" : '\([0-9]*\.[0-9]*\)')
+number=$(expr "$KVER" : '\([0-9]*\.[0-9]*\)')
 failed=0
 
 if [ ! -r "$TARGET" ]; then
@@ -105,6 +105,11 @@ compile() {
 # shellcheck disable=SC2153
 base=$BASE
 flags=
+
+# $number, unless KVER is a kernel that follows no stable series
+want none </dev/null
+run
+series=$(sed -n 's/.*kernel series \([^ ]*\) is not vetted.*/\1/p' "$tmp/err")
 
 # ---- missing and changed types ----
 
@@ -242,18 +247,43 @@ stock=$TARGET TARGET=$tmp/other/bcache.ko
 mkdir "$tmp/other"
 built_for "$right" preempt_rt
 refuse "a kernel with PREEMPT_RT" "kernel series $series-rt is not vetted for bcache .*"
-KVER=$series.999-rt-none
+KVER=$number.999-rt-amd64
 built_for "$KVER" preempt_rt
-refuse "one that says so in its release, too" "kernel series $series-rt is not vetted for bcache .*"
+refuse "one that says so in its release, too" "kernel series $number-rt is not vetted for bcache .*"
 for base in "$base" "$KDIR/vmlinux" "/boot/vmlinuz-$right"; do
 	[ ! -r "$base" ] || break
 done
+
+want "6.1 6.12 7.3 $number" <<EOF
+const NUMBER? 601 on 6.1
+const NUMBER? 612 on 6.12
+const NUMBER? 703 on 7.3
+EOF
+for KVER in "$number.999-rt-amd64" 6.12.5 6.12 7.3-rc4 6.12.118-debug \
+	6.12.118+deb13-amd64 6.12.118+deb13-cloud-amd64 6.12.43+deb12-amd64 6.12.9+bpo-amd64 \
+	6.12.25-amd64 6.1.0-57-amd64 6.1.0-57-cloud-amd64 6.1.0-57-rt-amd64 \
+	6.12.74+deb13+1-amd64 6.12.90+deb13.1-amd64 6.12.74+deb12+1-rt-amd64 \
+	6.1.0-0.deb11.28-amd64 6.12.5-arch1-1 6.12.5-1-default 6.12.5-200.fc41.x86_64; do
+	built_for "$KVER" preempt
+	run
+	result $? "$KVER is of a stable series, and not PREEMPT_RT"
+	sed 's/^/# /' "$tmp/err"
+	rm -f "$tmp"/out/*
+done
+for KVER in 6.12.0-55.el10.x86_64 6.12.0-55.9.1.el10_0.x86_64 6.12.0-45-generic \
+	6.1.0-1014-oem 6.12.8-4-pve 6.12.0-160000.5-default 6.12.0-1-default \
+	6.12.21-150400.24.100-default 6.12.18-22-default 6.12.0-100.28.2.el10uek.x86_64 \
+	6.1.102-108.177.amzn2023.x86_64 6.12.5-1.el9.elrepo.x86_64 6.12.0-65.fc42.x86_64 \
+	6.12.5-1-liquorix-amd64 6.12.5-204.bazzite.fc41.x86_64 6.12.5+ 6.12.5-custom; do
+	built_for "$KVER" preempt
+	refuse "$KVER may have newer drivers" "kernel series $KVER is not vetted for bcache .*"
+done
+KVER=6.12.0-55.el10.x86_64 flags=--allow-unvetted
 built_for "$KVER" preempt
-run
-result $? "a kernel without PREEMPT_RT, despite the name of its release"
-sed 's/^/# /' "$tmp/err"
+run && grep -q '^#define NUMBER 612$' "$tmp/out/out.h"
+result $? "--allow-unvetted takes the constants of 6.12 for $KVER"
 rm -f "$tmp"/out/*
-KVER=$right TARGET=$stock
+flags='' KVER=$right TARGET=$stock
 
 base=$WRONG_BASE
 if [ -z "$base" ] && [ -r "${BASE:-$KDIR/vmlinux}" ] &&
