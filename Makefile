@@ -75,12 +75,18 @@ modules: .kernel $(MODULES:%=.%.done)
 		"$(m) is left out: $(if $(wildcard $(ko-$(m))),not asked for,kernel $(KVER) \
 		has no $(stock-$(m)).ko)"$(nl))
 
+# Succeed if the kernel lacks livepatch, not if its configuration can't be read.
+auto-conf = $(KDIR)/include/config/auto.conf
+lacks-livepatch = { grep -qs ^CONFIG_LIVEPATCH=y "$(auto-conf)"; [ $$? = 1 ]; }
+without-livepatch = built without CONFIG_LIVEPATCH, which the modules need
+
 # The target of the build. If it changes, even by an upgrade of the package with the
 # headers, everything is rebuilt.
 .kernel: FORCE
 	@no() { echo "outrigger: $$*" >&2; exit 1; }; \
 	[ -e "$(KDIR)/Makefile" ] || no "the headers of kernel $(KVER) are not" \
 		"in $(KDIR): install linux-headers-$(KVER), or name them with KDIR="; \
+	! $(lacks-livepatch) || no "kernel $(KVER) was $(without-livepatch)"; \
 	$(foreach m,$(or $(strip $(MODULES)),$(ALL)),[ "$(ko-$(m))" ] || \
 		no "kernel $(KVER) has no $(stock-$(m)).ko: install" \
 		"linux-image-$(KVER), or name the file with BCACHE_KO= or XE_KO=";) \
@@ -110,7 +116,7 @@ $(ALL:=/target.h): .kernel $(TOOLDIR)/btf-want
 	$(Q)$(call want,$(@D)) -o $@ $(filter %.want,$^)
 
 # A kernel that was built with clang needs modules that are, too.
-clang = $(if $(shell grep -s ^CONFIG_CC_IS_CLANG=y $(KDIR)/include/config/auto.conf),LLVM=1)
+clang = $(if $(shell grep -s ^CONFIG_CC_IS_CLANG=y $(auto-conf)),LLVM=1)
 
 kbuild: $(MODULES:=/target.h) FORCE
 	+$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) $(clang) \
@@ -147,10 +153,11 @@ clean:
 # Print the modules that fit the kernel, and on stderr why others don't. dkms.conf builds
 # only these. Without btf-want, print all of them.
 fitting:
-	@host=; [ ! -x $(TOOLDIR)/on-host ] || $(TOOLDIR)/on-host || \
+	@no=; [ ! -x $(TOOLDIR)/on-host ] || $(TOOLDIR)/on-host || \
 		! mountpoint -q /lib/modules || \
-		host="$(KVER): /lib/modules is mounted from the host of this container"; \
-	$(foreach m,$(MODULES),if why=$$host; [ ! "$$why" ] && { [ ! -x $(TOOLDIR)/btf-want ] || \
+		no="$(KVER): /lib/modules is mounted from the host of this container"; \
+	! $(lacks-livepatch) || no="$(KVER): the kernel was $(without-livepatch)"; \
+	$(foreach m,$(MODULES),if why=$$no; [ ! "$$why" ] && { [ ! -x $(TOOLDIR)/btf-want ] || \
 		why=$$($(call want,$(m)) $(m)/$(stock-$(m)).want 2>&1); }; then echo $(m); \
 		else echo "outrigger: $(m) is left out: $${why#btf-want: }" >&2; fi;)
 

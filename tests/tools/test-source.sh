@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The source as "make dkms-install" installs it, and a source without META.
+# The source as "make dkms-install" installs it, one without META, and a kernel without
+# livepatch.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 tmp=$(mktemp -d) || exit 1
@@ -30,6 +31,27 @@ verdict $? "no file of an older version stays"
 cp -r "$top/packaging" "$dir"
 install_source "$dir" && [ -e "$dir/packaging/build" ] && [ -e "$dir/META" ]
 verdict $? "a source tree that is in that place already stays as it is"
+
+# Without btf-want, all modules fit that have a driver.
+mkdir -p "$tmp/kdir/include/config"
+touch "$tmp/kdir/Makefile" "$tmp/bcache.ko"
+on_kernel() {	# LIVEPATCH TARGET: the option's line in the kernel's configuration
+	echo "$1" >"$tmp/kdir/include/config/auto.conf"
+	make -s -C "$dir" "$2" TOOLDIR=/nonexistent KVER=9.9.9 KDIR="$tmp/kdir" \
+		BCACHE_KO="$tmp/bcache.ko" XE_KO= VMLINUX_BTF="$tmp/bcache.ko" \
+		>"$tmp/fit" 2>"$tmp/out"
+}
+on_kernel CONFIG_LIVEPATCH=y fitting && [ "$(cat "$tmp/fit")" = bcache-journal ] &&
+	[ ! -s "$tmp/out" ]
+verdict $? "a kernel with livepatch: bcache-journal fits"
+why="built without CONFIG_LIVEPATCH, which the modules need"
+on_kernel CONFIG_LIVEPATCH_WO_FTRACE=y fitting && [ ! -s "$tmp/fit" ] &&
+	echo "outrigger: bcache-journal is left out: 9.9.9: the kernel was $why" |
+	diff - "$tmp/out"
+verdict $? "a kernel without: left out, in one line that says why"
+! on_kernel CONFIG_LIVEPATCH_WO_FTRACE=y .kernel &&
+	grep -qx "outrigger: kernel 9.9.9 was $why" "$tmp/out"
+verdict $? "a kernel without: make fails, and says why"
 
 tree=$tmp/tree
 mkdir -p "$tree"
