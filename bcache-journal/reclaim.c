@@ -16,10 +16,45 @@
  * is kept in reserve, so that replay after a crash has a bucket to write to.
  */
 
+#include <linux/moduleparam.h>
 #include <linux/workqueue.h>
 
 #include "journal.h"
 #include "trace.h"
+
+/* So many nodes may still be written once the ring is tight: room.c relies on it. */
+#define EARLY_NODES_MAX 32
+
+static int bj_percent_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, 100);
+}
+
+static const struct kernel_param_ops percent_ops = {
+	.set = bj_percent_set,
+	.get = param_get_uint,
+};
+
+static unsigned int early_percent = 25;
+module_param_cb(early_percent, &percent_ops, &early_percent, 0644);
+MODULE_PARM_DESC(
+	early_percent,
+	"percent of a bucket left when nodes begin to be written early (25); 0: never");
+
+static int bj_nodes_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, EARLY_NODES_MAX);
+}
+
+static const struct kernel_param_ops nodes_ops = {
+	.set = bj_nodes_set,
+	.get = param_get_uint,
+};
+
+static unsigned int early_nodes = EARLY_NODES_MAX;
+module_param_cb(early_nodes, &nodes_ops, &early_nodes, 0644);
+MODULE_PARM_DESC(early_nodes,
+		 "nodes that are written early after an entry, 1 to 32 (32)");
 
 /**
  * bj_journal_space_reserve - keep a bucket in reserve from now on
@@ -190,15 +225,17 @@ static size_t early_pins(const struct journal *j)
 /* Number of blocks before the ring is tight during which nodes are written early. */
 static unsigned int early_blocks(const struct cache_set *c)
 {
-	return min_t(size_t, bucket_blocks(c) / 4, early_pins(&c->journal));
+	size_t part = (size_t)bucket_blocks(c) * READ_ONCE(early_percent);
+
+	return min_t(size_t, DIV_ROUND_UP(part, 100), early_pins(&c->journal));
 }
 
 /**
  * journal_nodes_are_due - should nodes be written before the journal is full?
  * @c: the cache set
  *
- * While less than a quarter of a bucket is left before the ring is tight. In large
- * buckets only after every fourth jset: to find the nodes, all that are in memory may have
+ * While less than early_percent of a bucket is left before the ring is tight. If that is
+ * long, only after every fourth jset: to find the nodes, all that are in memory may have
  * to be looked at. Not with a single bucket in use, since the nodes that hold its pins may
  * still be getting keys, and not if free buckets only wait to be discarded. Called with
  * journal.lock held.
@@ -286,10 +323,11 @@ static void bj_node_write(struct btree *b)
 }
 
 /*
- * Write up to BTREE_FLUSH_NR nodes that hold the oldest pin; or, if @early, any pin of the
- * oldest bucket, but nothing if bucket_lock is not free. Returns how many it has written.
+ * Write up to @most nodes that hold the oldest pin; or, if @early, any pin of the oldest
+ * bucket, but nothing if bucket_lock is not free. Returns how many it has written.
  */
-static unsigned int bj_write_nodes(struct cache_set *c, bool early)
+static unsigned int bj_write_nodes(struct cache_set *c, bool early,
+				   unsigned int most)
 {
 	struct btree *b, *nodes[BTREE_FLUSH_NR];
 	struct journal *j = &c->journal;
@@ -321,7 +359,7 @@ static unsigned int bj_write_nodes(struct cache_set *c, bool early)
 	atomic_long_inc(&c->flush_write);
 	list_for_each_entry_reverse(b, &c->btree_cache, list) {
 		/* Stop when no more nodes can hold a pin, as far as is known. */
-		if (nr == BTREE_FLUSH_NR || nr == held)
+		if (nr == most || nr == held)
 			break;
 		if (!early && (READ_ONCE(j->pin.front) != pins.front ||
 			       !atomic_read(&j->pin.data[pins.front])))
@@ -330,7 +368,7 @@ static unsigned int bj_write_nodes(struct cache_set *c, bool early)
 			nodes[nr++] = b;
 	}
 	b = READ_ONCE(c->root);
-	if (nr < BTREE_FLUSH_NR && !IS_ERR_OR_NULL(b) && bj_node_mark(b, &pins))
+	if (nr < most && !IS_ERR_OR_NULL(b) && bj_node_mark(b, &pins))
 		nodes[nr++] = b;
 	mutex_unlock(&c->bucket_lock);
 
@@ -356,7 +394,7 @@ out:
  */
 __hook void bj_btree_flush_write(struct cache_set *c)
 {
-	bj_write_nodes(c, false);
+	bj_write_nodes(c, false, BTREE_FLUSH_NR);
 }
 
 /**
@@ -365,14 +403,17 @@ __hook void bj_btree_flush_write(struct cache_set *c)
  *
  * To be called by the worker of journal.io if journal_nodes_are_due(). Like
  * bj_btree_flush_write(), but for all pins of the bucket: nodes with keys of different
- * jsets need not wait for each other. Goes on for a while, unless the worker is needed for
- * the next jset. (If the closure is not queued, the bit is one of a pointer: 0.)
+ * jsets need not wait for each other. Writes up to early_nodes, unless the worker is needed
+ * for the next jset. (If the closure is not queued, the bit is one of a pointer: 0.)
  */
 void journal_write_nodes(struct cache_set *c)
 {
-	unsigned int i;
+	unsigned int left, nr;
 
-	for (i = 0; i < 4 && !work_pending(&c->journal.io.work); i++)
-		if (bj_write_nodes(c, true) < BTREE_FLUSH_NR)
+	for (left = READ_ONCE(early_nodes);
+	     left && !work_pending(&c->journal.io.work); left -= nr) {
+		nr = min_t(unsigned int, left, BTREE_FLUSH_NR);
+		if (bj_write_nodes(c, true, nr) < nr)
 			break;
+	}
 }
