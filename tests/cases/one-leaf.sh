@@ -58,10 +58,21 @@ several()
 	grep -cE 'bj_flush: .* ([2-9]|[0-9]{2,}) nodes' /sys/kernel/tracing/trace
 }
 
+# buckets_used: print the buckets in which writing has continued
+buckets_used()
+{
+	grep -oE 'bj_bucket: .* bucket [0-9]+' /sys/kernel/tracing/trace | sed 's/.* //' | sort -u
+}
+
+all_recorded()
+{
+	(($(recorded bj_full) >= stalls))
+}
+
 # The stock driver never writes the root to free a journal entry, and here the root has all
 # keys. It is written 30 s after its first new key; until then the ring stays full.
 modprobe bcache || fail "no bcache"
-[ "$SIDE" = stock ] || { attach && record bj_flush; }
+[ "$SIDE" = stock ] || { attach && record bj_bucket && record bj_flush && record bj_full; }
 echo hist:keys=common_type >/sys/kernel/tracing/events/bcache/bcache_btree_write/trigger ||
 	fail "no trigger"
 small_set 131200 --bucket 64k --block 4k
@@ -88,7 +99,10 @@ else
 	((stalls * 500 < n)) || fail "the ring is full too often"
 	(($(nodes_written) * 8 < n)) || fail "nodes are written too often"
 	! has_events || {
-		say "$(recorded bj_flush) events bj_flush, $(several) with several nodes"
+		say "events: bj_bucket for $(buckets_used | paste -sd ' '), bj_flush $(recorded bj_flush)," \
+			"$(several) with several nodes"
+		[ "$(buckets_used | wc -l)" = "$(figure buckets)" ] ||
+			fail "not every bucket has an event bj_bucket"
 		(($(several) > 0)) || fail "no event bj_flush with several nodes"
 	}
 	refused early_percent -1 101 x ''
@@ -112,5 +126,6 @@ wait "$writer"
 	stalls=$(($(figure stalls) - stalls))
 	say "early_percent=0: $n writes, $stalls stalls"
 	((stalls * 500 > n)) || fail "early_percent=0, but writers hardly wait"
+	! has_events || wait_for 5 all_recorded || fail "bj_full $(recorded bj_full), $stalls stalls"
 }
 stop_set
