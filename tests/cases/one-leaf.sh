@@ -6,7 +6,7 @@
 # timeout: 300
 # kernels: all
 # sides: stock ours
-# short: none
+# short: trixie
 # short-sides: ours
 # udev: no
 
