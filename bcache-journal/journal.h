@@ -23,6 +23,7 @@
  *   explain.c  says it in words
  *   accept.c   remembers which set may lose entries
  *   replay.c   marks the keys for gc and inserts them again
+ *   threads.c  keeps threads from using the registering task's stack once it has returned
  *   progress.c shows how far recovery is
  *
  * view.c exposes each set through sysfs.c and debugfs.c, which access the set through
@@ -330,6 +331,10 @@ int bj_journal_read(struct cache_set *c, struct list_head *list);
 /* replay.c */
 void bj_journal_mark(struct cache_set *c, struct list_head *list);
 int bj_journal_replay(struct cache_set *c, struct list_head *list);
+
+/* threads.c */
+int bj_btree_check_thread(void *arg);
+int bj_dirty_init_thread(void *arg);
 
 /* set.c */
 void sets_show(bool show);

@@ -35,6 +35,8 @@ struct klp_func outrigger_hooks[] = {
 	OUTRIGGER_HOOK(journal_write_unlock, bj_journal_write_unlock),
 	OUTRIGGER_HOOK(journal_write_unlocked, bj_journal_write_unlocked),
 	OUTRIGGER_HOOK(journal_write_work, bj_journal_write_work),
+	OUTRIGGER_HOOK(bch_btree_check_thread, bj_btree_check_thread),
+	OUTRIGGER_HOOK(bch_dirty_init_thread, bj_dirty_init_thread),
 #ifdef HAVE_HOOK_JOURNAL_TRY_WRITE
 	OUTRIGGER_HOOK(journal_try_write, bj_journal_try_write),
 #endif
