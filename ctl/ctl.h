@@ -34,6 +34,8 @@ const char *colour_end(void);
 bool colours(void);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *printable(char *text);
+size_t terminal_width(void);
+void print_folded(const char *text, size_t used, size_t indent);
 const char *duration(char *buf, size_t size, long long seconds);
 
 #define TABLE_COLUMNS 8

@@ -27,35 +27,32 @@ static const char *transition_name(const struct module *m)
 
 static void print_finding(const char *name, const struct finding *f)
 {
-	printf("%s%s%s: %s\n", level_colour(f->level), name, colour_end(),
-	       f->what);
-	if (*f->todo)
-		printf("    %s\n", f->todo);
+	printf("%s%s%s:", level_colour(f->level), name, colour_end());
+	print_folded(f->what, strlen(name) + 1, 2);
+	if (*f->todo) {
+		printf("   ");
+		print_folded(f->todo, 3, 4);
+	}
 }
 
 static void print_table(const struct view *v, size_t n)
 {
-	struct table t = { .columns = 7 };
-	char target[40], since[48], ago[24], stamp[24];
+	struct table t = { .columns = 6 };
+	char target[40], age[24] = "";
 	size_t i, j;
 
-	table_row(&t, OK, "MODULE", "STATE", "TRANSITION", "DRIVER", "SINCE",
-		  "VERSION", "HEALTH");
+	/* no transition: a finding explains it. This fits into 80 columns. */
+	table_row(&t, OK, "MODULE", "STATE", "FOR", "DRIVER", "VERSION",
+		  "HEALTH");
 	for (i = 0; i < n; i++) {
 		const struct module *m = &v[i].m;
-		time_t at = m->since;
 
 		snprintf(target, sizeof(target), "%s%s", m->kind->target,
 			 m->target_loaded ? "" : ", not loaded");
-		strcpy(since, "-");
-		if (m->since) {
-			strftime(stamp, sizeof(stamp), "%F %T", localtime(&at));
-			snprintf(since, sizeof(since), "%s (%s)", stamp,
-				 duration(ago, sizeof(ago), time(NULL) - at));
-		}
+		if (m->since)
+			duration(age, sizeof(age), time(NULL) - m->since);
 		table_row(&t, v[i].h.level, m->kind->module, m->state,
-			  m->transition ? transition_name(m) : "-", target,
-			  since,
+			  m->since ? age : "-", target,
 			  or_dash(m->loaded ? m->version : m->file.version),
 			  m->loaded || v[i].h.level ? level_name(v[i].h.level) :
 						      "-");

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -49,6 +50,44 @@ void say(const char *fmt, ...)
 	va_end(ap);
 	putchar('\n');
 	fflush(stdout);
+}
+
+/* Returns 0 if stdout is not a terminal. A serial console does not know its width. */
+size_t terminal_width(void)
+{
+	struct winsize w;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
+		return 0;
+	return w.ws_col ? w.ws_col : 80;
+}
+
+/**
+ * print_folded - print the rest of a line, and fold it at the width of a terminal
+ * @text: the words; a space goes before each
+ * @used: number of columns that the line has so far
+ * @indent: columns to indent the lines that follow
+ *
+ * Does not fold a command in quotes, so that it can be copied.
+ */
+void print_folded(const char *text, size_t used, size_t indent)
+{
+	size_t width = terminal_width(), n;
+	bool quoted = false;
+
+	for (;; text += n + 1) {
+		for (n = 0; text[n] && (quoted || text[n] != ' '); n++)
+			quoted ^= text[n] == '"';
+		if (width && used + 1 + n > width && used >= indent) {
+			used = indent - 1;
+			printf("\n%*s", (int)used, "");
+		}
+		printf(" %.*s", (int)n, text);
+		used += 1 + n;
+		if (!text[n])
+			break;
+	}
+	putchar('\n');
 }
 
 /* A task can choose its name, so it could contain escape sequences for a terminal. */

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,11 +30,10 @@ static void end(int sig)
 
 static size_t units_per_line(void)
 {
-	struct winsize w;
-	size_t columns = 80;
+	size_t columns = terminal_width();
 
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col)
-		columns = w.ws_col;
+	if (!columns)
+		columns = 80;
 	return columns < FIGURE_WIDTH + 2 * UNIT_WIDTH ?
 		       1 :
 		       (columns - FIGURE_WIDTH) / UNIT_WIDTH;

@@ -35,7 +35,7 @@ queue a
 write a 0x100000000 2
 END
 ctl 0 status
-says '^xe_pagefault +attached +- +xe +.* ok$'
+says '^xe_pagefault +attached +[0-9]+ (s|min) +xe +[0-9.]+ +ok$'
 ctl 0 status --json xe-pagefault
 says '"gt":"0"'
 says '"refused":1'

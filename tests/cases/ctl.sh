@@ -65,7 +65,7 @@ says 'is attached to bcache'
 state_is attached || fail "not attached"
 fio_verify --size=4M
 ctl 0 status bcache_journal
-says '^bcache_journal +attached +- +bcache +20[0-9-]+ [0-9:]+ .* ok$'
+says '^bcache_journal +attached +[0-9]+ (s|min) +bcache +[0-9.]+ +ok$'
 ctl 0 status --json
 for word in '"state":"attached"' '"reload_due":false' '"transition":"none"' \
 	"\"set\":\"$(basename "$(set_dir)")\"" '"health":"ok"'; do

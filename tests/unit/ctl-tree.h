@@ -6,6 +6,7 @@
 #ifndef OUTRIGGER_CTL_TREE_H
 #define OUTRIGGER_CTL_TREE_H
 
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@
 
 static char tree[64];
 static char out[65536]; /* output of outriggerctl, stdout and stderr */
+static unsigned short columns; /* of the terminal that it goes to; 0: to a file */
 
 __attribute__((format(printf, 1, 2))) static void shell(const char *fmt, ...)
 {
@@ -167,8 +169,11 @@ static int ctl(const char *arg, ...)
 {
 	char *argv[16] = { (char *)"outriggerctl", NULL };
 	int argc = 1, status, keep_out, keep_err;
+	const struct winsize size = { .ws_row = 25, .ws_col = columns };
+	const struct termios raw = { 0 };
 	FILE *f = tmpfile();
-	size_t n;
+	int to = fileno(f), from = to;
+	ssize_t n, have = 0;
 	va_list ap;
 
 	va_start(ap, arg);
@@ -177,20 +182,28 @@ static int ctl(const char *arg, ...)
 	va_end(ap);
 	argv[argc] = NULL;
 
+	if (columns)
+		assert_int_equal(openpty(&from, &to, NULL, &raw, &size), 0);
 	fflush(stdout);
 	keep_out = dup(1);
 	keep_err = dup(2);
-	dup2(fileno(f), 1);
-	dup2(fileno(f), 2);
+	dup2(to, 1);
+	dup2(to, 2);
 	status = outriggerctl(argc, argv);
 	fflush(stdout);
 	dup2(keep_out, 1);
 	dup2(keep_err, 2);
 	close(keep_out);
 	close(keep_err);
-	rewind(f);
-	n = fread(out, 1, sizeof(out) - 1, f);
-	out[n] = '\0';
+	if (columns)
+		close(to);
+	else
+		rewind(f);
+	while ((n = read(from, out + have, sizeof(out) - 1 - have)) > 0)
+		have += n;
+	out[have] = '\0';
+	if (columns)
+		close(from);
 	fclose(f);
 	return status;
 }
@@ -207,6 +220,20 @@ static void says_not(const char *words)
 		fail_msg("it says '%s':\n%s", words, out);
 }
 
+/* No line may be wider than the terminal. */
+static void fits(void)
+{
+	const char *line;
+	size_t n;
+
+	for (line = out; *line; line += n + !!line[n]) {
+		n = strcspn(line, "\n");
+		if (n > columns)
+			fail_msg("wider than %u: '%.*s'", columns, (int)n,
+				 line);
+	}
+}
+
 static int tree_make(void **state)
 {
 	(void)state;
@@ -215,6 +242,8 @@ static int tree_make(void **state)
 		return -1;
 	setenv("OUTRIGGER_ROOT", tree, 1);
 	put("/proc/sys/kernel/osrelease", RELEASE);
+	setenv("NO_COLOR", "1", 1);
+	columns = 0;
 	health_gap_ms = 1;
 	return 0;
 }
