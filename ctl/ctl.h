@@ -226,11 +226,15 @@ struct services {
 
 void services_under_way(struct services *s, const char *unit, FILE *out);
 
+#define STAGES 5
+
+extern const char *const stages[STAGES]; /* of the time that a fault takes */
+
 /* What the faults of an address space have come to. */
 struct account {
 	char unit[NAME_MAX_LEN]; /* device-gtN */
 	unsigned int asid;
-	long long faults, refused;
+	long long faults, refused, ms[STAGES];
 	char process[64];
 };
 

@@ -92,22 +92,27 @@ void services_under_way(struct services *s, const char *unit, FILE *out)
 	each_file(unit, list_services, &l);
 }
 
+/* In the order of xpf_stages[] in the module. */
+const char *const stages[STAGES] = { "queue", "VM lock", "memory",
+				     "page tables", "reply" };
+
 static void list_accounts(const char *unit, char *text, void *data)
 {
 	struct accounts *all = data;
 	struct account a = { 0 };
 	char *line, *save;
-	int stages;
+	int process;
 
 	snprintf(a.unit, sizeof(a.unit), "%s", unit);
 	if (!table(text, "\nbusiest address spaces", "ASID", &save))
 		return;
 	while (all->n < sizeof(all->list) / sizeof(all->list[0]) &&
 	       (line = strtok_r(NULL, "\n", &save)) &&
-	       sscanf(line, "%u %lld %lld %*u %*u %*u %*u %*u %n", &a.asid,
-		      &a.faults, &a.refused, &stages) == 3) {
-		printable(line + stages);
-		snprintf(a.process, sizeof(a.process), "%s", line + stages);
+	       sscanf(line, "%u %lld %lld %lld %lld %lld %lld %lld %n", &a.asid,
+		      &a.faults, &a.refused, &a.ms[0], &a.ms[1], &a.ms[2],
+		      &a.ms[3], &a.ms[4], &process) == 3 + STAGES) {
+		printable(line + process);
+		snprintf(a.process, sizeof(a.process), "%s", line + process);
 		all->list[all->n++] = a;
 	}
 }

@@ -124,13 +124,14 @@ static void print_set(const struct row *r, double seconds)
 
 	printf("%-36s", r->u->name);
 	if (has_figure(kind, r->u, "writes"))
-		printf(" %8.0f %8.0f %5.0f%% %9lld", r->busy,
+		printf(" %8.0f %7.0f %6lld %4.0f%% %8lld", r->busy,
 		       r->busy > 0 ? us / r->busy : 0,
+		       figure(kind, r->u, "write_p99_us"),
 		       stalled > 100 ? 100 : stalled,
 		       figure(kind, r->u, "oldest_age_ms") / 1000);
 	else
-		printf(" %8s %8s %6s %9s", "-", "-", "-", "-");
-	printf(" %4lld%%\n",
+		printf(" %8s %7s %6s %5s %8s", "-", "-", "-", "-", "-");
+	printf(" %3lld%%\n",
 	       buckets ? 100 - 100 * figure(kind, r->u, "buckets_free") /
 					 buckets :
 			 0);
@@ -150,7 +151,35 @@ static void print_gt(const struct row *r, double seconds)
 struct share {
 	const struct account *a;
 	double faults, refused;
+	double us; /* that a fault took on average */
+	const char *stage; /* where most of this time went */
 };
+
+/* Fails if a figure is less than before: another address space has this number now. */
+static bool share_of(struct share *s, const struct account *a,
+		     const struct account *was, double seconds)
+{
+	long long ms, all = 0, most = 0;
+	size_t i;
+
+	if (a->faults <= was->faults || a->refused < was->refused)
+		return false;
+	*s = (struct share){ .a = a, .stage = "-" };
+	for (i = 0; i < STAGES; i++) {
+		ms = a->ms[i] - was->ms[i];
+		if (ms < 0)
+			return false;
+		all += ms;
+		if (ms <= most)
+			continue;
+		most = ms;
+		s->stage = stages[i];
+	}
+	s->faults = (a->faults - was->faults) / seconds;
+	s->refused = (a->refused - was->refused) / seconds;
+	s->us = all * 1e3 / (a->faults - was->faults);
+	return true;
+}
 
 static int greater(const void *a, const void *b)
 {
@@ -177,18 +206,20 @@ static void print_processes(const char *unit, const struct sample *s,
 			if (before->accounts.list[j].asid == a->asid &&
 			    !strcmp(before->accounts.list[j].unit, a->unit))
 				was = &before->accounts.list[j];
-		/* fewer than before: another address space with this number */
-		if (!was || strcmp(a->unit, unit) || a->faults <= was->faults)
-			continue;
-		shares[n++] =
-			(struct share){ a, (a->faults - was->faults) / seconds,
-					(a->refused - was->refused) / seconds };
+		if (was && !strcmp(a->unit, unit) &&
+		    !strcmp(a->process, was->process) &&
+		    share_of(&shares[n], a, was, seconds))
+			n++;
 	}
 	qsort(shares, n, sizeof(shares[0]), greater);
+	if (n)
+		printf("  %-7s %-26s %8s %10s %10s  %s\n", "ASID", "PROCESS",
+		       "FAULTS/S", "MEAN US", "REFUSED", "MOSTLY IN");
 	for (i = 0; i < n && i < PROCESSES_SHOWN; i++)
-		printf("  ASID %-6u %-22.22s %8.0f %10s %10.0f\n",
+		printf("  %-7u %-26.26s %8.0f %10.0f %10.0f  %s\n",
 		       shares[i].a->asid, shares[i].a->process,
-		       shares[i].faults, "", shares[i].refused);
+		       shares[i].faults, shares[i].us, shares[i].refused,
+		       shares[i].stage);
 }
 
 static void print_rows(const struct kind *kind, const struct sample *s,
@@ -212,8 +243,9 @@ static void print_rows(const struct kind *kind, const struct sample *s,
 		printf("%-36s %8s %10s %10s %8s\n", "GT", "FAULTS/S",
 		       "COALESCED", "REFUSED", "OPEN");
 	else
-		printf("%-36s %8s %8s %6s %9s %5s\n", "CACHE SET", "WRITES/S",
-		       "MEAN US", "STALL", "OLDEST S", "RING");
+		printf("%-36s %8s %7s %6s %5s %8s %4s\n", "CACHE SET",
+		       "WRITES/S", "MEAN US", "P99 US", "STALL", "OLDEST S",
+		       "RING");
 	for (i = 0; i < s->u.n; i++)
 		if (kind == &kinds[XE_PAGEFAULT]) {
 			print_gt(&rows[i], seconds);

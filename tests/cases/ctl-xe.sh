@@ -45,12 +45,16 @@ says '^outrigger_xe_pagefault_refused_total\{.*gt="0"\} 1$'
 ctl 0 doctor xe-pagefault
 says '^ok +xe: the loaded driver is the file on disk'
 
-say "under a storm: watch, detach, attach"
+say "under a storm: watch, top, detach, attach"
 /job/xe-client storm --until /run/stop >/run/storm.out &
 pid=$!
 wait_for 60 counted faults 500 || fail "no storm"
 ctl 0 watch --count 2 xe-pagefault
 says '^  faults +[0-9]+ +[1-9][0-9.]*/s'
+ctl 0 top --count 2 xe-pagefault
+says '^0000:[0-9a-f:.]+-gt0 +[1-9][0-9]* '
+# faults per second, mean, refused, stage
+says '^  [0-9]+ +xe-client\[[0-9]+\]( +[1-9][0-9]*){2} +[0-9]+  (queue|VM lock|memory|page tables|reply)$'
 ctl 0 detach --timeout 240 xe-pagefault
 ctl 0 attach --timeout 240 xe-pagefault
 wait_for 60 served || fail "the module gets no faults"

@@ -82,6 +82,9 @@ until [ -e /run/stop ]; do
 done &
 ctl 0 watch --interval 5 --count 3 bcache_journal
 says '^  seq +[0-9]+ +[1-9][0-9.]*/s$'
+ctl 0 top --interval 5 --count 2 bcache_journal
+# writes per second, mean, p99, stall, age of the oldest entry, ring
+says "^$(basename "$(set_dir)")( +[1-9][0-9]*){3} +[0-9]+% +[0-9]+ +[0-9]+%\$"
 touch /run/stop
 wait $!
 ctl 0 doctor bcache_journal

@@ -461,12 +461,103 @@ static void top(void **state)
 			 DONE);
 	says("GT                                   FAULTS/S");
 	says_not("ASID");
-	says("CACHE SET                            WRITES/S  MEAN US  STALL  OLDEST S  RING\n");
-	says(SET "        0        0     0%        12   75%\n");
+	says("CACHE SET                            WRITES/S MEAN US P99 US STALL OLDEST S RING\n");
+	says(SET "        0       0     64    0%       12  75%\n");
 	gone("/sys/fs/bcache/" SET "/journal/writes");
 	assert_int_equal(ctl("top", "--count", "1", "bcache-journal", NULL),
 			 DONE);
-	says(SET "        -        -      -         -   75%\n");
+	says(SET "        -       -      -     -        -  75%\n");
+}
+
+#define OTHER_SET "f1234567-89ab-cdef-0123-456789abcdef"
+
+/* The figures of a set that grow, and p99. */
+static void written(const char *set, int writes, int total_us, int stalled_ms,
+		    int p99_us)
+{
+	char dir[128], path[160];
+
+	snprintf(dir, sizeof(dir), "/sys/fs/bcache/%s/journal", set);
+	snprintf(path, sizeof(path), "%s/writes", dir);
+	put(path, "%d", writes);
+	snprintf(path, sizeof(path), "%s/write_total_us", dir);
+	put(path, "%d", total_us);
+	snprintf(path, sizeof(path), "%s/stalled_ms", dir);
+	put(path, "%d", stalled_ms);
+	snprintf(path, sizeof(path), "%s/write_p99_us", dir);
+	put(path, "%d", p99_us);
+}
+
+/* Return what follows @name in the last line that begins with it. */
+static const char *row(const char *name)
+{
+	const char *p, *last = NULL;
+	char key[128];
+
+	snprintf(key, sizeof(key), "\n%s ", name);
+	for (p = out; (p = strstr(p, key)); p++)
+		last = p + strlen(key);
+	if (!last)
+		fail_msg("no line '%s' in:\n%s", name, out);
+	return last;
+}
+
+/* The interval of a second may take longer, but not twice as long. */
+#define assert_rate(rate, grown) assert_in_range(rate, (grown) / 2, grown)
+
+static void top_rates(void **state)
+{
+	unsigned int rate, mean, p99, stall, joined, refused, open;
+	pid_t pid;
+
+	attached("bcache_journal", "bcache");
+	attached("xe_pagefault", "xe");
+	figures("/sys/fs/bcache/" SET "/journal", &kinds[BCACHE_JOURNAL], "64");
+	figures("/sys/fs/bcache/" OTHER_SET "/journal", &kinds[BCACHE_JOURNAL],
+		"64");
+	figures(GT0, &kinds[XE_PAGEFAULT], "7");
+	written(SET, 1000, 900000, 5000, 2100);
+	written(OTHER_SET, 9000, 500000, 5000, 800);
+	pid = fork();
+	if (!pid) {
+		sleep_ms(500);
+		written(SET, 1100, 1400000, 5400, 2200);
+		/* a counter that has shrunk was reset */
+		written(OTHER_SET, 11000, 800000, 0, 900);
+		put(GT0 "/faults", "4007");
+		put(GT0 "/coalesced", "1007");
+		put(GT0 "/refused", "207");
+		put(GT0 "/queued", "3");
+		_exit(0);
+	}
+	columns = 80;
+	assert_int_equal(ctl("top", "--count", "2", "--interval", "1", NULL),
+			 DONE);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	fits();
+	assert_int_equal(sscanf(row(SET), "%u %u %u %u%%", &rate, &mean, &p99,
+				&stall),
+			 4);
+	assert_rate(rate, 100);
+	assert_int_equal(mean, 5000);
+	assert_int_equal(p99, 2200);
+	assert_rate(stall, 40);
+	assert_int_equal(sscanf(row(OTHER_SET), "%u %u %u %u%%", &rate, &mean,
+				&p99, &stall),
+			 4);
+	assert_rate(rate, 2000);
+	assert_int_equal(mean, 150);
+	assert_int_equal(p99, 900);
+	assert_int_equal(stall, 0);
+	/* the busiest first */
+	assert_true(row(OTHER_SET) < row(SET));
+	assert_int_equal(sscanf(row("0000:03:00.0-gt0"), "%u %u %u %u", &rate,
+				&joined, &refused, &open),
+			 4);
+	assert_rate(rate, 4000);
+	assert_rate(joined, 1000);
+	assert_rate(refused, 200);
+	assert_int_equal(open, 3);
 }
 
 /* The table of the busiest address spaces, in debugfs. */
@@ -482,6 +573,8 @@ static void accounts(const char *rows)
 
 static void top_processes(void **state)
 {
+	unsigned int rate, mean, refused;
+	char stage[16];
 	pid_t pid;
 
 	attached("xe_pagefault", "xe");
@@ -495,17 +588,31 @@ static void top_processes(void **state)
 		sleep_ms(500);
 		accounts(
 			"      11         100         0 1 2 3 4 5  idle[41]\n"
-			"      12         110         5 1 2 3 4 5  few[42]\n"
-			"      13        5100         0 1 2 3 4 5  many \033 [43]\n"
+			"      12         120        10 1 2 3 4 5  few[42]\n"
+			"      13        5100         0 201 52 3 704 5  many \033 [43]\n"
 			"      14          20         0 1 2 3 4 5  new[45]\n");
 		_exit(0);
 	}
 	assert_int_equal(ctl("top", "--count", "2", "--interval", "1", NULL),
 			 DONE);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	says("  ASID 13     many ? [43]");
-	says("  ASID 12     few[42]");
-	assert_true(strstr(out, "many") < strstr(out, "few"));
+	says("  ASID    PROCESS                    FAULTS/S    MEAN US    REFUSED  MOSTLY IN\n");
+	assert_int_equal(sscanf(row("  13      many ? [43]"),
+				"%u %u %u  %15[^\n]", &rate, &mean, &refused,
+				stage),
+			 4);
+	assert_rate(rate, 5000);
+	assert_int_equal(mean, 190);
+	assert_int_equal(refused, 0);
+	assert_string_equal(stage, "page tables");
+	assert_int_equal(sscanf(row("  12      few[42]"), "%u %u %u  %15[^\n]",
+				&rate, &mean, &refused, stage),
+			 4);
+	assert_rate(rate, 20);
+	assert_int_equal(mean, 0);
+	assert_rate(refused, 10);
+	assert_string_equal(stage, "-");
+	assert_true(row("  13      many ? [43]") < row("  12      few[42]"));
 	says_not("idle");
 	says_not("new");
 	says_not("none");
@@ -638,6 +745,8 @@ int main(void)
 						tree_remove),
 		cmocka_unit_test_setup_teardown(watch, tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(top, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(top_rates, tree_make,
+						tree_remove),
 		cmocka_unit_test_setup_teardown(top_processes, tree_make,
 						tree_remove),
 		cmocka_unit_test_setup_teardown(older_module, tree_make,
