@@ -6,6 +6,7 @@
  *   xe-client storm OPTION...    see xe-storm.c
  *   xe-client stuck DIR N        see xe-stuck.c
  *   xe-client contended HOW N    see xe-contended.c
+ *   xe-client race HOW N         see xe-race.c
  *   xe-client bench PORT ROW     see xe-bench.c
  *
  * Each line is answered by "ok ..." or "not ok ..."; the first failure ends the
@@ -687,6 +688,8 @@ int main(int argc, char **argv)
 		return stuck_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "contended"))
 		return contended_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "race"))
+		return race_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "bench"))
 		return bench_main(argc, argv);
 	ret = xe_open();

@@ -229,28 +229,53 @@ int xe_queue_free(struct xe_space *s)
 	return call(DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, &q);
 }
 
+/* Make the object at s->at and the queue. */
+static int make_queue(struct xe_space *s)
+{
+	uint32_t now = s->kind & DRM_XE_VM_CREATE_FLAG_FAULT_MODE ?
+			       DRM_XE_VM_BIND_FLAG_IMMEDIATE :
+			       0;
+	void *work;
+	int ret = xe_bo_new(XE_WORK_SIZE, XE_SYSTEM, &s->bo, &work);
+
+	if (ret)
+		return ret;
+	s->work = work;
+	ret = xe_bind(s, DRM_XE_VM_BIND_OP_MAP, now, s->bo, NULL, s->at,
+		      XE_WORK_SIZE);
+	return ret ? ret : xe_queue_new(s);
+}
+
 int xe_space_new(struct xe_space *s, uint32_t kind,
 		 const struct drm_xe_engine_class_instance *engine)
 {
 	struct drm_xe_vm_create v = { .flags = kind };
-	uint32_t now = kind & DRM_XE_VM_CREATE_FLAG_FAULT_MODE ?
-			       DRM_XE_VM_BIND_FLAG_IMMEDIATE :
-			       0;
-	void *work;
 	int ret;
 
-	*s = (struct xe_space){ .kind = kind, .engine = *engine };
+	*s = (struct xe_space){ .kind = kind,
+				.engine = *engine,
+				.at = XE_WORK };
 	ret = call(DRM_IOCTL_XE_VM_CREATE, &v);
 	if (ret)
 		return ret;
 	s->vm = v.vm_id;
-	ret = xe_bo_new(XE_WORK_SIZE, XE_SYSTEM, &s->bo, &work);
-	if (ret)
-		return ret;
-	s->work = work;
-	ret = xe_bind(s, DRM_XE_VM_BIND_OP_MAP, now, s->bo, NULL, XE_WORK,
-		      XE_WORK_SIZE);
-	return ret ? ret : xe_queue_new(s);
+	return make_queue(s);
+}
+
+/**
+ * xe_space_beside() - make another queue in an address space
+ * @s: set to the same address space, with the new queue
+ * @first: the address space, with its first queue
+ * @n: number of the queue, from 1
+ */
+int xe_space_beside(struct xe_space *s, const struct xe_space *first,
+		    unsigned int n)
+{
+	*s = *first;
+	s->seqno = 0;
+	s->ndw = 0;
+	s->at += (uint64_t)n * XE_WORK_SIZE;
+	return make_queue(s);
 }
 
 /* xe_vm_close() - close the address space, even if batches run in it */
@@ -342,21 +367,21 @@ static volatile uint64_t *fence_of(const struct xe_space *s)
 /**
  * xe_submit() - make the GPU run the batch
  * @s: the space
- * @batch: address of the batch, or 0 for XE_WORK
+ * @batch: address of the batch, or 0 for the one that the CPU has written
  */
 int xe_submit(struct xe_space *s, uint64_t batch)
 {
 	struct drm_xe_sync sync = {
 		.type = DRM_XE_SYNC_TYPE_USER_FENCE,
 		.flags = DRM_XE_SYNC_FLAG_SIGNAL,
-		.addr = XE_WORK + XE_FENCE,
+		.addr = s->at + XE_FENCE,
 		.timeline_value = ++s->seqno,
 	};
 	struct drm_xe_exec e = {
 		.exec_queue_id = s->queue,
 		.num_syncs = 1,
 		.syncs = (uintptr_t)&sync,
-		.address = batch ? batch : XE_WORK,
+		.address = batch ? batch : s->at,
 		.num_batch_buffer = 1,
 	};
 

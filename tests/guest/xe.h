@@ -25,16 +25,18 @@ enum xe_memory {
  * @vm: id of the address space
  * @queue: id of its queue
  * @engine: the engine on which the queue runs
- * @work: CPU mapping of the object at XE_WORK: batch, fence, results
+ * @at: address of the object for batch, fence and results
+ * @work: its CPU mapping
  * @seqno: fence value of the last batch
  * @ndw: length of the batch so far, in dwords
- * @bo: handle of the object at XE_WORK
+ * @bo: its handle
  */
 struct xe_space {
 	uint32_t kind;
 	uint32_t vm;
 	uint32_t queue;
 	struct drm_xe_engine_class_instance engine;
+	uint64_t at;
 	uint32_t *work;
 	uint64_t seqno;
 	unsigned int ndw;
@@ -55,6 +57,8 @@ struct xe_space {
 int xe_open(void);
 int xe_space_new(struct xe_space *s, uint32_t kind,
 		 const struct drm_xe_engine_class_instance *engine);
+int xe_space_beside(struct xe_space *s, const struct xe_space *first,
+		    unsigned int n);
 int xe_vm_close(struct xe_space *s);
 int xe_space_free(struct xe_space *s);
 int xe_queue_new(struct xe_space *s);
@@ -88,6 +92,9 @@ int stuck_main(int argc, char **argv);
 
 /* xe-contended.c */
 int contended_main(int argc, char **argv);
+
+/* xe-race.c */
+int race_main(int argc, char **argv);
 
 /* xe-bench.c */
 int bench_main(int argc, char **argv);

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# case: xe-race
+# about: jobs of 16 exec queues write to a userptr that the CPU takes away all the time
+# gpu: lnl media=off
+# timeout: 600
+# kernels: all
+# short: none
+
+. /job/lib.sh
+
+# measure HOW PAGES: print the figures of the present side, and keep the highest p99 of the
+# time from the submission of a job to its fence, in us, in worst[SIDE]
+declare -A worst=([stock]=0 [ours]=0)
+measure()
+{
+	local f u c=0 n p99
+
+	gpu mark
+	f=$(count faults) u=$(count unsuccessful)
+	[ "$(side)" = stock ] || c=$(ours coalesced)
+	/job/xe-client race "$1" 0 "$2" "$(rounds 3 30)" >/run/figures 2>&1 ||
+		fail "$(cat /run/figures)"
+	f=$(($(count faults) - f)) u=$(($(count unsuccessful) - u))
+	[ "$(side)" = stock ] || c=$(($(ours coalesced) - c))
+	say "$(side), a fault blocks $block, $1, $2 pages: $(cat /run/figures)"
+	say "    $f faults, $u refused, $c without a service; to the reply: $(gpu latency)"
+
+	read -r n _ _ _ _ _ p99 _ </run/figures
+	((n >= 16)) || fail "$n jobs"
+	((p99 <= worst[$(side)])) || worst[$(side)]=$p99
+	[ "$(side)" = stock ] && return
+	((u == 0)) || fail "$u faults refused"
+	[ $block = engine ] || ((c * 2 >= f)) || fail "$((f - c)) of $f faults had a service"
+}
+
+# all: a job that faults holds up the jobs behind it on its engine; or all fault at once
+all()
+{
+	local pages how
+
+	for block in engine none; do
+		gpu block what=$block
+		for pages in 1 16; do
+			for how in mprotect madvise; do
+				measure $how $pages
+			done
+		done
+	done
+}
+
+SIDE=stock be_gpu
+all
+attach
+all
+sed -n '/^of that/,/reply/p' /sys/kernel/debug/xe_pagefault/*-gt0
+
+# The longest waits are those for a CPU, so a busy host can make them several times as long.
+((worst[ours] <= 4 * worst[stock] + 200000)) ||
+	fail "p99 ${worst[ours]} us, with the stock driver ${worst[stock]} us"
