@@ -539,6 +539,7 @@ void xpf_count_latency(struct xpf_gt *gt, u64 ns);
 void xpf_count_replies(struct xpf_queue *q, u32 asid, enum xpf_verdict verdict,
 		       u32 n, u64 ns, u64 replying);
 void xpf_count_malformed(struct xpf_gt *gt);
+void xpf_count_retry(struct xpf_gt *gt);
 
 /* sysfs.c */
 extern struct kobj_type xpf_gt_ktype;

@@ -12,6 +12,7 @@
 #include <linux/list.h>
 #include <linux/moduleparam.h>
 #include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/time64.h>
 #include <linux/xarray.h>
@@ -27,6 +28,9 @@ MODULE_PARM_DESC(
 
 /* A larger one is not mapped for the next faults: it may take long. */
 #define MOST_TOGETHER SZ_2M
+
+/* How long a service tries again at once, while nobody waits for the lock of the VM. */
+#define AT_ONCE_NS (5 * NSEC_PER_MSEC)
 
 /**
  * xpf_vm_get - get the VM of an ASID
@@ -206,6 +210,23 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
 	return 0;
 }
 
+/*
+ * Should a service that has failed, because memory changes, be tried again at once? A thread
+ * that changes it all the time leaves moments that are too short to hit after a pause.
+ */
+static bool xpf_is_worth_another(struct xpf_queue *q, const struct xe_vm *vm,
+				 u64 end, bool crowded)
+{
+	if (xpf_fault_in(q, vm))
+		return true;
+	if (crowded || q->mark > end || !xpf_ct_is_up(q->gt))
+		return false;
+	q->again = true;
+	xpf_count_retry(q->gt);
+	cond_resched();
+	return true;
+}
+
 /**
  * xpf_service - try to serve a fault
  * @q: its queue
@@ -215,15 +236,17 @@ static int xpf_service_locked(struct xpf_queue *q, struct xe_vm *vm,
  * Called in a worker with the device awake and no lock held. Takes vm->lock for
  * writing, as stock does: bindings and page tables of the VM change under it.
  *
- * Return: 0 if the access may be retried; -EAGAIN if the service should be tried again,
- * so that others get vm->lock in between, or, with *why set to XPF_PARKED, if it did not
- * begin; or another errno if the fault is refused.
+ * Return: 0 if the access may be retried; -EAGAIN if the service should be tried again
+ * after a pause, so that others get vm->lock in between, or, with *why set to XPF_PARKED,
+ * if it did not begin; or another errno if the fault is refused.
  */
 int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict *why)
 {
+	u64 end = q->mark + AT_ONCE_NS;
 	struct xpf_gt *gt = q->gt;
 	struct xe_vm *vm;
+	bool crowded;
 	int err;
 
 	q->near.kind = NULL;
@@ -251,8 +274,10 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 			}
 			err = xpf_service_locked(q, vm, pf, why);
 			xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
+			crowded = rwsem_is_contended(&vm->lock);
 			up_write(&vm->lock);
-		} while (err == -EAGAIN && xpf_fault_in(q, vm));
+		} while (err == -EAGAIN &&
+			 xpf_is_worth_another(q, vm, end, crowded));
 	} else {
 		*why = XPF_PARKED;
 		err = -EAGAIN;

@@ -146,3 +146,16 @@ void xpf_count_malformed(struct xpf_gt *gt)
 	gt->stats.malformed++;
 	spin_unlock_irqrestore(&gt->lock, flags);
 }
+
+/**
+ * xpf_count_retry - count a service that is tried again
+ * @gt: GT, without gt->lock held
+ *
+ * Process context.
+ */
+void xpf_count_retry(struct xpf_gt *gt)
+{
+	spin_lock_irq(&gt->lock);
+	gt->stats.retries++;
+	spin_unlock_irq(&gt->lock);
+}

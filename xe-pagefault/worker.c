@@ -4,7 +4,7 @@
  *
  * A worker takes faults from a queue, has them served, answers them and returns
  * them to the pool, until the queue is empty or its turn is over. While memory changes
- * or is short, it tries again, with no lock held in between.
+ * or is short, it tries again after a pause, with no lock held.
  */
 
 #include <linux/delay.h>
@@ -35,7 +35,7 @@ MODULE_PARM_DESC(
  */
 #define FAULTS_PER_TURN (4 * XPF_BATCH)
 
-/* Delays before a service is tried again that found no memory, or again changed memory. */
+/* Pauses before a service is tried again that found no memory, or changed memory. */
 #define MEMORY_DELAY_US (20 * USEC_PER_MSEC)
 #define CHANGE_DELAY_US USEC_PER_MSEC
 
@@ -76,15 +76,11 @@ static bool xpf_is_passing(int err, enum xpf_verdict why)
 }
 
 /*
- * Is the oldest fault worth another attempt, after one that took @ns? If patience has run
- * out, the next faults of the queue get one attempt each, until one is served. After a
- * long attempt, others that wait for the lock of the VM need a moment to get it.
+ * Is the oldest fault worth another turn? If patience has run out, the next faults of the
+ * queue get one turn each, until one is served. The pause lets others lock the VM.
  */
-static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why,
-			  u64 ns)
+static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
 {
-	bool at_once = !q->until && err != -ENOMEM &&
-		       ns < CHANGE_DELAY_US * NSEC_PER_USEC;
 	struct xpf_gt *gt = q->gt;
 
 	if (!xpf_is_passing(err, why))
@@ -95,13 +91,9 @@ static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why,
 	if (time_after(jiffies, q->until))
 		return false;
 
-	if (!at_once) {
-		fsleep(err == -ENOMEM ? MEMORY_DELAY_US : CHANGE_DELAY_US);
-		xpf_stage(q, XPF_PAGES);
-	}
-	spin_lock_irq(&gt->lock);
-	gt->stats.retries++;
-	spin_unlock_irq(&gt->lock);
+	fsleep(err == -ENOMEM ? MEMORY_DELAY_US : CHANGE_DELAY_US);
+	xpf_stage(q, XPF_PAGES);
+	xpf_count_retry(gt);
 	return true;
 }
 
@@ -111,7 +103,6 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 	struct xpf_gt *gt = q->gt;
 	enum xpf_verdict why = XPF_BIND; /* by default, the last step */
 	enum xpf_verdict verdict;
-	u64 began = q->mark;
 	int err;
 
 	/* Skip faults reported by a GuC that has since been reset. */
@@ -128,7 +119,7 @@ static enum xpf_verdict xpf_judge(struct xpf_queue *q,
 	if (why == XPF_PARKED)
 		return XPF_PARKED;
 	q->again = true;
-	if (xpf_try_again(q, err, why, q->mark - began))
+	if (xpf_try_again(q, err, why))
 		return XPF_AGAIN;
 	if (!err)
 		q->until = 0;

@@ -9,12 +9,12 @@
 
 . /job/lib.sh
 
-# measure HOW PAGES: print the figures of the present side, and keep the highest p99 of the
-# time from the submission of a job to its fence, in us, in worst[SIDE]
-declare -A worst=([stock]=0 [ours]=0)
+# measure HOW PAGES: print the figures of the present side, and keep the highest p90 of the
+# time from a fault to its reply, in us, in worst[SIDE,HOW]
+declare -A worst=()
 measure()
 {
-	local f u c=0 n p99
+	local f u c=0 n latency p90
 
 	gpu mark
 	f=$(count faults) u=$(count unsuccessful)
@@ -24,11 +24,13 @@ measure()
 	f=$(($(count faults) - f)) u=$(($(count unsuccessful) - u))
 	[ "$(side)" = stock ] || c=$(($(ours coalesced) - c))
 	say "$(side), a fault blocks $block, $1, $2 pages: $(cat /run/figures)"
-	say "    $f faults, $u refused, $c without a service; to the reply: $(gpu latency)"
+	latency=$(gpu latency)
+	say "    $f faults, $u refused, $c without a service; to the reply: $latency"
 
-	read -r n _ _ _ _ _ p99 _ </run/figures
+	read -r n _ </run/figures
 	((n >= 16)) || fail "$n jobs"
-	((p99 <= worst[$(side)])) || worst[$(side)]=$p99
+	p90=${latency#*p90=} p90=${p90%% *}
+	((p90 <= ${worst[$(side),$1]:-0})) || worst[$(side),$1]=$p90
 	[ "$(side)" = stock ] && return
 	((u == 0)) || fail "$u faults refused"
 	[ $block = engine ] || ((c * 2 >= f)) || fail "$((f - c)) of $f faults had a service"
@@ -55,7 +57,8 @@ attach
 all
 sed -n '/^of that/,/reply/p' /sys/kernel/debug/xe_pagefault/*-gt0
 
-# A busy host can make waits several times as long. On an idle one the module fails here, see
-# docs/BENCHMARKS.md.
-((worst[ours] <= 4 * worst[stock] + 200000)) ||
-	fail "p99 ${worst[ours]} us, with the stock driver ${worst[stock]} us"
+# The thread that calls mprotect() can't hold up a service for long, because the service locks
+# the memory, too. MADV_DONTNEED can, on either side.
+say "p90 from a fault to its reply, at worst: $(declare -p worst)"
+((worst[ours,mprotect] <= 2 * worst[stock,mprotect] + 15000)) ||
+	fail "${worst[ours,mprotect]} us, with the stock driver ${worst[stock,mprotect]} us"
