@@ -85,7 +85,7 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_vma *vma, bool in_vram,
 			enum xpf_verdict *why)
 {
 	struct xe_tile *tile = q->gt->stock->tile;
-	struct dma_fence *fence;
+	struct dma_fence *fence = NULL;
 	struct drm_exec exec;
 	u32 was;
 	int err;
@@ -103,10 +103,13 @@ static int xpf_try_once(struct xpf_queue *q, struct xe_vma *vma, bool in_vram,
 		}
 		if (err)
 			break;
+	}
+	drm_exec_fini(&exec);
+	/* without the locks, for which evictions wait */
+	if (!err) {
 		dma_fence_wait(fence, false);
 		dma_fence_put(fence);
 	}
-	drm_exec_fini(&exec);
 	return err;
 }
 
