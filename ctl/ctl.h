@@ -226,6 +226,10 @@ struct services {
 
 void services_under_way(struct services *s, const char *unit, FILE *out);
 
+/* What to do about a page fault that takes long. */
+#define MEMORY_MISSING \
+	"whatever provides its memory, such as a FUSE server, must answer or end"
+
 #define STAGES 5
 
 extern const char *const stages[STAGES]; /* of the time that a fault takes */

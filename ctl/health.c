@@ -178,8 +178,7 @@ static void moving(struct health *h, const struct module *m)
 		snprintf(text, sizeof(text),
 			 "it is detached, but still serves a page fault of %s",
 			 s.longest);
-		ADD(h, WARN, text,
-		    "whatever provides its memory, such as a FUSE server, must answer or end");
+		ADD(h, WARN, text, MEMORY_MISSING);
 		return;
 	}
 	ADD(h, WARN,

@@ -184,8 +184,11 @@ static int detach(struct module *m, double timeout)
 		complain(
 			"%s: it is still finishing the work that it has accepted; \"outriggerctl status\" shows when it is done",
 			name);
-		if (m->kind == &kinds[XE_PAGEFAULT])
+		if (m->kind == &kinds[XE_PAGEFAULT]) {
 			services_under_way(&s, "*", stderr);
+			if (s.n)
+				fprintf(stderr, "  " MEMORY_MISSING "\n");
+		}
 		return TIMED_OUT;
 	}
 	if (!m->patch) {

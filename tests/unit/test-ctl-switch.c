@@ -179,6 +179,7 @@ static void still_answering(void **state)
 	assert_int_equal(ctl("detach", "--timeout", "0.3", NULL), TIMED_OUT);
 	says("serving a page fault of xe-client[41], ASID 11 address 0x100000000, for 2 s\n");
 	says("serving a page fault of evil ?[42], ASID 12 address 0x200000000, for 12 s\n");
+	says("such as a FUSE server");
 	says_not("not a service");
 	assert_int_equal(ctl("status", NULL), DONE);
 	says("it is detached, but still serves a page fault of evil ?[42], ASID 12 address 0x200000000, for 12 s");
