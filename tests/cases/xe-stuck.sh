@@ -127,9 +127,19 @@ else
 	good 60 || fail "two were killed: $(cat /run/good)"
 
 	say "detaching waits for them, and says so"
-	! outriggerctl detach --timeout 25 xe_pagefault || fail "detached"
+	! outriggerctl detach --timeout 25 xe_pagefault >/run/detach 2>&1 || fail "detached"
+	outriggerctl status >/run/status 2>&1
+	cat /run/detach /run/status
+	for f in f3 f4; do
+		grep -q "serving a page fault of xe-client\[${pids[$f]}\], ASID" /run/detach ||
+			fail "detach does not name $f, xe-client[${pids[$f]}]"
+	done
+	grep -q 'such as a FUSE server' /run/detach || fail "detach does not say what is missing"
+	grep -q 'still serves a page fault of xe-client\[' /run/status ||
+		fail "status names no process"
 	dmesg | grep -q 'waiting for a page fault of xe-client\[[0-9]*\], ASID' ||
 		fail "the log names no process"
+	good 60 || fail "the stock driver serves nobody meanwhile: $(cat /run/good)"
 fi
 
 say "their memory comes"
