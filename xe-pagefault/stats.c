@@ -11,6 +11,7 @@
 #include <linux/timekeeping.h>
 
 #include "pagefault.h"
+#include "trace.h"
 
 const char *const xpf_accesses[PAGEFAULT_ACCESSES + 1] = {
 	[PAGEFAULT_READ] = "read",
@@ -119,6 +120,7 @@ void xpf_count_replies(struct xpf_queue *q, u32 asid, enum xpf_verdict verdict,
 	q->spent[XPF_REPLYING] = replying;
 	q->spent[XPF_IN_QUEUE] = ns - min(ns, known);
 
+	trace_xpf_stages(gt, asid, n, q->spent);
 	gt->stats.verdicts[verdict] += n;
 	xpf_add_stages(gt->stats.ns, q->spent);
 	if (a->asid != asid || !a->faults)

@@ -95,6 +95,41 @@ TRACE_EVENT(xpf_ack,
 		  __entry->failed, __entry->sent, __entry->ns)
 );
 
+/*
+ * Faults were answered together. The first three times are those of their service, the
+ * others are means: most of a fault's time in the queue, for example, is its own.
+ */
+TRACE_EVENT(xpf_stages,
+	TP_PROTO(const struct xpf_gt *gt, u32 asid, u32 faults, const u64 *ns),
+	TP_ARGS(gt, asid, faults, ns),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(gt->drm->dev))
+		__field(unsigned int, gt)
+		__field(u32, asid)
+		__field(u32, faults)
+		__field(u64, lock)
+		__field(u64, memory)
+		__field(u64, tables)
+		__field(u64, queue)
+		__field(u64, reply)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->gt = gt->id;
+		__entry->asid = asid;
+		__entry->faults = faults;
+		__entry->lock = ns[XPF_AT_LOCK];
+		__entry->memory = ns[XPF_PAGES];
+		__entry->tables = ns[XPF_TABLES];
+		__entry->queue = div_u64(ns[XPF_IN_QUEUE], faults);
+		__entry->reply = div_u64(ns[XPF_REPLYING], faults);
+	),
+	TP_printk("%s gt%u ASID %u faults %u lock %llu memory %llu tables %llu queue %llu reply %llu ns",
+		  __get_str(dev), __entry->gt, __entry->asid, __entry->faults,
+		  __entry->lock, __entry->memory, __entry->tables,
+		  __entry->queue, __entry->reply)
+);
+
 /* An access-counter notification was served. */
 TRACE_EVENT(xpf_count,
 	TP_PROTO(const struct xpf_gt *gt, const struct access_counter *ac, int ret),

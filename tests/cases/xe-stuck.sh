@@ -14,6 +14,7 @@
 # The stock driver has four workers, and each of these processes takes one for itself.
 fours=(f1 f2 f3 f4)
 dir=/sys/kernel/debug/xe_pagefault
+stages=/sys/kernel/tracing/events/xe_pagefault/xpf_stages
 
 # good SECONDS: a process with memory of its own gets its page fault served
 good()
@@ -95,6 +96,8 @@ if [ "$SIDE" = ours ]; then
 	unset "pids[closed]"
 
 	say "a larger share, while faults wait"
+	mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+	echo 'hist:keys=memory.log2' >$stages/trigger || fail "no histogram"
 	stuck more 3
 	wait_for 30 under_way 1 2 || fail "$(grep 'under way' /run/way)"
 	sleep 3
@@ -103,6 +106,10 @@ if [ "$SIDE" = ours ]; then
 	wait "${pids[more]}" || fail "$(cat /run/more)"
 	waited more 6 && waited more 4 || fail "$(cat /run/busiest)"
 	cat /run/busiest
+	# one service waited for its memory for 2^31 ns or longer
+	grep -E 'memory: ~ 2\^3[1-3] ' $stages/hist ||
+		fail "histogram: $(cat $stages/hist)"
+	echo '!hist:keys=memory.log2' >$stages/trigger || fail "the trigger stays"
 	umount /tmp/more
 	unset "pids[more]"
 fi
