@@ -16,6 +16,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,6 +356,38 @@ static int do_pageout(struct space *s, char **words)
 			      0);
 }
 
+/* Memory of ranges that follow each other. */
+static uint8_t *low, *high;
+
+static void *alter(void *arg)
+{
+	size_t size = high - low;
+
+	while (!mprotect(low, size, PROT_READ | PROT_WRITE | PROT_EXEC) &&
+	       !mprotect(low, size, PROT_READ | PROT_WRITE))
+		usleep(10000);
+	printf("not ok mprotect: %s\n", strerror(errno));
+	exit(1);
+	return arg;
+}
+
+/* alter: from now on, a thread changes the protection of the memory of all ranges */
+static int do_alter(struct space *s, char **words)
+{
+	struct range *r;
+	pthread_t thread;
+
+	(void)s;
+	(void)words;
+	for (r = ranges; r < ranges + MAX_RANGES && r->size; r++) {
+		if (!low || r->cpu < low)
+			low = r->cpu;
+		if (r->cpu + r->size > high)
+			high = r->cpu + r->size;
+	}
+	return failed("thread", -pthread_create(&thread, NULL, alter, NULL));
+}
+
 /* munmap NAME VA SIZE: unmap the CPU's memory there, but keep the binding */
 static int do_munmap(struct space *s, char **words)
 {
@@ -603,6 +636,7 @@ static const struct command {
 	{ "vm", do_vm, NULL, true },
 	{ "sleep", do_sleep, NULL, true },
 	{ "resident", do_resident, NULL, true },
+	{ "alter", do_alter, NULL, true },
 	{ "queue", do_queue, NULL, false },
 	{ "destroy", do_destroy, NULL, false },
 	{ "bo", do_bo, NULL, false },
