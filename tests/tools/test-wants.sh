@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Tests btf-want with the want file of each module and its stock driver: the file is
-# accepted, and refused after any change that the driver does not meet.
+# accepted, and refused after any change that the driver does not meet. What it finds is
+# what docs/adding-a-kernel.md says about the kernel's series.
 #
 #   BTF_WANT    the tool (default: tools/btf-want)
 #   KVER        kernel release (default: the running one)
@@ -59,6 +60,16 @@ for want in "$top"/*/*.want; do
 	cp "$want" "$tmp/$name"
 	run
 	verdict $? "$name: fits $(basename "$target") of $KVER"
+
+	awk -F ' *[|] *' -v driver="$driver" -v series="$series" '
+		$2 == "driver" { for (i = 5; i < NF; i++) if ($i == series) column = i }
+		column && $2 == driver && $3 ~ /HAVE_/ { gsub("`", "", $3); print $3, $column }
+	' "$top/docs/adding-a-kernel.md" >"$tmp/table"
+	while read -r macro _; do
+		grep -q "^#define $macro " "$tmp/out.h" && echo "$macro yes" || echo "$macro no"
+	done <"$tmp/table" >"$tmp/found"
+	[ -s "$tmp/table" ] && diff "$tmp/table" "$tmp/found" >"$tmp/err"
+	verdict $? "$name: docs/adding-a-kernel.md says what $series has"
 
 	refused "$none" "kernel series $series is not vetted for $driver"
 	# rename the last item of each kind
