@@ -162,13 +162,17 @@ struct xpf_area {
  * @start:	start of the memory
  * @end:	its end
  * @write:	the GPU may write to it
+ * @quick:	it comes from the kernel alone, but changes all the time
  * @asked:	it was noted during this service
+ * @got:	it is quick, and all of it was there a moment ago
  */
 struct xpf_slow {
 	struct mm_struct *mm;
 	unsigned long start, end;
 	bool write;
+	bool quick;
 	bool asked;
+	bool got;
 };
 
 /**
@@ -231,6 +235,9 @@ struct xpf_served {
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
  * @slow:	memory to get before the service goes on. Of the worker
+ * @restless:	until this time, CLOCK_MONOTONIC in ns, memory is got before the VM is
+ *		locked, even if it is quick: it has changed for long under the lock. Of the
+ *		worker
  * @near:	the VMA that the last service found. Of the worker
  * @walks:	of the address space through its memory (SVM). Of the worker
  * @mark:	when its current stage began, CLOCK_MONOTONIC in ns. Of the worker
@@ -263,6 +270,7 @@ struct xpf_queue {
 	u64 addr;
 	unsigned long since;
 	struct xpf_slow slow;
+	u64 restless;
 	struct xpf_near near;
 	struct xpf_walks walks;
 	u64 mark;

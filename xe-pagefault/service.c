@@ -32,6 +32,10 @@ MODULE_PARM_DESC(
 /* How long a service tries again at once, while nobody waits for the lock of the VM. */
 #define AT_ONCE_NS (5 * NSEC_PER_MSEC)
 
+/* An attempt that fails after so long has kept others from the VM; what follows from that. */
+#define LONG_NS (10 * NSEC_PER_MSEC)
+#define RESTLESS_NS (10 * NSEC_PER_SEC)
+
 /**
  * xpf_vm_get - get the VM of an ASID
  * @xe: the device
@@ -115,7 +119,7 @@ static bool xpf_may_bind_more(const struct xpf_queue *q, struct xe_vm *vm,
 {
 	u64 limit = (u64)READ_ONCE(together_us) * NSEC_PER_USEC;
 
-	return vma->gpuva.va.range <= MOST_TOGETHER &&
+	return vma->gpuva.va.range <= MOST_TOGETHER && q->mark > q->restless &&
 	       q->mark - begin < limit && xpf_ct_is_up(q->gt) &&
 	       !rwsem_is_contended(&vm->lock);
 }
@@ -243,7 +247,7 @@ static bool xpf_is_worth_another(struct xpf_queue *q, const struct xe_vm *vm,
 int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict *why)
 {
-	u64 end = q->mark + AT_ONCE_NS;
+	u64 end = q->mark + AT_ONCE_NS, begin;
 	struct xpf_gt *gt = q->gt;
 	struct xe_vm *vm;
 	bool crowded;
@@ -267,13 +271,17 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 
 	if (xpf_share_begin(q, vm, pf->addr)) {
 		q->slow.asked = false;
+		q->slow.got = false;
 		do {
 			if (!down_write_trylock(&vm->lock)) {
 				down_write(&vm->lock);
 				xpf_stage(q, XPF_AT_LOCK);
 			}
+			begin = q->mark;
 			err = xpf_service_locked(q, vm, pf, why);
 			xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
+			if (err == -EAGAIN && q->mark - begin > LONG_NS)
+				q->restless = q->mark + RESTLESS_NS;
 			crowded = rwsem_is_contended(&vm->lock);
 			up_write(&vm->lock);
 		} while (err == -EAGAIN &&

@@ -3,8 +3,10 @@
  * DOC: functions for all generations of xe
  */
 
+#include <linux/hmm.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+#include <linux/mmu_notifier.h>
 #include <linux/sched/mm.h>
 #include <linux/userfaultfd_k.h>
 
@@ -50,16 +52,21 @@ static bool xpf_is_quick(struct mm_struct *mm, unsigned long start,
  * @size: in bytes
  * @write: whether the GPU may write to it
  *
- * Only once for each service. Called with vm->lock held.
+ * Quick memory is noted, too, if the process changes it all the time: see q->restless. Only
+ * once for each service. Called with vm->lock held.
  *
  * Return: true if it is to be got with xpf_fault_in(): the attempt should end with -EAGAIN.
  */
 bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
 		   u64 size, bool write)
 {
-	struct xpf_area quick = {};
+	struct xpf_area area = {};
+	bool quick;
 
-	if (q->slow.asked || xpf_is_quick(mm, start, start + size, &quick))
+	if (q->slow.asked)
+		return false;
+	quick = xpf_is_quick(mm, start, start + size, &area);
+	if (quick && q->mark > q->restless)
 		return false;
 
 	mmgrab(mm);
@@ -68,6 +75,7 @@ bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
 		.start = start,
 		.end = start + size,
 		.write = write,
+		.quick = quick,
 		.asked = true,
 	};
 	return true;
@@ -80,13 +88,15 @@ bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
  *
  * A page is read from a file or from swap, and whoever changes the memory of the process
  * is waited for. Pages that are lost again before the VM is locked are then got under
- * that lock. Errors do not matter here: the next attempt at the service finds them.
+ * that lock, but see xpf_is_lost(). Errors do not matter here: the next attempt at the
+ * service finds them.
  *
  * Return: true if there was such memory, so that the service should be tried again.
  */
 bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm)
 {
-	unsigned int flags = q->slow.write ? FOLL_WRITE : 0;
+	unsigned int flags = FOLL_HONOR_NUMA_FAULT |
+			     (q->slow.write ? FOLL_WRITE : 0);
 	struct mm_struct *mm = q->slow.mm;
 	unsigned long at = q->slow.start, began = jiffies;
 	int locked;
@@ -108,7 +118,9 @@ bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm)
 	}
 	mmdrop(mm);
 	q->slow.mm = NULL;
-	if (q->until) /* this time is not the fault of the memory's changes */
+	q->slow.got = q->slow.quick && n > 0 && at >= q->slow.end;
+	/* unless quick, this time is not the fault of the memory's changes */
+	if (q->until && !q->slow.quick)
 		q->until = (q->until + (jiffies - began)) | 1;
 	xpf_stage(q, XPF_PAGES);
 	return true;
@@ -128,6 +140,38 @@ bool xpf_is_pinned(struct xe_vma *vma)
 	return !vma_is_userptr(vma) ||
 	       !xe_vma_userptr_check_repin(
 		       container_of(vma, struct xe_userptr_vma, vma));
+}
+
+/*
+ * Has quick memory been lost again that xpf_fault_in() has just got? Then the process keeps
+ * changing its mapping, and xe_vma_userptr_pin_pages() might fault in the same pages for a
+ * second, with the VM locked. The first page, which was got before all others, shows it. The
+ * last second of the patience is left for that function.
+ */
+static bool xpf_is_lost(struct xpf_queue *q,
+			struct mmu_interval_notifier *notifier)
+{
+	unsigned long pfn = 0;
+	struct hmm_range page = {
+		.notifier = notifier,
+		.start = q->slow.start,
+		.end = q->slow.start + PAGE_SIZE,
+		.hmm_pfns = &pfn,
+	};
+	int err;
+
+	if (!q->slow.got || (q->until && time_after(jiffies + HZ, q->until)) ||
+	    !mmget_not_zero(notifier->mm))
+		return false;
+	page.notifier_seq = mmu_interval_read_begin(notifier);
+	mmap_read_lock(notifier->mm);
+	err = hmm_range_fault(&page);
+	mmap_read_unlock(notifier->mm);
+	mmput(notifier->mm);
+	if (!err && (pfn & HMM_PFN_VALID))
+		return false;
+	q->slow.asked = false; /* so that it is noted again */
+	return true;
 }
 
 /**
@@ -151,6 +195,8 @@ int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why)
 	*why = XPF_USERPTR;
 	if (xpf_note_slow(q, uvma->userptr.notifier.mm, va->gem.offset,
 			  va->va.range, !(va->flags & XE_VMA_READ_ONLY)))
+		return -EAGAIN;
+	if (xpf_is_lost(q, &uvma->userptr.notifier))
 		return -EAGAIN;
 	err = xe_vma_userptr_pin_pages(uvma);
 
