@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # case: xe-contended
-# about: bind, unbind and exit beside page faults on memory that keeps changing or is slow
+# about: binds, execs and exit beside page faults on memory that keeps changing or is slow
 # gpu: lnl
 # timeout: 600
 # kernels: all
@@ -10,7 +10,7 @@
 . /job/lib.sh
 
 # measure HOW MIB [svm]: print the figures of the present side, and keep the longest times in
-# us of exit, and of bind or unbind, in longest[HOW-SIDE-exit] and longest[HOW-SIDE-bind], or
+# us of exit, bind or unbind, exec and job, in longest[HOW-SIDE-exit] and so on, or
 # longest[HOW-svm-...], and their numbers in times
 declare -A longest=() times=()
 measure()
@@ -23,7 +23,7 @@ measure()
 	sed 's/^/    /' /run/figures
 	while read -r what n _ _ _ _ _ max _; do
 		what=${what%:} key=$1${3:+-$3}-$(side)-${what#un}
-		[[ $key = *-@(exit|bind) ]] || continue
+		[[ $key = *-@(exit|bind|exec|job) ]] || continue
 		((n >= 2 && max > 0)) || fail "$what: $n times, $max us"
 		((max <= ${longest[$key]:-0})) || longest[$key]=$max
 		times[$key]=$n
@@ -56,6 +56,11 @@ for s in /dev/slow /dev/slow-svm; do
 		((stock >= 300000)) || fail "$s, $what: the stock driver took only $stock us"
 		((ours * 3 <= stock)) || fail "$s, $what: $ours us, with the stock driver $stock us"
 	done
+	# No lock holds up a job of another address space: it waits for the engine, until the
+	# fault is answered.
+	stock=${longest[$s-stock-job]} ours=${longest[$s-ours-job]}
+	((ours <= 2 * stock + 200000)) ||
+		fail "$s, job: $ours us, with the stock driver $stock us"
 done
 
 # The process takes away all pages before the kernel has got them all. Most of the time, the

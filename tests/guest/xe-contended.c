@@ -13,6 +13,8 @@
  *             GPU, all pages are dropped, also from the page cache
  * Meanwhile, for so many seconds each, the time is taken of
  * - bind and unbind of an object elsewhere in the address space;
+ * - a job of a plain address space, which is not in fault mode, on the same engine: the
+ *   exec ioctl, and from its start to the end of the job;
  * - the end of such a process, from SIGKILL until it is gone. Its GPU writes only once.
  *   It has unmapped its objects, as a mapping would keep the device open: the kernel does
  *   not wait for it to be closed while a page fault holds the memory of the process.
@@ -178,14 +180,10 @@ static void time_binds(double seconds)
 {
 	static struct times bind, unbind;
 	double end, begin;
-	pthread_t threads[2];
 	uint32_t bo;
 	void *map;
 	int ret;
 
-	start();
-	begin_thread(&threads[0], change);
-	begin_thread(&threads[1], use);
 	ret = xe_bo_new(OBJECT_SIZE, XE_SYSTEM, &bo, &map);
 	end = xe_now() + seconds;
 	while (!ret && more(&bind, end)) {
@@ -203,11 +201,45 @@ static void time_binds(double seconds)
 	}
 	if (ret)
 		errx(1, "bind: %s", strerror(-ret));
+	print("bind", &bind);
+	print("unbind", &unbind);
+}
+
+static void time_execs(double seconds)
+{
+	static struct times exec, job;
+	struct xe_space plain;
+	double end, begin;
+	int ret = xe_space_new(&plain, 0, &space.engine);
+
+	end = xe_now() + seconds;
+	while (!ret && more(&exec, end)) {
+		begin = xe_now();
+		ret = xe_submit(&plain, 0);
+		exec.us[exec.n++] = since(begin);
+		if (!ret)
+			ret = xe_wait(&plain, 120);
+		job.us[job.n++] = since(begin);
+		usleep(1000);
+	}
+	if (ret)
+		errx(1, "exec: %s", strerror(-ret));
+	print("exec", &exec);
+	print("job", &job);
+}
+
+static void time_calls(double seconds)
+{
+	pthread_t threads[2];
+
+	start();
+	begin_thread(&threads[0], change);
+	begin_thread(&threads[1], use);
+	time_binds(seconds);
+	time_execs(seconds);
 	over = true;
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
-	print("bind", &bind);
-	print("unbind", &unbind);
 	printf("%u changes, %u writes, %u bans\n", changes, writes, bans);
 }
 
@@ -273,6 +305,6 @@ int contended_main(int argc, char **argv)
 	if (mirrored)
 		va = MEMORY;
 	time_exits(seconds); /* it forks, so there may be no threads yet */
-	time_binds(seconds);
+	time_calls(seconds);
 	return 0;
 }
