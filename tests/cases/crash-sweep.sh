@@ -188,9 +188,12 @@ check()
 # verify POINT: 0 if all writes acknowledged before POINT are there, 1 if not; prints
 verify()
 {
-	local status
+	local status i at=$((cache + 16)) devs=() # make-bcache leaves 16 sectors free
 
-	/job/crash verify /run/index "$1" "${bcaches[@]:0:devices}" >/run/verify 2>&1
+	for ((i = 0; i < devices; i++, at += backing)); do
+		devs+=("${bcaches[i]}=$at")
+	done
+	/job/crash verify /run/index "$1" "${devs[@]}" >/run/verify 2>&1
 	status=$?
 	[ "$status" -le 1 ] || fail "crash verify: exit status $status: $(cat /run/verify)"
 	return "$status"

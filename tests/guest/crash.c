@@ -22,9 +22,11 @@
  *                     make WORK what the disks hold after a power cut at POINT. BASE
  *                     follows, never backwards; it starts as the disks were when the log
  *                     began. If BASE and WORK are one device, it becomes the image itself
- *   crash verify INDEX POINT DEV...
+ *   crash verify INDEX POINT DEV=SECTOR...
  *                     every write acknowledged before POINT is there, whole, or a later
- *                     one; no block holds half a write (except with the pattern late)
+ *                     one; no block holds half a write. SECTOR is where, below the log, a
+ *                     write-through to the start of DEV goes. Of such a write, which may
+ *                     be to the place of older data, a power cut may leave half
  *
  * The log is that of dm-log-writes: a write with FUA is in it when it has completed, any
  * other write just before the flush that made it durable. So at any entry
@@ -481,17 +483,25 @@ static void look_ahead(struct cache *c, const struct index *x, int fd,
 	}
 }
 
-/* The children of an inner node: a later bset replaces keys of those before it. */
+/*
+ * The children of an inner node: a later bset replaces keys of those before it. A key at
+ * offset 0 frees a child, whose generation it has incremented. If the child was replaced
+ * together with others, its own key stays.
+ */
 static size_t children_of(const struct cache *c, uint64_t bucket,
 			  struct child **children)
 {
 	const uint64_t block = c->super.block_size * SECTOR;
 	const uint8_t *at = bucket_of(c, bucket), *end;
 	const struct bset_disk *first = (void *)at, *set;
-	size_t n = 0, i;
+	size_t n = 0, freed = 0, i;
+	uint64_t *frees;
 
 	end = at + c->super.bucket_size * SECTOR;
 	*children = calloc((end - at) / sizeof(**children), sizeof(**children));
+	frees = calloc((end - at) / sizeof(**children), sizeof(*frees));
+	if (!*children || !frees)
+		errx(2, "no memory");
 	for (; at < end;
 	     at += (sizeof(*set) + set->keys * 8 + block - 1) / block * block) {
 		set = (void *)at;
@@ -505,12 +515,21 @@ static size_t children_of(const struct cache *c, uint64_t bucket,
 				if ((*children)[i].inode == x.inode &&
 				    (*children)[i].offset == x.offset)
 					break;
-			if (!x.offset) /* the key that frees a node */
+			if (!x.offset) {
+				frees[freed++] = x.ptr;
 				continue;
+			}
 			(*children)[i] = x;
 			n += i == n;
 		}
 	}
+	while (freed--)
+		for (i = 0; i < n; i++)
+			if (frees[freed] >> 8 == (*children)[i].ptr >> 8 &&
+			    (uint8_t)frees[freed] ==
+				    (uint8_t)((*children)[i].ptr + 1))
+				(*children)[i--] = (*children)[--n];
+	free(frees);
 	return n;
 }
 
@@ -741,10 +760,25 @@ static bool possible(const struct index *x, uint64_t id, uint64_t block,
 }
 
 /*
- * Does each sector of @b come from the acknowledged write, or from one that may have
- * followed? So many writes without a flush fill the cache until bcache writes through, in
- * place on the backing device, where a power cut may leave part of such a write.
+ * May the power cut at entry @k have left half of a write to these sectors? Everything before
+ * the last flush is there as a whole.
  */
+static bool in_place(const struct index *x, uint64_t k, uint64_t sector)
+{
+	const struct entry *e = &x->e[k];
+
+	for (;; e--) {
+		if (!(e->flags & (LOG_MARK | LOG_DISCARD)) &&
+		    e->sector < sector + BLOCK / SECTOR &&
+		    e->sector + e->nr > sector)
+			return true;
+		if (e == x->e ||
+		    (!(e[-1].flags & LOG_MARK) && e[-1].flags & LOG_FLUSH))
+			return false;
+	}
+}
+
+/* Does each sector of @b come from the acknowledged write, or one that may have followed? */
 static bool in_part(const struct index *x, uint64_t id, uint64_t block,
 		    const uint64_t *b, uint64_t acked, uint64_t last)
 {
@@ -770,9 +804,10 @@ static bool in_part(const struct index *x, uint64_t id, uint64_t block,
 static int do_verify(struct index *x, uint64_t point, char **devs, int n)
 {
 	uint64_t last[WRITERS_MAX] = { 0 }, *want = buffer(BLOCK);
-	uint64_t *acked, *buf = buffer(CHUNK), bad = 0, checked = 0;
+	uint64_t *acked, *buf = buffer(CHUNK), bad = 0, checked = 0, start = 0;
 	enum kind kind;
 	uint64_t end = entry_of(x, point, &kind);
+	char *sector;
 	int fd = -1;
 
 	if ((uint64_t)n != x->devices)
@@ -787,8 +822,14 @@ static int do_verify(struct index *x, uint64_t point, char **devs, int n)
 		uint64_t *b = buf + block % (CHUNK / BLOCK) * WORDS;
 		uint64_t left = (x->blocks - block) * BLOCK;
 
-		if (!block)
+		if (!block) {
+			sector = strchr(devs[d], '=');
+			if (!sector)
+				errx(2, "%s: no sector", devs[d]);
+			*sector++ = '\0';
+			start = strtoull(sector, NULL, 0);
 			fd = open_dev(devs[d], O_RDONLY);
+		}
 		if (b == buf)
 			read_at(fd, buf, left < CHUNK ? left : CHUNK,
 				block * BLOCK);
@@ -799,7 +840,7 @@ static int do_verify(struct index *x, uint64_t point, char **devs, int n)
 		if (!memcmp(b, want, BLOCK) && b[1] >= acked[i] &&
 		    possible(x, id, block, b[1], last[id]))
 			continue;
-		if (burst(x->pattern) > BURST &&
+		if (in_place(x, end, start + block * (BLOCK / SECTOR)) &&
 		    in_part(x, id, block, b, acked[i], last[id]))
 			continue;
 		if (bad++ < 10)
@@ -839,5 +880,5 @@ int main(int argc, char **argv)
 				 strtoull(argv[3], NULL, 0), argv + 4,
 				 argc - 4);
 	errx(2,
-	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | check INDEX LOGDEV | image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] [ahead] | verify INDEX POINT DEV...");
+	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | check INDEX LOGDEV | image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] [ahead] | verify INDEX POINT DEV=SECTOR...");
 }
