@@ -284,6 +284,31 @@ static bool bj_nothing_new(struct cache_set *c)
 		       sizeof(now) - offsetof(struct jset, uuid_bucket_pad));
 }
 
+/* The bios of cache_set.bio_split are each part of a struct bbio. */
+static struct bbio *to_bbio(const struct bio *bio)
+{
+	return container_of(bio, struct bbio, bio);
+}
+
+static u32 now_us(void)
+{
+	return ktime_to_us(ktime_get());
+}
+
+/* If the device has no volatile cache, the block layer has removed REQ_PREFLUSH. */
+static void bj_flush_done(struct cache_set *c, const struct bio *bio)
+{
+	int error = blk_status_to_errno(bio->bi_status);
+
+	if (likely(!error))
+		view_flush_done(c, now_us() - to_bbio(bio)->submit_time_us);
+	else if (!test_bit(CACHE_SET_IO_DISABLE, &c->flags))
+		journal_fail_set(
+			c,
+			"journal: the cache device could not be flushed (%d)",
+			error);
+}
+
 /**
  * bj_request_endio - an I/O for a request has completed, or has failed
  * @bio: the I/O; bi_private is the closure of a struct search
@@ -295,21 +320,16 @@ static bool bj_nothing_new(struct cache_set *c)
 __hook void bj_request_endio(struct bio *bio)
 {
 	struct search *s = container_of(bio->bi_private, struct search, cl);
-	int error = blk_status_to_errno(bio->bi_status);
 
-	if (unlikely(error) && bio->bi_opf & REQ_PREFLUSH &&
-	    !test_bit(CACHE_SET_IO_DISABLE, &s->iop.c->flags))
-		journal_fail_set(
-			s->iop.c,
-			"journal: the cache device could not be flushed (%d)",
-			error);
+	if (bio->bi_opf & REQ_PREFLUSH)
+		bj_flush_done(s->iop.c, bio);
 	stock_request_endio(bio);
 }
 
 /*
  * Flush the cache device for the closure of a struct search, while the caller goes on to
  * flush the backing device. The endio belongs to the stock driver, since it may run after
- * this module is gone.
+ * this module is gone; that one ignores the time.
  *
  * The bio comes from a pool whose bios wait for nothing but the cache device. Swap and the
  * file systems share that of bio_alloc(): if memory is short, its last bios may be waiting
@@ -324,6 +344,7 @@ static void bj_flush(struct cache_set *c, struct closure *cl)
 	bio->bi_end_io = request_endio;
 	bio->bi_private = cl;
 	closure_get(cl);
+	to_bbio(bio)->submit_time_us = now_us();
 	submit_bio(bio);
 }
 

@@ -4,7 +4,7 @@
  *
  * /sys/kernel/debug/bcache_journal/<set>/ring: the indices, a line per bucket, and a
  * line per pin that is held; and latency: a line per class of the time that it took to
- * write a jset. See docs/ABI/debugfs-bcache-journal.
+ * write a jset, and to flush the cache device without one. See docs/ABI/debugfs-bcache-journal.
  */
 
 #include <linux/debugfs.h>
@@ -119,15 +119,15 @@ static int bj_ring_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(bj_ring);
 
-static int bj_latency_show(struct seq_file *m, void *unused)
+static void show_latency(struct seq_file *m, const char *what,
+			 const struct latency *l)
 {
-	const struct set_view *v = m->private;
-	u64 total = latency_total(&v->writes), seen = 0;
+	u64 total = latency_total(l), seen = 0;
 	unsigned int i;
 
-	seq_puts(m, "   from (us)       writes   % up to here\n");
+	seq_printf(m, "   from (us) %12s   %% up to here\n", what);
 	for (i = 0; i < LATENCY_CLASSES; i++) {
-		u64 n = READ_ONCE(v->writes.count[i]);
+		u64 n = READ_ONCE(l->count[i]);
 
 		if (!n)
 			continue;
@@ -135,7 +135,16 @@ static int bj_latency_show(struct seq_file *m, void *unused)
 		seq_printf(m, "%12llu %12llu %14llu\n", latency_from(i), n,
 			   div64_u64(100 * seen, max(total, seen)));
 	}
-	seq_printf(m, "longest: %llu us\n", v->writes.max);
+	seq_printf(m, "longest: %llu us\n", l->max);
+}
+
+static int bj_latency_show(struct seq_file *m, void *unused)
+{
+	const struct set_view *v = m->private;
+
+	show_latency(m, "writes", &v->writes);
+	seq_putc(m, '\n');
+	show_latency(m, "flushes", &v->flushes);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(bj_latency);

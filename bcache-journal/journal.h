@@ -364,6 +364,11 @@ struct set_view {
 	u64 write_errors;
 	struct latency writes;
 
+	/* Flushes that needed no jset. Several may end at once. */
+	spinlock_t flush_lock;
+	u64 flush_total; /* us */
+	struct latency flushes;
+
 	unsigned long health; /* bits of enum journal_health */
 	struct work_struct uevent;
 };
@@ -379,6 +384,7 @@ bool view_wait_stuck(const struct cache_set *c, u32 counted);
 void view_wait_end(const struct cache_set *c, u32 counted, bool stuck);
 void view_write_begin(const struct cache_set *c, u64 seq);
 void view_write_done(const struct cache_set *c, u64 seq, int error);
+void view_flush_done(const struct cache_set *c, u32 us);
 void view_retrying(const struct cache_set *c, bool retrying);
 void journal_fail_set(struct cache_set *c, const char *fmt, ...) __printf(2, 3);
 

@@ -85,7 +85,7 @@ static u64 get_longest_stall_ms(const struct set_view *v)
 	return div_u64(max(v->longest_stall, stalled_now(v)), NSEC_PER_MSEC);
 }
 
-/* A write may complete meanwhile: its class, or the maximum, may be missing then. */
+/* A write or a flush may complete meanwhile: its class, or the maximum, may be missing then. */
 static u64 get_writes(const struct set_view *v)
 {
 	return latency_total(&v->writes);
@@ -116,6 +116,31 @@ static u64 get_write_errors(const struct set_view *v)
 	return v->write_errors;
 }
 
+static u64 get_flushes(const struct set_view *v)
+{
+	return latency_total(&v->flushes);
+}
+
+static u64 get_flush_p50_us(const struct set_view *v)
+{
+	return latency_quantile(&v->flushes, 500);
+}
+
+static u64 get_flush_p99_us(const struct set_view *v)
+{
+	return latency_quantile(&v->flushes, 990);
+}
+
+static u64 get_flush_max_us(const struct set_view *v)
+{
+	return v->flushes.max;
+}
+
+static u64 get_flush_total_us(const struct set_view *v)
+{
+	return v->flush_total;
+}
+
 #define VIEW_ATTR(n) \
 	static struct view_attr n##_attr = { { #n, 0444 }, get_##n }
 
@@ -136,6 +161,11 @@ VIEW_ATTR(write_p99_us);
 VIEW_ATTR(write_max_us);
 VIEW_ATTR(write_total_us);
 VIEW_ATTR(write_errors);
+VIEW_ATTR(flushes);
+VIEW_ATTR(flush_p50_us);
+VIEW_ATTR(flush_p99_us);
+VIEW_ATTR(flush_max_us);
+VIEW_ATTR(flush_total_us);
 
 static struct view_attr version_attr = { { "attached_version", 0444 }, NULL };
 
@@ -156,6 +186,11 @@ static struct attribute *view_attrs[] = { &seq_attr.attr,
 					  &write_max_us_attr.attr,
 					  &write_total_us_attr.attr,
 					  &write_errors_attr.attr,
+					  &flushes_attr.attr,
+					  &flush_p50_us_attr.attr,
+					  &flush_p99_us_attr.attr,
+					  &flush_max_us_attr.attr,
+					  &flush_total_us_attr.attr,
 					  &version_attr.attr,
 					  NULL };
 

@@ -120,6 +120,7 @@ static void bj_view_make(struct cache_set *c)
 
 	v->c = c;
 	v->id = ++last_id ?: ++last_id;
+	spin_lock_init(&v->flush_lock);
 	INIT_WORK(&v->uevent, bj_view_uevent);
 	v->born =
 		kvcalloc(c->journal.pin.mask + 1, sizeof(*v->born), GFP_KERNEL);
@@ -327,6 +328,29 @@ void view_write_done(const struct cache_set *c, u64 seq, int error)
 		us = div_u64(ktime_get_ns() - v->write_began, NSEC_PER_USEC);
 		latency_add(&v->writes, us);
 		v->write_total += us;
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * view_flush_done - record that a flush without a jset has completed
+ * @c: the cache set
+ * @us: how long it took
+ *
+ * Any context.
+ */
+void view_flush_done(const struct cache_set *c, u32 us)
+{
+	struct set_view *v;
+	unsigned long flags;
+
+	rcu_read_lock();
+	v = view_find(c);
+	if (v) {
+		spin_lock_irqsave(&v->flush_lock, flags);
+		latency_add(&v->flushes, us);
+		v->flush_total += us;
+		spin_unlock_irqrestore(&v->flush_lock, flags);
 	}
 	rcu_read_unlock();
 }

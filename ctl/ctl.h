@@ -111,7 +111,7 @@ struct kind {
 
 extern const struct kind kinds[KINDS]; /* in figures.c */
 
-#define FIGURES_MAX 20
+#define FIGURES_MAX 22
 #define MISSING LLONG_MIN /* a figure that the module does not have */
 
 /* A cache set, or a GT, with its figures in the order of kind->figures. */

@@ -46,6 +46,17 @@ static const struct figure bcache_journal[] = {
 	  "Sum of the times that it took to write the journal entries.", true },
 	{ "write_errors", "write_errors_total",
 	  "Number of times that a write of a journal entry failed.", true },
+	{ "flushes", "flushes_total",
+	  "Flushes since the module attached that needed no journal entry.",
+	  true },
+	{ "flush_p50_us", "flush_p50_seconds",
+	  "Time in which half of these flushes were done.", false },
+	{ "flush_p99_us", "flush_p99_seconds",
+	  "Time in which 99 % of these flushes were done.", false },
+	{ "flush_max_us", "flush_max_seconds",
+	  "The longest time that such a flush took.", false },
+	{ "flush_total_us", "flush_seconds_total",
+	  "Sum of the times that these flushes took.", true },
 };
 
 static const struct figure xe_pagefault[] = {
