@@ -16,6 +16,12 @@
  * added, it is multiplied by x^d: H by the remainder of x^(d + 64), and L by that of x^d.
  * Both products, and so their sum, again have at most 128 bits. Eight such blocks make
  * use of the multiplier while its earlier results are not ready yet.
+ *
+ * Nothing is computed without tables. Instructions on vector registers need the FPU, and
+ * with less than PCLMUL_MIN bytes (csum.c), saving its registers takes longer than the
+ * tables do. With more, the tables reduce the last block to the remainder, which takes 4 ns
+ * on an EPYC, and add up to 15 bytes behind it, 2 ns each. Two more products (Barrett
+ * reduction) could save no more than that, of at least 34 ns.
  */
 
 #include "crc64.h"
