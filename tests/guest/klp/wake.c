@@ -10,6 +10,7 @@
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/sched/task_stack.h>
 
 static uint waits;
 module_param(waits, uint, 0444);
