@@ -235,6 +235,8 @@ struct xpf_served {
  * @addr:	address of the last fault that was served, or is
  * @since:	when its service began, or the wait for it, jiffies
  * @slow:	memory to get before the service goes on. Of the worker
+ * @held:	how long the last attempt at a service held the lock of the VM, ns. Of the
+ *		worker
  * @restless:	until this time, CLOCK_MONOTONIC in ns, memory is got before the VM is
  *		locked, even if it is quick: it has changed for long under the lock. Of the
  *		worker
@@ -270,6 +272,7 @@ struct xpf_queue {
 	u64 addr;
 	unsigned long since;
 	struct xpf_slow slow;
+	u64 held;
 	u64 restless;
 	struct xpf_near near;
 	struct xpf_walks walks;

@@ -247,7 +247,7 @@ static bool xpf_is_worth_another(struct xpf_queue *q, const struct xe_vm *vm,
 int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 		enum xpf_verdict *why)
 {
-	u64 end = q->mark + AT_ONCE_NS, begin;
+	u64 end = q->mark + AT_ONCE_NS;
 	struct xpf_gt *gt = q->gt;
 	struct xe_vm *vm;
 	bool crowded;
@@ -277,10 +277,11 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 				down_write(&vm->lock);
 				xpf_stage(q, XPF_AT_LOCK);
 			}
-			begin = q->mark;
+			q->held = q->mark;
 			err = xpf_service_locked(q, vm, pf, why);
 			xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
-			if (err == -EAGAIN && q->mark - begin > LONG_NS)
+			q->held = q->mark - q->held;
+			if (err == -EAGAIN && q->held > LONG_NS)
 				q->restless = q->mark + RESTLESS_NS;
 			crowded = rwsem_is_contended(&vm->lock);
 			up_write(&vm->lock);

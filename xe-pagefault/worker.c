@@ -9,6 +9,7 @@
 
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
@@ -78,22 +79,27 @@ static bool xpf_is_passing(int err, enum xpf_verdict why)
 /*
  * Is the oldest fault worth another turn? If patience has run out, the next faults of the
  * queue get one turn each, until one is served. The pause lets others lock the VM.
+ *
+ * The first attempt counts, unless it took longer than memory that changes can make it take
+ * (a second; see xpf_repin()): stock waits 5 s for a context to leave its engine, which it
+ * does when its faults are answered.
  */
 static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
 {
-	struct xpf_gt *gt = q->gt;
+	unsigned long held = min(nsecs_to_jiffies(q->held), (unsigned long)HZ);
 
 	if (!xpf_is_passing(err, why))
 		return false;
 	if (!q->until)
-		q->until = (jiffies + msecs_to_jiffies(READ_ONCE(patience))) |
+		q->until = (jiffies - held +
+			    msecs_to_jiffies(READ_ONCE(patience))) |
 			   1;
 	if (time_after(jiffies, q->until))
 		return false;
 
 	fsleep(err == -ENOMEM ? MEMORY_DELAY_US : CHANGE_DELAY_US);
 	xpf_stage(q, XPF_PAGES);
-	xpf_count_retry(gt);
+	xpf_count_retry(q->gt);
 	return true;
 }
 
