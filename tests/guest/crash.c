@@ -51,7 +51,7 @@
  * And a flush may be on its way while others are sent and complete. They cover the writes
  * that completed before them, but the log has those behind them, in front of the slow flush.
  * An image that fails may thus lack a write that was durable: with "ahead" it has all writes
- * up to the fourth flush that follows.
+ * up to the 16th flush that follows.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -80,7 +80,7 @@
 #define SECTOR 512
 #define DISCARDS 256 /* that are listed: the last ones */
 #define FUAS 1024 /* between two flushes */
-#define FLUSHES_AHEAD 4
+#define FLUSHES_AHEAD 16
 
 /* Documentation/admin-guide/device-mapper/log-writes.rst */
 #define LOG_MAGIC 0x6a736677736872ull
@@ -449,7 +449,7 @@ static bool read_gens(struct cache *c, uint64_t bucket)
 	return true;
 }
 
-/* The entry behind the fourth flush from @i on. */
+/* The entry behind the FLUSHES_AHEAD-th flush from @i on. */
 static uint64_t end_ahead(const struct index *x, uint64_t i)
 {
 	unsigned int flushes = 0;
