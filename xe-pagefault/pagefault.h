@@ -239,7 +239,7 @@ struct xpf_served {
  *		worker
  * @restless:	until this time, CLOCK_MONOTONIC in ns, memory is got before the VM is
  *		locked, even if it is quick: it has changed for long under the lock. Of the
- *		worker
+ *		worker, of which an idle queue has none
  * @near:	the VMA that the last service found. Of the worker
  * @walks:	of the address space through its memory (SVM). Of the worker
  * @mark:	when its current stage began, CLOCK_MONOTONIC in ns. Of the worker
@@ -357,7 +357,8 @@ struct xpf_stats {
  * @id:		number of the GT in the device
  * @wq:		workqueue of its workers
  * @lock:	guards the fields below and the lists of all queues. Taken in hard
- *		IRQ; no function that takes a lock is called under it
+ *		IRQ; no function that takes a lock is called under it,
+ *		but for probes of the tracepoint xpf_stages
  * @generation:	counts the starts of the GuC, see xpf_note_guc_start()
  * @pool:	as many faults as the GuC can distinguish, so always enough
  * @free:	list of the unused faults of the pool

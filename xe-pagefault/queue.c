@@ -45,6 +45,8 @@ static struct xpf_queue *xpf_queue_of(struct xpf_gt *gt, u32 asid)
 		return q;
 	hlist_del(&q->node);
 	hlist_add_head(&q->node, head);
+	if (q->asid != asid)
+		q->restless = 0;
 	q->asid = asid;
 	q->idle = false;
 	return q;

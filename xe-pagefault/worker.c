@@ -86,7 +86,8 @@ static bool xpf_is_passing(int err, enum xpf_verdict why)
  */
 static bool xpf_try_again(struct xpf_queue *q, int err, enum xpf_verdict why)
 {
-	unsigned long held = min(nsecs_to_jiffies(q->held), (unsigned long)HZ);
+	unsigned long held =
+		min_t(unsigned long, nsecs_to_jiffies(q->held), HZ);
 
 	if (!xpf_is_passing(err, why))
 		return false;

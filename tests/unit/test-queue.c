@@ -100,7 +100,7 @@ struct xpf_queue {
 	struct xpf_served served[XPF_SERVED_RING];
 	unsigned int nr_served, taken;
 	unsigned long until;
-	u64 spent[1];
+	u64 restless, spent[1];
 };
 
 static struct xpf_queue *queue_of(struct hlist_node *node)

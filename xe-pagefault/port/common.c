@@ -168,7 +168,8 @@ static bool xpf_is_lost(struct xpf_queue *q,
 	err = hmm_range_fault(&page);
 	mmap_read_unlock(notifier->mm);
 	mmput(notifier->mm);
-	if (!err && (pfn & HMM_PFN_VALID))
+	/* an error is for the attempt under the lock to find */
+	if (!err && pfn & (HMM_PFN_VALID | HMM_PFN_ERROR))
 		return false;
 	q->slow.asked = false; /* so that it is noted again */
 	return true;
