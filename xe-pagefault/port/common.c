@@ -52,8 +52,8 @@ static bool xpf_is_quick(struct mm_struct *mm, unsigned long start,
  * @size: in bytes
  * @write: whether the GPU may write to it
  *
- * Quick memory is noted, too, if the process changes it all the time: see q->restless. Only
- * once for each service. Called with vm->lock held.
+ * Quick memory is noted, too, if the process changes it all the time: see q->restless. Once
+ * for each service, and again if xpf_is_lost(). Called with vm->lock held.
  *
  * Return: true if it is to be got with xpf_fault_in(): the attempt should end with -EAGAIN.
  */
