@@ -162,7 +162,7 @@ struct xpf_area {
  * @start:	start of the memory
  * @end:	its end
  * @write:	the GPU may write to it
- * @quick:	it comes from the kernel alone, but changes all the time
+ * @quick:	it comes from the kernel alone, but changes all the time, or is locked
  * @asked:	it was noted during this service
  * @got:	it is quick, and all of it was there a moment ago
  */
@@ -460,8 +460,11 @@ struct xpf_port {
 extern const struct xpf_port xpf_port;
 
 /* port/common.c */
-bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
-		   u64 size, bool write);
+int xpf_look_at_pages(struct mmu_interval_notifier *notifier, u64 start,
+		      u64 end, bool write, bool wait);
+bool xpf_is_better_unlocked(struct xpf_queue *q,
+			    struct mmu_interval_notifier *notifier, u64 start,
+			    u64 size, bool write);
 int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why);
 bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm);
 bool xpf_is_pinned(struct xe_vma *vma);

@@ -113,6 +113,13 @@ static bool is_forbidden(const struct xe_vma *vma, const struct pagefault *pf)
 	       pf->access != PAGEFAULT_READ;
 }
 
+/* Note that an attempt, begun at @since and over now, has failed with the VM locked. */
+static void xpf_note_failure(struct xpf_queue *q, u64 since)
+{
+	if (q->mark - since > LONG_NS)
+		q->restless = q->mark + RESTLESS_NS;
+}
+
 /* May another binding be mapped? Ready replies, and other users of the VM, wait for it. */
 static bool xpf_may_bind_more(const struct xpf_queue *q, struct xe_vm *vm,
 			      const struct xe_vma *vma, u64 begin)
@@ -136,9 +143,9 @@ static void xpf_serve_next(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
 	struct pagefault pfs[XPF_BATCH - 1] __uninitialized, *pf;
 	struct xe_vma *vmas[XPF_BATCH - 1] __uninitialized, *vma;
 	struct xpf_area quick = {};
+	bool bind = false, ready;
 	unsigned int i, n;
-	bool bind = false;
-	u64 begin;
+	u64 begin, since;
 
 	n = xpf_queue_peek(q, pfs, ARRAY_SIZE(pfs));
 	if (!n)
@@ -154,10 +161,15 @@ static void xpf_serve_next(struct xpf_queue *q, struct xe_vm *vm, u32 asid)
 		if (!vma || vma_is_mirror(vma) || is_forbidden(vma, pf))
 			break;
 		if (!vma_is_valid(vma, tile)) {
-			if (!xpf_may_bind_more(q, vm, vma, begin) ||
-			    !xpf_make_ready(vma, &quick))
+			if (!xpf_may_bind_more(q, vm, vma, begin))
 				break;
+			since = q->mark;
+			ready = xpf_make_ready(vma, &quick);
 			xpf_stage(q, XPF_PAGES);
+			if (!ready) {
+				xpf_note_failure(q, since);
+				break;
+			}
 			bind = true;
 		}
 		vmas[i] = vma;
@@ -280,9 +292,9 @@ int xpf_service(struct xpf_queue *q, const struct pagefault *pf,
 			q->held = q->mark;
 			err = xpf_service_locked(q, vm, pf, why);
 			xpf_stage(q, *why == XPF_BIND ? XPF_TABLES : XPF_PAGES);
+			if (err == -EAGAIN)
+				xpf_note_failure(q, q->held);
 			q->held = q->mark - q->held;
-			if (err == -EAGAIN && q->held > LONG_NS)
-				q->restless = q->mark + RESTLESS_NS;
 			crowded = rwsem_is_contended(&vm->lock);
 			up_write(&vm->lock);
 		} while (err == -EAGAIN &&

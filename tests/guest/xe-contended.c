@@ -9,6 +9,7 @@
  *   mprotect  the protection of one page
  *   madvise   MADV_DONTNEED for one page
  *   drop      MADV_DONTNEED for all pages
+ *   split     both: one thread each, so that the mapping is often locked and in pieces
  *   /FILE     the memory is mapped from a device that is slow; after each write of the
  *             GPU, all pages are dropped, also from the page cache
  * Meanwhile, for so many seconds each, the time is taken of
@@ -68,7 +69,7 @@ static void *change(void *arg)
 	for (; !over; changes++) {
 		if (*how == 'n' || *how == '/') {
 			usleep(1000);
-		} else if (*how == 'd') {
+		} else if (*how == 'd' || (*how == 's' && arg)) {
 			madvise(memory, size, MADV_DONTNEED);
 		} else if (how[1] == 'p') {
 			mprotect(page, PAGE,
@@ -146,10 +147,20 @@ static void start(void)
 		errx(1, "bind: %s", strerror(-ret));
 }
 
-static void begin_thread(pthread_t *thread, void *(*run)(void *))
+static void begin_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 {
-	if (pthread_create(thread, NULL, run, NULL))
+	if (pthread_create(thread, NULL, run, arg))
 		errx(1, "thread");
+}
+
+/* Returns the number of threads. */
+static int begin_changes(pthread_t threads[2])
+{
+	begin_thread(&threads[0], change, NULL);
+	if (*how != 's')
+		return 1;
+	begin_thread(&threads[1], change, threads);
+	return 2;
 }
 
 static unsigned int since(double start)
@@ -230,27 +241,29 @@ static void time_execs(double seconds)
 
 static void time_calls(double seconds)
 {
-	pthread_t threads[2];
+	pthread_t threads[3];
+	int n;
 
 	start();
-	begin_thread(&threads[0], change);
-	begin_thread(&threads[1], use);
+	n = begin_changes(threads);
+	begin_thread(&threads[n], use, NULL);
 	time_binds(seconds);
 	time_execs(seconds);
 	over = true;
-	pthread_join(threads[0], NULL);
-	pthread_join(threads[1], NULL);
+	do {
+		pthread_join(threads[n], NULL);
+	} while (n--);
 	printf("%u changes, %u writes, %u bans\n", changes, writes, bans);
 }
 
 /* The process that will be killed; FD is told when it is ready. */
 static void be_killed(int fd)
 {
-	pthread_t thread;
+	pthread_t threads[2];
 	int ret;
 
 	start();
-	begin_thread(&thread, change);
+	begin_changes(threads);
 	if (file >= 0)
 		drop();
 	xe_store(&space, va, 1);

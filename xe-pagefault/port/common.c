@@ -13,65 +13,161 @@
 #include "../pagefault.h"
 #include "../stock.h"
 
-/* Pages that are faulted in before it is checked whether that is still of use. */
+/* Memory that is faulted in before it is checked whether that is still of use. */
 #define PIECE SZ_64K
+
+/* Mappings of the CPU that are looked at to find out where a userptr's memory comes from. */
+#define MOST_MAPPINGS 32
 
 /*
  * Does the CPU's memory at this address come from the kernel alone, and at once: is no file
  * system, FUSE server, userfaultfd or swap device asked for it? If the mapping changes just
  * after that, the process has to wait for its own memory. (The number of swapped pages is
- * not exact: some may be overlooked, more with many CPUs.)
+ * not exact: some may be overlooked, more with many CPUs.) Called with the lock of the
+ * mapping held.
  */
+static bool xpf_comes_quickly(struct mm_struct *mm, unsigned long start,
+			      unsigned long end, struct xpf_area *quick)
+{
+	unsigned int left = MOST_MAPPINGS;
+	struct vm_area_struct *cpu;
+	struct xpf_area area = {};
+
+	if (get_mm_counter(mm, MM_SWAPENTS))
+		return false;
+	do {
+		cpu = find_vma(mm, start);
+		if (!cpu || cpu->vm_start > start || !vma_is_anonymous(cpu) ||
+		    userfaultfd_armed(cpu) || !left--)
+			return false;
+		if (!area.end)
+			area.start = cpu->vm_start;
+		area.end = cpu->vm_end;
+		start = cpu->vm_end;
+	} while (start < end);
+	*quick = area;
+	return true;
+}
+
+/* As above. False also if that can't be found out without waiting for the lock. */
 static bool xpf_is_quick(struct mm_struct *mm, unsigned long start,
 			 unsigned long end, struct xpf_area *quick)
 {
-	struct vm_area_struct *cpu;
+	bool is_quick = false;
 
 	if (start >= quick->start && end <= quick->end)
 		return true;
 	if (!mmget_not_zero(mm))
 		return false;
 	if (mmap_read_trylock(mm)) {
-		cpu = find_vma(mm, start);
-		if (cpu && vma_is_anonymous(cpu) && !userfaultfd_armed(cpu) &&
-		    !get_mm_counter(mm, MM_SWAPENTS)) {
-			quick->start = cpu->vm_start;
-			quick->end = cpu->vm_end;
-		}
+		is_quick = xpf_comes_quickly(mm, start, end, quick);
 		mmap_read_unlock(mm);
 	}
 	mmput(mm);
-	return start >= quick->start && end <= quick->end;
+	return is_quick;
 }
 
 /**
- * xpf_note_slow - note memory that the service needs, unless it is quick to get
+ * xpf_look_at_pages - find out whether the CPU has mapped all pages of an area
+ * @notifier: of the process; its @mm has a user
+ * @start: start of the area
+ * @end: its end
+ * @write: whether the pages have to be writable
+ * @wait: whether to wait for the lock of the mapping
+ *
+ * None is faulted in. They may change while this looks. Process context.
+ *
+ * Return: 0 if they are there, in system memory; -EFAULT if one can't be had; another errno
+ * if one is missing, or if it is not known.
+ */
+int xpf_look_at_pages(struct mmu_interval_notifier *notifier, u64 start,
+		      u64 end, bool write, bool wait)
+{
+	const unsigned long need = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0);
+	unsigned long pfns[PIECE >> PAGE_SHIFT] = {};
+	struct hmm_range piece = {
+		.notifier = notifier,
+		.end = start,
+		.hmm_pfns = pfns,
+	};
+	unsigned int i;
+	int err = 0;
+
+	if (wait)
+		mmap_read_lock(notifier->mm);
+	else if (!mmap_read_trylock(notifier->mm))
+		return -EBUSY;
+	while (!err && piece.end < end) {
+		/* without it, hmm_range_fault() gives up if anything changes */
+		piece.notifier_seq = READ_ONCE(notifier->invalidate_seq);
+		piece.start = piece.end;
+		piece.end = min(end, piece.start + PIECE);
+		err = hmm_range_fault(&piece);
+		for (i = 0; !err && i < (piece.end - piece.start) >> PAGE_SHIFT;
+		     i++)
+			if (pfns[i] & HMM_PFN_ERROR)
+				err = -EFAULT;
+			else if ((pfns[i] & need) != need)
+				err = -EAGAIN;
+	}
+	mmap_read_unlock(notifier->mm);
+	return err;
+}
+
+/*
+ * Has quick memory been lost again that xpf_fault_in() has just got? Then the process keeps
+ * changing its mapping, and the stock driver's functions might fault in the same pages for a
+ * second, with the VM locked. The last second of the patience is left for them.
+ */
+static bool xpf_is_lost(struct xpf_queue *q,
+			struct mmu_interval_notifier *notifier, u64 start,
+			u64 end, bool write)
+{
+	int err;
+
+	if (!q->slow.got || (q->until && time_after(jiffies + HZ, q->until)) ||
+	    !mmget_not_zero(notifier->mm))
+		return false;
+	err = xpf_look_at_pages(notifier, start, end, write, true);
+	mmput(notifier->mm);
+	/* an error is for the attempt under the lock to find */
+	return err && err != -EFAULT;
+}
+
+/**
+ * xpf_is_better_unlocked - should memory be got while others can lock the VM?
  * @q: queue of the fault
- * @mm: whose memory it is; a reference to the structure is held
+ * @notifier: of the process whose memory it is
  * @start: address there
  * @size: in bytes
  * @write: whether the GPU may write to it
  *
- * Quick memory is noted, too, if the process changes it all the time: see q->restless. Once
- * for each service, and again if xpf_is_lost(). Called with vm->lock held.
+ * It should if it may take long, or if the process changes it all the time: see q->restless.
+ * So it is once for each service, and again if it was lost after that. Called with vm->lock
+ * held for writing.
  *
- * Return: true if it is to be got with xpf_fault_in(): the attempt should end with -EAGAIN.
+ * Return: true if the attempt should end with -EAGAIN; xpf_fault_in() knows the rest.
  */
-bool xpf_note_slow(struct xpf_queue *q, struct mm_struct *mm, u64 start,
-		   u64 size, bool write)
+bool xpf_is_better_unlocked(struct xpf_queue *q,
+			    struct mmu_interval_notifier *notifier, u64 start,
+			    u64 size, bool write)
 {
 	struct xpf_area area = {};
 	bool quick;
 
-	if (q->slow.asked)
-		return false;
-	quick = xpf_is_quick(mm, start, start + size, &area);
+	if (q->slow.asked) {
+		/* if lost, it is noted again by the next attempt */
+		q->slow.asked =
+			!xpf_is_lost(q, notifier, start, start + size, write);
+		return !q->slow.asked;
+	}
+	quick = xpf_is_quick(notifier->mm, start, start + size, &area);
 	if (quick && q->mark > q->restless)
 		return false;
 
-	mmgrab(mm);
+	mmgrab(notifier->mm);
 	q->slow = (struct xpf_slow){
-		.mm = mm,
+		.mm = notifier->mm,
 		.start = start,
 		.end = start + size,
 		.write = write,
@@ -97,8 +193,9 @@ bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm)
 {
 	unsigned int flags = FOLL_HONOR_NUMA_FAULT |
 			     (q->slow.write ? FOLL_WRITE : 0);
-	struct mm_struct *mm = q->slow.mm;
 	unsigned long at = q->slow.start, began = jiffies;
+	struct mm_struct *mm = q->slow.mm;
+	struct xpf_area area;
 	int locked;
 	long n = 1;
 
@@ -106,11 +203,17 @@ bool xpf_fault_in(struct xpf_queue *q, const struct xe_vm *vm)
 		return false;
 	for (; n > 0 && at < q->slow.end; at += n * PAGE_SIZE) {
 		if (!READ_ONCE(vm->size) || !xpf_ct_is_up(q->gt) ||
+		    (q->slow.quick && q->until &&
+		     time_after(jiffies, q->until)) ||
 		    !mmget_not_zero(mm))
 			break;
 		n = min(q->slow.end - at, PIECE) >> PAGE_SHIFT;
 		locked = 1;
 		mmap_read_lock(mm);
+		/* the lock may have been the only thing to wait for */
+		if (at == q->slow.start && !q->slow.quick)
+			q->slow.quick =
+				xpf_comes_quickly(mm, at, q->slow.end, &area);
 		n = get_user_pages_remote(mm, at, n, flags, NULL, &locked);
 		if (locked)
 			mmap_read_unlock(mm);
@@ -142,39 +245,6 @@ bool xpf_is_pinned(struct xe_vma *vma)
 		       container_of(vma, struct xe_userptr_vma, vma));
 }
 
-/*
- * Has quick memory been lost again that xpf_fault_in() has just got? Then the process keeps
- * changing its mapping, and xe_vma_userptr_pin_pages() might fault in the same pages for a
- * second, with the VM locked. The first page, which was got before all others, shows it. The
- * last second of the patience is left for that function.
- */
-static bool xpf_is_lost(struct xpf_queue *q,
-			struct mmu_interval_notifier *notifier)
-{
-	unsigned long pfn = 0;
-	struct hmm_range page = {
-		.notifier = notifier,
-		.start = q->slow.start,
-		.end = q->slow.start + PAGE_SIZE,
-		.hmm_pfns = &pfn,
-	};
-	int err;
-
-	if (!q->slow.got || (q->until && time_after(jiffies + HZ, q->until)) ||
-	    !mmget_not_zero(notifier->mm))
-		return false;
-	page.notifier_seq = mmu_interval_read_begin(notifier);
-	mmap_read_lock(notifier->mm);
-	err = hmm_range_fault(&page);
-	mmap_read_unlock(notifier->mm);
-	mmput(notifier->mm);
-	/* an error is for the attempt under the lock to find */
-	if (!err && pfn & (HMM_PFN_VALID | HMM_PFN_ERROR))
-		return false;
-	q->slow.asked = false; /* so that it is noted again */
-	return true;
-}
-
 /**
  * xpf_repin - get the pages of a userptr
  * @q: queue of the fault
@@ -194,10 +264,9 @@ int xpf_repin(struct xpf_queue *q, struct xe_vma *vma, enum xpf_verdict *why)
 	if (xpf_is_pinned(vma))
 		return 0;
 	*why = XPF_USERPTR;
-	if (xpf_note_slow(q, uvma->userptr.notifier.mm, va->gem.offset,
-			  va->va.range, !(va->flags & XE_VMA_READ_ONLY)))
-		return -EAGAIN;
-	if (xpf_is_lost(q, &uvma->userptr.notifier))
+	if (xpf_is_better_unlocked(q, &uvma->userptr.notifier, va->gem.offset,
+				   va->va.range,
+				   !(va->flags & XE_VMA_READ_ONLY)))
 		return -EAGAIN;
 	err = xe_vma_userptr_pin_pages(uvma);
 

@@ -27,17 +27,13 @@
 
 #include <linux/dma-fence.h>
 #include <linux/err.h>
-#include <linux/hmm.h>
 #include <linux/interval_tree.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
-#include <linux/mmap_lock.h>
-#include <linux/mmu_notifier.h>
 #include <linux/moduleparam.h>
 #include <linux/rwsem.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/time64.h>
 #include <linux/xarray.h>
@@ -285,34 +281,6 @@ static int xpf_range_migrate(struct xe_svm_range *range,
 	}
 }
 
-/*
- * Are all pages of this area mapped by the CPU, with the flags in @need, in system memory?
- * None is faulted in. The notifier covers the area.
- */
-static bool xpf_has_pages(struct drm_gpusvm_notifier *notifier, u64 start,
-			  u64 end, unsigned long need, unsigned long *pfns)
-{
-	struct hmm_range area = {
-		.notifier = &notifier->notifier,
-		.start = start,
-		.end = end,
-		.hmm_pfns = pfns,
-	};
-	struct mm_struct *mm = notifier->notifier.mm;
-	int err = -EBUSY;
-	u64 i;
-
-	area.notifier_seq = mmu_interval_read_begin(area.notifier);
-	if (mmap_read_trylock(mm)) {
-		err = hmm_range_fault(&area);
-		mmap_read_unlock(mm);
-	}
-	for (i = 0; !err && i < (end - start) >> PAGE_SHIFT; i++)
-		if ((pfns[i] & need) != need)
-			err = -EFAULT;
-	return !err;
-}
-
 /* May a range be bound ahead? Not if it lies partly outside, is to be removed, or is bound. */
 static bool xpf_may_bind(struct xe_svm_range *range, u64 start, u64 end,
 			 struct xe_tile *tile)
@@ -324,10 +292,11 @@ static bool xpf_may_bind(struct xe_svm_range *range, u64 start, u64 end,
 }
 
 /* Bind the range in this area. Returns NULL if it is bound already, or if anything fails. */
-static struct xe_svm_range *
-xpf_bind_area(struct xpf_queue *q, struct xe_vma *vma,
-	      struct drm_gpusvm_notifier *notifier, u64 start, u64 end,
-	      struct drm_gpusvm_ctx *ctx, unsigned long *pfns)
+static struct xe_svm_range *xpf_bind_area(struct xpf_queue *q,
+					  struct xe_vma *vma,
+					  struct drm_gpusvm_notifier *notifier,
+					  u64 start, u64 end,
+					  struct drm_gpusvm_ctx *ctx)
 {
 	bool down = q->walks.walk->down;
 	struct xe_tile *tile = q->gt->stock->tile;
@@ -343,10 +312,8 @@ xpf_bind_area(struct xpf_queue *q, struct xe_vma *vma,
 		if (!xpf_may_bind(range, start, end, tile))
 			return NULL;
 	}
-	if (!xpf_has_pages(notifier, start, end,
-			   ctx->read_only ? HMM_PFN_VALID :
-					    HMM_PFN_VALID | HMM_PFN_WRITE,
-			   pfns))
+	if (xpf_look_at_pages(&notifier->notifier, start, end, !ctx->read_only,
+			      false))
 		return NULL;
 
 	range = xe_svm_range_find_or_insert(vm, down ? end - 1 : start, vma,
@@ -387,12 +354,8 @@ static u32 xpf_bind_batch(struct xpf_queue *q, struct xe_vma *vma,
 			 drm_gpusvm_notifier_end(notifier));
 	u64 size = end - start, begin = local_clock();
 	u64 from = start, to = end; /* of the last range */
-	unsigned long *pfns;
 	u32 i, done = 0;
 
-	pfns = kcalloc(size >> PAGE_SHIFT, sizeof(*pfns), GFP_KERNEL);
-	if (!pfns)
-		return 0;
 	for (i = 1; i <= n; i++) {
 		if (walk->down ? from < low + size : to + size > high)
 			break;
@@ -406,7 +369,7 @@ static u32 xpf_bind_batch(struct xpf_queue *q, struct xe_vma *vma,
 
 		if (!xpf_may_go_on(q, vma_to_vm(vma), begin, start, end))
 			break;
-		range = xpf_bind_area(q, vma, notifier, from, to, ctx, pfns);
+		range = xpf_bind_area(q, vma, notifier, from, to, ctx);
 		xpf_stage(q, range ? XPF_TABLES : XPF_PAGES);
 		if (!range)
 			break;
@@ -415,7 +378,6 @@ static u32 xpf_bind_batch(struct xpf_queue *q, struct xe_vma *vma,
 		xpf_walk_ahead(&q->walks, from, to);
 		done++;
 	}
-	kfree(pfns);
 	return done;
 }
 
@@ -513,9 +475,10 @@ static int xpf_populate_mirror(struct xpf_queue *q, struct xe_vma *vma,
 
 	/* Not if they may be in VRAM, or move there: that would bring them back. */
 	if (!(pagemap && range_may_migrate(range)) &&
-	    xpf_note_slow(q, range->base.gpusvm->mm,
-			  drm_gpusvm_range_start(&range->base),
-			  drm_gpusvm_range_size(&range->base), !ctx.read_only))
+	    xpf_is_better_unlocked(q, &range->base.notifier->notifier,
+				   drm_gpusvm_range_start(&range->base),
+				   drm_gpusvm_range_size(&range->base),
+				   !ctx.read_only))
 		return -EAGAIN;
 	err = xpf_range_pages(vm, range, pf->addr, &ctx);
 	if (!err)
