@@ -9,6 +9,7 @@
 # sides: stock ours
 # short-sides: ours
 # udev: no
+# alerts: OutriggerJournalErrors
 # allow: avoid potential data corruption
 
 . /job/lib.sh
@@ -84,6 +85,7 @@ write_start 1000000
 sleep 5
 
 if [ "$SIDE" = ours ]; then
+	metrics
 	events_start
 	media journal
 	sleep 5
@@ -95,6 +97,7 @@ if [ "$SIDE" = ours ]; then
 	dmesg | grep "bcache_journal.*journal: " || fail "the errors were not reported"
 	dmesg | grep -q "was written after retries" || fail "the entry was not written"
 	events_are retrying ok
+	metrics
 	say "$(wc -l </run/acks) writes acknowledged"
 	echo 4 >"$SYS/parameters/write_retry"
 fi

@@ -7,6 +7,7 @@
 # kernels: all
 # short: none
 # udev: no
+# alerts: OutriggerJournalStalled
 
 . /job/lib.sh
 
@@ -63,6 +64,7 @@ counted()
 }
 wait_for 60 counted || fail "no figures"
 ! reported || fail "reported too early"
+metrics
 events_start
 
 # a task that holds a pin is not scheduled: see tests/cases/late-pin.sh
@@ -75,6 +77,7 @@ grep . "$(set_dir)"/journal/* | sed 's|.*/||'
 [ "$(figure full)" = 1 ] || fail "sysfs: not full"
 ctl 1 status
 says 'the journal is full, and none of its entries is reclaimed'
+metrics
 (($(figure stalls) > 0)) || fail "sysfs: no stall"
 (($(figure oldest_age_ms) > 25000)) || fail "sysfs: the oldest entry is too young"
 sleep 2

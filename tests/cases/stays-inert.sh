@@ -7,6 +7,7 @@
 # kernels: all
 # short: none
 # udev: no
+# alerts: OutriggerNotAttached
 
 . /job/lib.sh
 
@@ -57,5 +58,12 @@ inert_because 'livepatch refused the patch'
 say "the real bcache works"
 modprobe bcache
 attach
+metrics
 detach
 rmmod_bcache
+
+say "an inert module is an alert"
+modprobe "$MODULE"
+load bcache lacking.ko
+wait_for 30 state_is inert || fail "not inert"
+metrics

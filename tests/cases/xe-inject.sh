@@ -8,6 +8,7 @@
 # timeout: 300
 # kernels: all
 # short: trixie
+# alerts: OutriggerPageFaultsUnanswered
 
 . /job/lib.sh
 
@@ -47,6 +48,7 @@ for i in 0 1 2 3 4 5 6 7; do
 	injected 1 0 fault asid=first va=$good type=$((i & 3)) level=$i class=$i \
 		instance=$((i * 9)) source=$((i * 36)) vfid=$((i * 9)) access=read
 done
+metrics # page faults were refused: no alert
 
 say "page fault messages of a wrong length"
 for dw in 1 1,2,3 1,2,3,4,5 1,2,3,4,5,6,7,8,9,a,b,c; do
@@ -55,6 +57,7 @@ for dw in 1 1,2,3 1,2,3,4,5 1,2,3,4,5,6,7,8,9,a,b,c; do
 done
 say "a page fault message with all bits set"
 injected 0 1 raw action=0x6002 dw=ffffffff,ffffffff,ffffffff,ffffffff ledger=1
+metrics
 gpu raw action=0x7ffe dw=1
 injected 1 0 fault asid=first va=$good
 

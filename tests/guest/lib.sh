@@ -290,6 +290,16 @@ says()
 	grep -qE "$1" /run/ctl || fail "outriggerctl does not print '$1'"
 }
 
+# metrics: take a sample of the metrics for the rules of the alerts; in a case with the header
+# "alerts", tests/vm checks which alerts fire. Does nothing on stock.
+metrics()
+{
+	[ "$SIDE" = ours ] || return 0
+	outriggerctl metrics >/run/metrics || fail "outriggerctl metrics"
+	sed -n 's/^outrigger_/metrics: &/p' /run/metrics
+	echo "metrics: end"
+}
+
 # unpack MODULE FILE: write the plain ELF file of the installed module to FILE
 unpack()
 {

@@ -248,6 +248,23 @@ need_qemu()
 		"$cache/qemu.log" "$tests/qemu/mkqemu" || die "no QEMU: $cache/qemu.log"
 }
 
+# need_promtool: find promtool, or get it without the rest of the package prometheus, which
+# would set up a server
+need_promtool()
+{
+	command -v promtool >/dev/null || {
+		once prometheus get_promtool
+		PATH+=:$cache/prometheus/usr/bin
+		command -v promtool >/dev/null
+	}
+}
+
+get_promtool()	# DIR
+{
+	mkdir -p "$1/deb" && (cd "$1/deb" && apt-get download prometheus) &&
+		dpkg -x "$1"/deb/prometheus_*.deb "$1" && rm -r "$1/deb"
+}
+
 # accel KERNEL: print the accelerator to use: KVM only if a kernel that has no root file
 # system boots up to its panic. The result is remembered until the host reboots.
 accel()
