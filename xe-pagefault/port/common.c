@@ -16,6 +16,9 @@
 /* Memory that is faulted in before it is checked whether that is still of use. */
 #define PIECE SZ_64K
 
+/* Memory whose pages are looked at in one go: this takes 512 bytes of the stack. */
+#define LOOK SZ_256K
+
 /* Mappings of the CPU that are looked at to find out where a userptr's memory comes from. */
 #define MOST_MAPPINGS 32
 
@@ -84,7 +87,7 @@ int xpf_look_at_pages(struct mmu_interval_notifier *notifier, u64 start,
 		      u64 end, bool write, bool wait)
 {
 	const unsigned long need = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0);
-	unsigned long pfns[PIECE >> PAGE_SHIFT] = {};
+	unsigned long pfns[LOOK >> PAGE_SHIFT] = {};
 	struct hmm_range piece = {
 		.notifier = notifier,
 		.end = start,
@@ -101,7 +104,7 @@ int xpf_look_at_pages(struct mmu_interval_notifier *notifier, u64 start,
 		/* without it, hmm_range_fault() gives up if anything changes */
 		piece.notifier_seq = READ_ONCE(notifier->invalidate_seq);
 		piece.start = piece.end;
-		piece.end = min(end, piece.start + PIECE);
+		piece.end = min(end, piece.start + LOOK);
 		err = hmm_range_fault(&piece);
 		for (i = 0; !err && i < (piece.end - piece.start) >> PAGE_SHIFT;
 		     i++)
