@@ -35,6 +35,13 @@ work()
 		dmsetup resume work || fail "dmsetup: $*"
 }
 
+# pause: 20 ms, without a process
+exec {never}<> <(:)
+pause()
+{
+	! read -rt 0.02 -u "$never"
+}
+
 copy()	# FROM TO
 {
 	dd if="$1" of="$2" bs=1M iflag=direct oflag=direct status=none || fail "dd"
@@ -95,7 +102,7 @@ gone()
 
 	until all_gone; do
 		((SECONDS < end)) || return 1
-		pause 0.02
+		pause
 	done
 }
 

@@ -29,23 +29,16 @@ fail()
 	exit 1
 }
 
-# pause SECONDS: as sleep, but without a process, which can take as long
-exec {never}<> <(:)
-pause()
-{
-	! read -rt "$1" -u "$never"
-}
-
 # wait_for SECONDS COMMAND...: repeat COMMAND until it succeeds, for at most SECONDS, or for
 # several times as long on a slow kernel
 wait_for()
 {
-	local end=$((SECONDS + $1 * ${OUTRIGGER_SLOW:-1})) tries=0
+	local end=$((SECONDS + $1 * ${OUTRIGGER_SLOW:-1}))
 
 	shift
 	until "$@" 2>/dev/null; do
 		((SECONDS < end)) || return 1
-		pause "0.0$((++tries < 9 ? tries : 9))"
+		sleep 0.1
 	done
 }
 
