@@ -22,12 +22,12 @@ static inline uint64_t mix(uint64_t x)
 
 static inline void fill(uint64_t *buf, uint64_t block, uint64_t seq)
 {
-	uint64_t key = mix(block << 32 ^ seq ^ 0x6f75747269676772ull);
+	uint64_t word = mix(block << 32 ^ seq ^ 0x6f75747269676772ull);
 
 	buf[0] = block;
 	buf[1] = seq;
 	for (size_t i = 2; i < WORDS; i++)
-		buf[i] = mix(key + i);
+		buf[i] = word += 0x9e3779b97f4a7c15ull;
 }
 
 /* A buffer for O_DIRECT. */
