@@ -199,18 +199,12 @@ verify()
 	return "$status"
 }
 
-# image POINT SEED: disk "work" is as after a power cut there
+# image INDEX LOG BASE POINT SEED: disk "work" is BASE as after a power cut there
 image()
 {
-	/job/crash image /run/index "$(disk 2)" /dev/ram0 /dev/ram1 "$1" "$2" \
-		${tear_nodes:+"$tear_nodes"} ${ahead:+"$ahead"} || fail "no image of point $1"
-	forget
-}
-
-# forget: drop the pages of the devices that were written from below
-forget()
-{
-	blockdev --flushbufs /dev/mapper/work "${disks_of_set[@]:0:devices+1}"
+	/job/crash image "$1" "$2" "$3" /dev/ram1 /run/changed "$4" "$5" \
+		${tear_nodes:+"$tear_nodes"} ${ahead:+"$ahead"} /dev/mapper/work \
+		"${disks_of_set[@]:0:devices+1}" || fail "no image of point $4 in $1"
 }
 
 # below KIND ARGUMENT...: what "work" is
@@ -218,6 +212,16 @@ below()
 {
 	dmsetup suspend work && dmsetup reload work --table "0 $all $*" &&
 		dmsetup resume work || fail "dmsetup: $*"
+}
+
+# trace_work: have the kernel tell crash.c of each write to "work"
+trace_work()
+{
+	local event=$trace/events/block/block_bio_queue work
+
+	work=$(dmsetup info -c --noheadings --separator ' ' -o major,minor work) || fail "dmsetup"
+	mkdir -p "$trace" && echo "dev == $((${work% *} << 20 | ${work#* })) && !(rwbs ~ \"R*\")" \
+		>"$event/filter" && echo 1 >"$event/enable" || fail "no tracepoint"
 }
 
 # crash_again POINT SEED: register the image of that point, crash during that or later, and
@@ -236,11 +240,8 @@ crash_again()
 	. /run/n
 	((points > 0)) || return 0 # nothing was written
 	at=$(($2 * 7919 % points))
-	image "$1" "$2"
-	/job/crash image /run/again /dev/ram2 /dev/ram1 /dev/ram1 "$at" "$2" \
-		${tear_nodes:+"$tear_nodes"} ${ahead:+"$ahead"} ||
-		fail "no image of point $at in the registration"
-	forget
+	image /run/index "$log" /dev/ram0 "$1" "$2"
+	image /run/again /dev/ram2 /dev/ram1 "$at" "$2"
 }
 
 # attempt POINT SEED [again]: register what a power cut leaves, and compare. Fails with the
@@ -250,7 +251,7 @@ attempt()
 	local status=0
 
 	why=''
-	image "$1" "$2"
+	image /run/index "$log" /dev/ram0 "$1" "$2"
 	if [ "${3-}" ]; then
 		to "$first"
 		crash_again "$1" "$2" || why=refused
@@ -297,10 +298,11 @@ sweep()
 {
 	local points acks discards ambiguous near last at n=$number i at_points=() twice_too
 	local tried=0 twice=0 lost=0 refused=0 early=0 before again=$nested
-	local first=${2%-*} second=${2#*-}
+	local first=${2%-*} second=${2#*-} log
 
 	[ "$first" = "$second" ] || again=100
-	/job/crash index "$(disk 2)" /run/index >/run/n || fail "no log"
+	log=$(disk 2)
+	/job/crash index "$log" /run/index >/run/n || fail "no log"
 	. /run/n
 	((points > n && acks > 3)) || fail "only $points points, $acks acknowledgements"
 	last=$((points - 1))
@@ -308,6 +310,8 @@ sweep()
 	dmsetup create work --table "0 $all linear /dev/ram1 0" || fail "dmsetup"
 	dmsetup mknodes
 	parts work
+	trace_work
+	rm -f /run/changed
 	before=$SECONDS
 	if [ "$only" ]; then
 		# shellcheck disable=SC2086
@@ -329,6 +333,7 @@ sweep()
 		try_point "${at_points[i]}" $((seed + i)) $twice_too
 		((i % 25)) || say "$1, $2: $tried of $n points, $lost lost, $refused refused"
 	done
+	echo 0 >$trace/events/block/block_bio_queue/enable
 	drop_parts
 	dmsetup remove work
 	# a slow flush is rare; if there are many, writes were durable later than they should be
@@ -342,6 +347,7 @@ sweep()
 RANDOM=$seed
 disks_of_set=(/dev/mapper/part{0,1,2})
 bcaches=(/dev/bcache{0,1})
+trace=/sys/kernel/tracing/instances/crash # for crash.c
 modprobe bcache && modprobe dm_log_writes &&
 	modprobe brd rd_nr=3 rd_size=$((96 << 10)) || fail "no modules"
 # bch_btree_set_root() is inlined, but has a tracepoint

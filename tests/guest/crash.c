@@ -18,10 +18,14 @@
  *                     "jsets=N early=N stale=N": the nodes that would be dropped, and how
  *                     often the priorities were there only with the writes of some flushes
  *                     more, see below; that must be rare
- *   crash image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] [ahead]
+ *   crash image INDEX LOGDEV BASE WORK CHANGED POINT SEED [tear-nodes] [ahead] [DEV...]
  *                     make WORK what the disks hold after a power cut at POINT. BASE
  *                     follows, never backwards; it starts as the disks were when the log
- *                     began. If BASE and WORK are one device, it becomes the image itself
+ *                     began. If BASE and WORK are one device, it becomes the image itself.
+ *                     The file CHANGED tells which blocks of WORK may differ from BASE: if
+ *                     it is new, all; then those that this program wrote, and those of the
+ *                     trace instance "crash", which has the kernel's writes to WORK since.
+ *                     The page caches of DEV..., which are above WORK, are dropped
  *   crash verify INDEX POINT DEV=SECTOR...
  *                     every write acknowledged before POINT is there, whole, or a later
  *                     one; no block holds half a write. SECTOR is where, below the log, a
@@ -82,6 +86,8 @@
 #define DISCARDS 256 /* that are listed: the last ones */
 #define FUAS 1024 /* between two flushes */
 #define FLUSHES_AHEAD 16
+#define COMPARE_EVERY 25 /* seeds: is WORK like BASE before it is changed? */
+#define TRACE "/sys/kernel/tracing/instances/crash/trace_pipe"
 
 /* Documentation/admin-guide/device-mapper/log-writes.rst */
 #define LOG_MAGIC 0x6a736677736872ull
@@ -650,11 +656,31 @@ struct image {
 	int log;
 	void *buf;
 	uint64_t random;
+	uint8_t *changed; /* WORK may differ from BASE in these blocks */
+	uint64_t blocks;
 };
 
 static uint64_t next_random(struct image *m)
 {
 	return mix(++m->random);
+}
+
+static void mark_changed(struct image *m, uint64_t at, uint64_t bytes)
+{
+	const uint64_t first = at / BLOCK;
+
+	if (!bytes)
+		return;
+	if (at + bytes > m->blocks * BLOCK)
+		errx(2, "a write of %" PRIu64 " bytes at %" PRIu64, bytes, at);
+	memset(m->changed + first, 1, (at + bytes - 1) / BLOCK - first + 1);
+}
+
+static void put(struct image *m, int fd, const void *buf, size_t bytes,
+		uint64_t at)
+{
+	mark_changed(m, at, bytes);
+	write_at(fd, buf, bytes, at);
 }
 
 /* Write all of @e, or only some sectors of it. */
@@ -674,29 +700,96 @@ static void apply(struct image *m, int fd, const struct entry *e, bool torn)
 				 e->at + done * SECTOR);
 		}
 		if (!torn) {
-			write_at(fd, m->buf, n * SECTOR, at + done * SECTOR);
+			put(m, fd, m->buf, n * SECTOR, at + done * SECTOR);
 			continue;
 		}
 		for (uint64_t i = 0; i < n; i++)
 			if (next_random(m) & 1)
-				write_at(fd, m->buf + i * SECTOR, SECTOR,
-					 at + (done + i) * SECTOR);
+				put(m, fd, m->buf + i * SECTOR, SECTOR,
+				    at + (done + i) * SECTOR);
 	}
 }
 
-static void copy(const char *from_dev, const char *to_dev, int from, int to)
+static void open_changed(struct image *m, const char *file)
 {
-	uint64_t bytes = size_of(from, from_dev), at, n;
-	void *buf = buffer(CHUNK);
+	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
 
-	if (size_of(to, to_dev) < bytes)
-		errx(2, "%s is smaller than %s", to_dev, from_dev);
-	for (at = 0; at < bytes; at += n) {
-		n = bytes - at < CHUNK ? bytes - at : CHUNK;
-		read_at(from, buf, n, at);
-		write_at(to, buf, n, at);
+	if (fd < 0 || fstat(fd, &st) || ftruncate(fd, m->blocks))
+		err(2, "%s", file);
+	m->changed = mmap(NULL, m->blocks, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  fd, 0);
+	if (m->changed == MAP_FAILED)
+		err(2, "%s", file);
+	if ((uint64_t)st.st_size != m->blocks)
+		memset(m->changed, 1, m->blocks);
+	close(fd);
+}
+
+/* What the kernel has written since the last call. */
+static void read_trace(struct image *m)
+{
+	int fd = open(TRACE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	char line[512], *event;
+	uint64_t sector, nr;
+
+	if (!f)
+		err(2, TRACE);
+	while (fgets(line, sizeof(line), f)) {
+		event = strstr(line, " block_bio_queue: ");
+		if (!event ||
+		    sscanf(event + 18, "%*u,%*u %*s %" SCNu64 " + %" SCNu64,
+			   &sector, &nr) != 2)
+			errx(2, TRACE ": %s", line); /* of lost events */
+		mark_changed(m, sector * SECTOR, nr * SECTOR);
+	}
+	if (ferror(f) && errno != EAGAIN)
+		err(2, TRACE);
+	fclose(f);
+}
+
+/* Make WORK the same as BASE again. */
+static void restore(struct image *m, int base, int work)
+{
+	uint64_t i, n;
+
+	for (i = 0; i < m->blocks; i += n) {
+		for (n = 0; i + n < m->blocks && n < CHUNK / BLOCK &&
+			    m->changed[i + n];)
+			m->changed[i + n++] = 0;
+		if (n) {
+			read_at(base, m->buf, n * BLOCK, i * BLOCK);
+			write_at(work, m->buf, n * BLOCK, i * BLOCK);
+		} else {
+			n = 1;
+		}
+	}
+}
+
+static void compare(struct image *m, int base, int work)
+{
+	uint8_t *buf = buffer(CHUNK);
+	uint64_t at, n;
+
+	for (at = 0; at < m->blocks * BLOCK; at += n) {
+		n = m->blocks * BLOCK - at < CHUNK ? m->blocks * BLOCK - at :
+						     CHUNK;
+		read_at(base, m->buf, n, at);
+		read_at(work, buf, n, at);
+		if (memcmp(m->buf, buf, n))
+			errx(2, "the image is not like its base at %" PRIu64,
+			     at);
 	}
 	free(buf);
+}
+
+static void drop_cache(const char *dev)
+{
+	int fd = open(dev, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, BLKFLSBUF, 0) || close(fd))
+		err(2, "%s", dev);
 }
 
 static bool is_node(struct image *m, const struct index *x,
@@ -710,13 +803,14 @@ static bool is_node(struct image *m, const struct index *x,
 	return words[MAGIC_WORD] == x->node;
 }
 
-static int do_image(struct index *x, const char *log, const char *base_dev,
-		    const char *work_dev, uint64_t point, uint64_t seed,
-		    bool tear_nodes, bool ahead)
+static void do_image(struct index *x, const char *log, const char *base_dev,
+		     const char *work_dev, const char *changed, uint64_t point,
+		     uint64_t seed, bool tear_nodes, bool ahead)
 {
 	static const unsigned int percent[] = { 0, 50, 50, 90 };
-	struct image m = { open_dev(log, O_RDONLY), buffer(CHUNK),
-			   mix(point << 32 ^ seed) };
+	struct image m = { .log = open_dev(log, O_RDONLY),
+			   .buf = buffer(CHUNK),
+			   .random = mix(point << 32 ^ seed) };
 	int base = open_dev(base_dev, O_RDWR), work = base;
 	enum kind kind;
 	uint64_t k = entry_of(x, point, &kind), end = k + (kind == AFTER), i, f;
@@ -729,11 +823,16 @@ static int do_image(struct index *x, const char *log, const char *base_dev,
 			break;
 	if (x->base > f)
 		errx(2, "point %" PRIu64 ": %s is beyond it", point, base_dev);
+	m.blocks = size_of(base, base_dev) / BLOCK;
+	open_changed(&m, changed);
+	read_trace(&m);
 	for (; x->base < f; x->base++)
 		apply(&m, base, &x->e[x->base], false);
 	if (strcmp(base_dev, work_dev)) {
 		work = open_dev(work_dev, O_RDWR);
-		copy(base_dev, work_dev, base, work);
+		restore(&m, base, work);
+		if (seed % COMPARE_EVERY == 0)
+			compare(&m, base, work);
 	}
 	for (i = f; i < end; i++) {
 		if (ahead || x->e[i].flags & (LOG_FUA | LOG_MARK))
@@ -745,12 +844,11 @@ static int do_image(struct index *x, const char *log, const char *base_dev,
 		if (is_plain_write(&x->e[i]))
 			apply(&m, work, &x->e[i], false);
 	if (kind != MIDDLE)
-		return 0;
+		return;
 	if (tear_nodes || !is_node(&m, x, &x->e[k]))
 		apply(&m, work, &x->e[k], true);
 	else if (next_random(&m) & 1)
 		apply(&m, work, &x->e[k], false);
-	return 0;
 }
 
 /* --- verify ----------------------------------------------------------------------- */
@@ -907,12 +1005,17 @@ int main(int argc, char **argv)
 		return do_write(argv[2], argv[3], argv + 4, argc - 4);
 	if (argc == 4 && !strcmp(argv[1], "index"))
 		return do_index(argv[2], argv[3]);
-	if (argc >= 8 && !strcmp(argv[1], "image"))
-		return do_image(open_index(argv[2]), argv[3], argv[4], argv[5],
-				strtoull(argv[6], NULL, 0),
-				strtoull(argv[7], NULL, 0),
-				option(argv + 8, "tear-nodes"),
-				option(argv + 8, "ahead"));
+	if (argc >= 9 && !strcmp(argv[1], "image")) {
+		do_image(open_index(argv[2]), argv[3], argv[4], argv[5],
+			 argv[6], strtoull(argv[7], NULL, 0),
+			 strtoull(argv[8], NULL, 0),
+			 option(argv + 9, "tear-nodes"),
+			 option(argv + 9, "ahead"));
+		for (argv += 9; *argv; argv++)
+			if (**argv == '/')
+				drop_cache(*argv);
+		return 0;
+	}
 	if (argc == 4 && !strcmp(argv[1], "check"))
 		return do_check(open_index(argv[2]), argv[3]);
 	if (argc > 4 && !strcmp(argv[1], "verify"))
@@ -920,5 +1023,5 @@ int main(int argc, char **argv)
 				 strtoull(argv[3], NULL, 0), argv + 4,
 				 argc - 4);
 	errx(2,
-	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | check INDEX LOGDEV | image INDEX LOGDEV BASE WORK POINT SEED [tear-nodes] [ahead] | verify INDEX POINT DEV=SECTOR...");
+	     "usage: crash write LOG PATTERN DEV... | index LOGDEV INDEX | check INDEX LOGDEV | image INDEX LOGDEV BASE WORK CHANGED POINT SEED [tear-nodes] [ahead] [DEV...] | verify INDEX POINT DEV=SECTOR...");
 }
